@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+/*
+ * The records that the kernel side hands to user space, and the tables that both sides read.
+ *
+ * A sample in a ring buffer:
+ *
+ *	+----------------------+-----------------------------+-----------------------------+
+ *	| struct record_sample | kernel_frames × u64, leaf   | user_frames × u64, leaf     |
+ *	|                      | first: kernel addresses     | first: kind << 56 | address |
+ *	+----------------------+-----------------------------+-----------------------------+
+ *
+ * All integers are host-endian, all padding is explicit and zero. `tgid` is the kernel's name for what
+ * user space calls a pid. Frames after the leaf hold the return address minus one, so that an
+ * address always lies inside the call that made the frame.
+ */
+#ifndef BPF_RECORD_H
+#define BPF_RECORD_H
+
+#include <linux/types.h>
+
+#define RECORD_COMM_BYTES 16 /* TASK_COMM_LEN */
+#define RECORD_MAX_KERNEL_FRAMES 127 /* sysctl kernel.perf_event_max_stack by default */
+#define RECORD_MAX_USER_FRAMES 1023
+#define RECORD_CPUS_PER_RING 8
+
+/* Why a user stack ended where it did. */
+enum record_stack_end {
+	STACK_END_NONE, /* no user stack: a kernel thread, or its registers were gone */
+	STACK_END_BOTTOM, /* the outermost frame: complete */
+	STACK_END_BAD_READ, /* stack memory not resident or not readable */
+	STACK_END_BAD_FRAME, /* the frame pointer points nowhere sensible */
+	STACK_END_TOO_DEEP, /* RECORD_MAX_USER_FRAMES reached; the leaf end is kept */
+	STACK_END_COMPAT, /* a 32-bit process: not unwound */
+	STACK_END_COUNT
+};
+
+/* How a user frame was found; bits 63–56 of its word. */
+enum record_frame_kind {
+	FRAME_REGISTER, /* the leaf: the instruction pointer itself */
+	FRAME_POINTER, /* by frame pointer: a guess */
+	FRAME_KIND_COUNT
+};
+#define FRAME_KIND_SHIFT 56
+#define FRAME_ADDR_MASK ((1ULL << FRAME_KIND_SHIFT) - 1)
+
+#define RECORD_FLAG_KERNEL 1 /* the sample hit kernel mode */
+#define RECORD_FLAG_KTHREAD 2 /* a kernel thread */
+
+struct record_sample {
+	__u64 time_ns; /* CLOCK_MONOTONIC */
+	__u64 value; /* the event's period: ns for cpu-clock, cycles for cycles */
+	__u64 start_ns; /* the thread group leader's start, CLOCK_BOOTTIME */
+	__u64 cgroup; /* cgroup id in the hierarchy that the session chose */
+	__u32 tgid;
+	__u32 tid;
+	__u32 exec_id; /* self_exec_id of the leader: start_ns and this name a process image */
+	__u32 cpu;
+	__u16 kernel_frames;
+	__u16 user_frames;
+	__u8 stack_end; /* enum record_stack_end */
+	__u8 flags; /* RECORD_FLAG_* */
+	__u16 reserved;
+	char comm[RECORD_COMM_BYTES]; /* the thread's */
+	char leader_comm[RECORD_COMM_BYTES]; /* the process's */
+	__u64 frames[];
+};
+_Static_assert(sizeof(struct record_sample) == 88, "record layout");
+
+#define RECORD_MAX_FRAMES (RECORD_MAX_KERNEL_FRAMES + RECORD_MAX_USER_FRAMES)
+#define RECORD_MAX_BYTES (sizeof(struct record_sample) + RECORD_MAX_FRAMES * 8)
+
+#endif

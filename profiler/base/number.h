@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Strict parsers: the whole text must be the number, without sign, spaces or leftovers.
+ * 0, -EINVAL (not a number) or -ERANGE (too large); `ret_value` is written only on success.
+ */
+#ifndef BASE_NUMBER_H
+#define BASE_NUMBER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+int number_parse(const char *s, size_t len, uint64_t max, uint64_t *ret_value);
+/* Hexadecimal, without 0x. */
+int number_parse_hex(const char *s, size_t len, uint64_t *ret_value);
+
+/*
+ * "10", "10s", "1m", "1h30m", "250ms", "0.5s" → nanoseconds: as Go's time.ParseDuration, but bare
+ * numbers are seconds. At most 10,000 h. -EINVAL for nothing, zero is allowed.
+ */
+int duration_parse(const char *s, uint64_t *ret_ns);
+
+/* "0-3,7" → a bit in `bits` (of `nbits`) for each number. -EINVAL, or -ERANGE beyond nbits. */
+int cpu_list_parse(const char *s, size_t len, uint8_t *bits, uint32_t nbits);
+
+#endif

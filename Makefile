@@ -65,13 +65,13 @@ as_user = $(if $(SUDO_USER),$(if $(filter $(SUDO_USER),$(shell stat -c %U .)),ru
 # The one table of who knows whom. It decides what an archive and a unit test are linked with, and
 # what `make layers` lets their #include lines name. Every layer stands left of those it uses.
 
-LAYERS := command agent role encode model aggregate process collect symbolizer base
+LAYERS := command agent symbolizer role encode model aggregate process collect base
 
 folder = $(if $(filter symbolizer,$(1)),symbolizer,profiler/$(1))
 
 # What each may include beside itself: layers, "bpf" (the ABI headers), or single files.
 uses_base       := bpf/counters.h
-uses_symbolizer := base bpf
+uses_symbolizer := base bpf role
 uses_collect    := base bpf
 uses_process    := base
 uses_aggregate  := base process
@@ -83,16 +83,17 @@ uses_command    := base symbolizer collect process aggregate model encode role a
 
 # The libraries it is linked with: pkg-config's names, and those that pkg-config doesn't know.
 pkgs_base       := libxxhash
-pkgs_symbolizer := libelf libdw
+pkgs_symbolizer := libelf
 libs_symbolizer := -liberty
-pkgs_collect    := libbpf libelf zlib
+libs_encode     := -lm
+pkgs_collect    := libbpf libelf zlib libzstd
 pkgs_encode     := libprotobuf-c libdeflate
 
 # The headers (beginnings of names) that nobody else may include.
 only_bpf        := bpf/bpf_helpers.h bpf/bpf_tracing.h bpf/bpf_core_read.h bpf/bpf_endian.h
-only_collect    := bpf/libbpf.h bpf/bpf.h bpf/btf.h bpf/sampler.skel.h
+only_collect    := bpf/libbpf.h bpf/bpf.h bpf/btf.h bpf/sampler.skel.h zstd.h
 only_symbolizer := libelf.h gelf.h dwarf.h elfutils/ libdwfl demangle.h libiberty/ lzma.h
-only_encode     := libdeflate.h protobuf-c/ profiler/encode/profile.pb-c.h
+only_encode     := libdeflate.h protobuf-c/ profiler/encode/pprof.pb-c.h
 only_role       := seccomp.h sys/capability.h
 
 # ---- sources -------------------------------------------------------------------------------
@@ -252,12 +253,15 @@ $(BUILD)/slowburn.8: $(BUILD)/slowburn
 # ---- tests ---------------------------------------------------------------------------------
 
 # tests/unit/base_map.c tests base: it is linked with base and what base stands on, nothing else.
+# Beside it torture.o, through which our allocations go so that a test can make them fail.
 layer_of = $(firstword $(subst _, ,$(1)))
+TORTURE_LD := $(foreach f,malloc calloc realloc reallocarray strdup strndup free,-Wl,--wrap=$(f))
 
 define unit_rule
-$(BUILD)/tests/unit/$(1): $(BUILD)/tests/unit/$(1).o $(foreach l,$(call below,$(call layer_of,$(1))),$(call archive,$(l)))
+$(BUILD)/tests/unit/$(1): $(BUILD)/tests/unit/$(1).o $(BUILD)/tests/unit/torture.o \
+		$(foreach l,$(call below,$(call layer_of,$(1))),$(call archive,$(l)))
 	$$(call say,LINK,$$@)
-	$$(Q)$$(link) $$^ $$(call pkg_libs,$(call below,$(call layer_of,$(1)))) $$(shell pkg-config --libs cmocka) -lm
+	$$(Q)$$(link) $$(TORTURE_LD) $$^ $$(call pkg_libs,$(call below,$(call layer_of,$(1)))) $$(shell pkg-config --libs cmocka) -lm
 endef
 $(foreach u,$(UNIT),$(eval $(call unit_rule,$(u))))
 
@@ -295,7 +299,7 @@ run_check = +@BUILD='$(BUILD)' SAN='$(SAN)' V='$(V)' MAKE='$(MAKE)' AS_USER='$(a
 check: ## install what is missing (as root), build, run every test
 	$(run_check) unit fuzz cli e2e layers
 
-.PHONY: check-unit check-fuzz check-cli check-e2e check-layers
+.PHONY: check-unit check-fuzz check-cli check-e2e check-layers torture
 check-unit: ## unit tests
 	$(run_check) unit
 check-fuzz: ## every fuzz target over its corpus
@@ -306,6 +310,10 @@ check-e2e: ## end-to-end tests: real profiles, with root
 	$(run_check) e2e
 check-layers: ## who includes whom, as a test
 	$(run_check) layers
+
+TORTURED = $(patsubst tests/unit/%.c,%,$(shell grep -l tests/unit/torture.h $(wildcard tests/unit/*_*.c) /dev/null))
+torture: ## every allocation fails once, under AddressSanitizer (those unit tests that do it)
+	+@$(MAKE) SAN=address,undefined ONLY='$(TORTURED)' check-unit
 
 profile: ## install what is missing (as root), build, profile this machine for 10 s
 	+@deploy/install-packages --if-root build

@@ -10,6 +10,8 @@
 #ifndef BPF_COUNTERS_H
 #define BPF_COUNTERS_H
 
+#include <linux/types.h>
+
 #define BPF_COUNTERS(X)                                                                            \
 	X(SAMPLES_SENT, "samples_sent", "samples handed to user space")                            \
 	X(SAMPLES_IDLE, "samples_idle", "timer ticks that hit the idle task")                      \
@@ -25,6 +27,12 @@ enum bpf_counter {
 	BPF_COUNTERS(X)
 #undef X
 	BPF_COUNTER_COUNT
+};
+
+/* What one CPU counted; all CPUs' are added up. */
+struct bpf_tally {
+	__u64 count[BPF_COUNTER_COUNT];
+	__u64 own_ns; /* time within the sampler, by its own clock: two reads of it are not in */
 };
 
 #endif

@@ -12,11 +12,12 @@ struct arena_chunk;
 
 struct arena {
 	struct arena_chunk *head;
-	size_t used_bytes; /* what was asked of malloc so far */
+	size_t used_bytes; /* what was asked of malloc so far, ≤ max_bytes */
 	size_t max_bytes;
 };
 
 void arena_init(struct arena *a, size_t max_bytes);
+/* Frees everything; the arena can be used again. */
 void arena_release(struct arena *a);
 
 /*

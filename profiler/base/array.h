@@ -8,12 +8,13 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 
 /*
  * Makes room for `need` items of `size` bytes. Returns 0, -ENOMEM, or -E2BIG when need > max; the
  * array is unchanged on failure.
  */
-int array_reserve(void **items, uint32_t *capacity, uint32_t need, size_t size, uint32_t max);
+int array_reserve(void **items, uint32_t *capacity, uint64_t need, size_t size, uint32_t max);
 
 /* `struct { T *items; uint32_t count, capacity; }` */
 #define ARRAY(type)                       \
@@ -24,8 +25,8 @@ int array_reserve(void **items, uint32_t *capacity, uint32_t need, size_t size, 
 
 /* Room for one more item: a pointer to it (its bytes are not set), or NULL. */
 #define array_push(a, max)                                                                      \
-	(array_reserve((void **)&(a)->items, &(a)->capacity, (a)->count + 1, sizeof(*(a)->items), \
-		       (max)) < 0                                                               \
+	(array_reserve((void **)&(a)->items, &(a)->capacity, (a)->count + 1ULL,                 \
+		       sizeof(*(a)->items), (max)) < 0                                          \
 		 ? NULL                                                                         \
 		 : &(a)->items[(a)->count++])
 

@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 struct buffer {
-	char *data; /* owned; not NUL-terminated unless buffer_text() was asked */
+	char *data; /* owned; NUL-terminated only by buffer_cstr() */
 	size_t len;
 	size_t capacity;
 	size_t max;
@@ -42,10 +42,16 @@ static inline int buffer_error(const struct buffer *b)
 	return b->error;
 }
 
-/* Appends all that can be read from `fd`. 0 or negative errno; -E2BIG beyond the buffer's maximum. */
+/*
+ * Appends all that can be read from `fd`. 0 or negative errno; -E2BIG beyond the buffer's maximum. What
+ * was read before a failure stays; a failed read(2) doesn't stick.
+ */
 int buffer_read_fd(struct buffer *b, int fd);
 
-/* Writes `len` bytes to `fd`, however many calls that takes. 0 or negative errno. */
+/*
+ * Writes `len` bytes to `fd`, however many calls that takes. 0 or negative errno: -EAGAIN too, where
+ * `fd` is non-blocking.
+ */
 int fd_write_all(int fd, const void *bytes, size_t len);
 
 #endif

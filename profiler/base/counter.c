@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/* The one list, unrolled. The kernel's part keeps its numbers: no table translates them. */
 #include "profiler/base/counter.h"
 
 #include <assert.h>

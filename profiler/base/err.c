@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+/*
+ * A fixed buffer, so that saying what went wrong can't fail for want of memory. A sentence that is too
+ * long (paths of others are) is cut; the reason behind it is not.
+ */
 #include "profiler/base/err.h"
 
 #include <stdarg.h>
@@ -27,8 +31,9 @@ int err_set(struct err *err, int code, const char *fmt, ...)
 
 int err_errno(struct err *err, int code, const char *fmt, ...)
 {
-	char reason[128];
-	size_t len;
+	char text[128];
+	const char *reason = strerror_r(-code, text, sizeof(text));
+	size_t len, room;
 	va_list args;
 
 	if (!err)
@@ -38,7 +43,9 @@ int err_errno(struct err *err, int code, const char *fmt, ...)
 	va_end(args);
 
 	len = strlen(err->text);
-	snprintf(err->text + len, sizeof(err->text) - len, ": %s",
-		 strerror_r(-code, reason, sizeof(reason)));
+	room = sizeof(err->text) - sizeof(": ") - strnlen(reason, sizeof(text));
+	if (len > room)
+		len = room;
+	snprintf(err->text + len, sizeof(err->text) - len, ": %s", reason);
 	return code;
 }

@@ -1,8 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
+/*
+ * Linear probing in a power of two of 8-byte slots, at most three quarters full. What is hashed is often
+ * somebody else's (symbol names, paths), and XXH3 without a seed can be run backwards: names made to
+ * collide would turn every look-up into a walk. So each process has a seed of its own.
+ *
+ * Refused: removing (nothing that is interned here ever goes alone), and uthash in the sample path (a
+ * pointer and a cache line more for each step of a chain).
+ */
 #include "profiler/base/index.h"
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/random.h>
 #include <xxhash.h>
 
 /* A slot is free when item1 is 0. The folded hash gives both the home slot and the quick comparison. */
@@ -83,7 +92,16 @@ int index_add(struct index *x, uint64_t hash, uint32_t item)
 	return 0;
 }
 
+static uint64_t seed;
+
+/* Before main, so before any thread. Early in a boot there may be no entropy yet: then none is used. */
+__attribute__((constructor)) static void seed_choose(void)
+{
+	if (getrandom(&seed, sizeof(seed), GRND_NONBLOCK) != (ssize_t)sizeof(seed))
+		seed = 0;
+}
+
 uint64_t hash_bytes(const void *bytes, size_t len)
 {
-	return XXH3_64bits(bytes, len);
+	return XXH3_64bits_withSeed(bytes, len, seed);
 }

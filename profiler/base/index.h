@@ -31,7 +31,7 @@ uint32_t index_find(const struct index *x, uint64_t hash, index_equal_fn equal, 
 /* Adds an item that is not there yet. 0 or -ENOMEM. Items number at most 2^30. */
 int index_add(struct index *x, uint64_t hash, uint32_t item);
 
-/* XXH3, 64 bits. */
+/* 64 bits that no one outside can foresee: another process gives others. Not for files or sockets. */
 uint64_t hash_bytes(const void *bytes, size_t len);
 
 #endif

@@ -14,12 +14,16 @@ int number_parse(const char *s, size_t len, uint64_t max, uint64_t *ret_value);
 int number_parse_hex(const char *s, size_t len, uint64_t *ret_value);
 
 /*
- * "10", "10s", "1m", "1h30m", "250ms", "0.5s" → nanoseconds: as Go's time.ParseDuration, but bare
- * numbers are seconds. At most 10,000 h. -EINVAL for nothing, zero is allowed.
+ * "10", "10s", "1m", "1h30m", "250ms", "0.5s" → nanoseconds: as Go's time.ParseDuration, but a number
+ * that stands alone is seconds ("1h30" is refused: it could be either). At most 10,000 h, -ERANGE
+ * beyond; -EINVAL for nothing; zero is allowed; what is below a nanosecond is cut off.
  */
 int duration_parse(const char *s, uint64_t *ret_ns);
 
-/* "0-3,7" → a bit in `bits` (of `nbits`) for each number. -EINVAL, or -ERANGE beyond nbits. */
-int cpu_list_parse(const char *s, size_t len, uint8_t *bits, uint32_t nbits);
+/*
+ * "0-3,7" → a bit in `ret_bits` (of `nbits`) for each number, and all others zero. -EINVAL, or -ERANGE
+ * beyond nbits; then `ret_bits` is as it was.
+ */
+int cpu_list_parse(const char *s, size_t len, uint8_t *ret_bits, uint32_t nbits);
 
 #endif

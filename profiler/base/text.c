@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+/*
+ * A UTF-8 decoder of its own rather than mbrtowc(): that depends on the locale, and accepts what moves
+ * cursors. Refused: tables of wide and combining characters; a column that is off by one harms nobody.
+ */
 #include "profiler/base/text.h"
 
 #include <stdint.h>
@@ -6,7 +10,7 @@
 
 /*
  * Length of the printable UTF-8 sequence at `s`, or 0: control characters (C0, DEL, C1), overlong
- * forms, surrogates, bidirectional overrides and line separators are refused.
+ * forms, surrogates, bidirectional controls (Unicode's Bidi_Control) and line separators are refused.
  */
 static size_t printable(const unsigned char *s, size_t len)
 {
@@ -30,8 +34,8 @@ static size_t printable(const unsigned char *s, size_t len)
 			c = c << 6 | (s[i] & 0x3f);
 		}
 		if (c < forms[f].least || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff) || c < 0xa0 ||
-		    (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069) || c == 0x200e ||
-		    c == 0x200f || c == 0xfeff)
+		    (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069) || c == 0x061c ||
+		    c == 0x200e || c == 0x200f || c == 0xfeff)
 			return 0;
 		return f + 2;
 	}
@@ -82,6 +86,8 @@ void text_fit(struct buffer *out, const char *s, size_t len, size_t columns, boo
 	size_t width = text_width(s, len), keep = 0;
 
 	if (width > columns) {
+		if (!columns)
+			return;
 		for (size_t i = 0, seen = 0; i < len; i++) {
 			seen += ((unsigned char)s[i] & 0xc0) != 0x80;
 			if (seen == columns) {

@@ -21,7 +21,7 @@ bool text_is_clean(const char *s, size_t len);
 /* Code points in clean text. */
 size_t text_width(const char *s, size_t len);
 
-/* Appends clean text cut to `columns`, with "…" in its place when cut, padded with spaces if `pad`. */
+/* Appends clean text cut to `columns`, the last then being "…"; padded with spaces if `pad`. */
 void text_fit(struct buffer *out, const char *s, size_t len, size_t columns, bool pad);
 
 #endif

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+/*
+ * The few fields of kernel structures that we read. Their offsets are found in the running kernel's
+ * BTF when the programs are loaded (CO-RE), so the order and the rest of each structure don't matter
+ * here. All loads are BTF-typed: the verifier checks them and a bad pointer reads as zero;
+ * bpf_probe_read_kernel() is refused under lockdown=confidentiality.
+ */
+#ifndef BPF_KERNEL_BPF_H
+#define BPF_KERNEL_BPF_H
+
+#include <linux/types.h>
+
+#define PF_KTHREAD 0x00200000
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+struct kernfs_node {
+	__u64 id;
+};
+
+struct cgroup;
+
+struct cgroup_subsys_state {
+	struct cgroup *cgroup;
+	struct cgroup_subsys_state *parent;
+};
+
+struct cgroup {
+	struct cgroup_subsys_state self;
+	struct kernfs_node *kn;
+};
+
+struct css_set {
+	struct cgroup_subsys_state *subsys[1]; /* by enum cgroup_subsys_id */
+	struct cgroup *dfl_cgrp; /* in the v2 hierarchy */
+};
+
+struct mm_struct {
+	unsigned long task_size; /* the end of user addresses; below 4 GiB: a 32-bit process */
+	unsigned long start_code; /* 0 from exec's point of no return until the new image runs */
+};
+
+struct task_struct {
+	unsigned int flags;
+	int pid;
+	int tgid;
+	struct task_struct *group_leader;
+	struct mm_struct *mm;
+	struct css_set *cgroups;
+	__u64 start_boottime;
+	__u32 self_exec_id;
+	char comm[16];
+};
+
+#pragma clang attribute pop
+
+#endif

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+/*
+ * Every map, and why it has its size.
+ */
+#ifndef BPF_MAPS_BPF_H
+#define BPF_MAPS_BPF_H
+
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+
+#include "bpf/counters.h"
+#include "bpf/record.h"
+
+/*
+ * Samples on their way to user space. One ring for RECORD_CPUS_PER_RING CPUs: few enough that they
+ * don't wait for each other, many enough that a machine of 256 CPUs isn't full of empty rings. User
+ * space sets the number of slots and the rings' size, and fills each slot once: a slot that holds a
+ * map is never replaced (CVE-2023-52447).
+ */
+struct ring {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4096);
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__array(values, struct ring);
+} rings SEC(".maps");
+
+/* One each: what a CPU counted. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct bpf_tally);
+} tallies SEC(".maps");
+
+/*
+ * One each: the sample in the making, too large for a stack of 512 bytes. Only the sampler uses it,
+ * and it doesn't interrupt itself (perf runs one program at a time on a CPU).
+ */
+struct scratch {
+	__u64 fp; /* of the frame whose caller comes next */
+	__u64 user_end; /* user addresses are below */
+	union {
+		struct record_sample sample;
+		__u8 bytes[RECORD_MAX_BYTES];
+	};
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct scratch);
+} scratches SEC(".maps");
+
+/*
+ * The processes of the filter, tgid → start of its leader (CLOCK_BOOTTIME; 0: not known), by which
+ * a reused tgid is told from the one that we meant. Preallocated: perf_event programs may look up
+ * nothing else before 6.1. User space sets the size; 1 when there is no such filter.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u64);
+} targets SEC(".maps");
+
+/* The threads of the filter; the value means nothing. Sized as `targets`. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u64);
+} threads SEC(".maps");
+
+static inline struct bpf_tally *tally_get(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&tallies, &zero);
+}
+
+static inline struct scratch *scratch_get(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&scratches, &zero);
+}
+
+#endif

@@ -1,0 +1,379 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The order of start and stop is the point of this file. Process events run before /proc is read, so
+ * that nothing falls between; the sampler is attached last, so that loading is not in the profile; it is
+ * detached before names are read, so that naming is not in it either.
+ */
+#include "profiler/agent/capture.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <malloc.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "profiler/agent/facts.h"
+#include "profiler/agent/machine.h"
+#include "profiler/agent/names.h"
+#include "profiler/agent/pipeline.h"
+#include "profiler/agent/player.h"
+#include "profiler/agent/recorder.h"
+#include "profiler/agent/resolve.h"
+#include "profiler/agent/symbols.h"
+#include "profiler/base/cleanup.h"
+#include "profiler/base/clock.h"
+
+#define MAX_PROFILE_BYTES ((size_t)1 << 30)
+#define MAX_PROFILE_ITEMS (16u << 20)
+/* Names are read early when this many binaries are held open; the table's limit is 1,024. */
+#define RELIEVE_AT_PINS 768
+#define FOLLOW_CPUS_NS NS_PER_S
+
+struct capture {
+	struct session *session;
+	struct symbols_client *symbols;
+	struct live_names live_names;
+	struct name_source names;
+	struct recorder *recorder; /* or NULL */
+	struct pipeline pipeline;
+	struct profile profile; /* being filled, until the finish hands it over */
+	struct resolver *resolver;
+	struct facts facts;
+	struct machine_usage machine_start;
+	uint64_t own_start_ns;
+	uint64_t cpus_followed_ns;
+};
+
+static void learn_cgroup(void *ctx, uint64_t id, uint32_t pid)
+{
+	struct capture *c = ctx;
+	const char *path;
+
+	cgroup_names_learn(c->pipeline.cgroups, id, pid);
+	path = cgroup_names_path(c->pipeline.cgroups, id);
+	if (path && c->recorder)
+		recorder_cgroup(c->recorder, id, path);
+}
+
+static int recorder_setup(struct capture *c, int fd, struct err *err)
+{
+	int r;
+
+	if (fd < 0)
+		return 0;
+	r = recorder_new(&c->recorder, fd, &process_source_live);
+	if (r < 0)
+		return err_errno(err, r, "cannot start the recording");
+	c->live_names.told = recorder_symbols;
+	c->live_names.told_ctx = c->recorder;
+	return 0;
+}
+
+static int parts_new(struct capture *c, const struct capture_config *config, struct err *err)
+{
+	const struct process_source *source = &process_source_live;
+	int r = recorder_setup(c, config->record_fd, err);
+
+	if (r < 0)
+		return r;
+	if (c->recorder)
+		source = recorder_source(c->recorder);
+	r = pipeline_init(&c->pipeline, source, &config->cgroups, err);
+	if (r < 0)
+		return r;
+	c->pipeline.learn_cgroup = learn_cgroup;
+	c->pipeline.learn_ctx = c;
+	if (c->recorder)
+		batch_tap(c->pipeline.batch, recorder_record, c->recorder);
+	if (profile_init(&c->profile, MAX_PROFILE_BYTES, MAX_PROFILE_ITEMS) < 0 ||
+	    resolver_new(&c->resolver, &c->pipeline, &c->names, &c->profile) < 0)
+		return err_errno(err, -ENOMEM, "cannot set up the capture");
+	return 0;
+}
+
+static void facts_begin(struct capture *c, const struct session_config *config)
+{
+	const struct session_facts *s = session_facts(c->session);
+	struct profile_facts *f = &c->facts.profile;
+	bool time = config->event == SESSION_CPU_CLOCK;
+
+	f->event = time ? "cpu-clock" : "cycles";
+	f->value_type = time ? "cpu" : "cycles";
+	f->value_unit = time ? "nanoseconds" : "count";
+	f->period = s->period;
+	f->frequency_hz = config->frequency_hz;
+	f->cpus_profiled = s->cpus_profiled;
+	f->cpus_online = s->cpus_online;
+	f->filtered = config->pid_count || config->tid_count || config->comm_count ||
+		      config->cgroup || config->user_only || config->kernel_only;
+}
+
+int capture_new(struct capture **ret, const struct capture_config *config, struct err *err)
+{
+	struct capture *c = calloc(1, sizeof(*c));
+	int r;
+
+	if (!c)
+		return err_errno(err, -ENOMEM, "cannot set up the capture");
+	c->live_names.vdso_fd = -1;
+	c->names = (struct name_source){ .ctx = &c->live_names, .ask = live_names_ask };
+	/* First, so that it starts up on another CPU while this one loads BPF. */
+	r = symbols_client_new(&c->symbols, &c->pipeline.counters, err);
+	c->live_names.client = c->symbols;
+	if (r >= 0)
+		r = parts_new(c, config, err);
+	if (r >= 0)
+		r = session_new(&c->session, &config->session, err);
+	if (r < 0) {
+		capture_free(c);
+		return r;
+	}
+	facts_begin(c, &config->session);
+	/* libbpf has parsed the kernel's types by now: 20 MiB that it needs no more. */
+	malloc_trim(0);
+	*ret = c;
+	return 0;
+}
+
+void capture_free(struct capture *c)
+{
+	if (!c)
+		return;
+	session_free(c->session);
+	resolver_free(c->resolver);
+	symbols_client_free(c->symbols);
+	live_names_release(&c->live_names);
+	profile_release(&c->profile);
+	pipeline_release(&c->pipeline);
+	recorder_free(c->recorder);
+	free(c);
+}
+
+int capture_start(struct capture *c, struct err *err)
+{
+	int r;
+
+	c->facts.profile.time_ns = clock_ns(CLOCK_REALTIME);
+	c->facts.start_ns = clock_ns(CLOCK_MONOTONIC);
+	c->facts.end_ns = UINT64_MAX;
+	if (c->recorder)
+		recorder_facts(c->recorder, &c->facts);
+	r = process_table_scan(c->pipeline.processes, c->facts.start_ns);
+	if (r < 0)
+		return err_errno(err, r, "cannot read the processes in \"/proc\"");
+	r = session_start(c->session, err);
+	if (r < 0)
+		return r;
+	/* Timers were started one by one: what counts begins when all run. */
+	c->facts.profile.time_ns = clock_ns(CLOCK_REALTIME);
+	c->facts.start_ns = clock_ns(CLOCK_MONOTONIC);
+	c->pipeline.count_from_ns = c->facts.start_ns;
+	c->own_start_ns = own_cpu_ns(symbols_client_pid(c->symbols));
+	if (machine_usage_read(session_cpus(c->session), SESSION_MAX_CPUS, &c->machine_start) < 0)
+		c->machine_start = (struct machine_usage){ 0 };
+	if (c->recorder)
+		recorder_facts(c->recorder, &c->facts);
+	return 0;
+}
+
+static int relieve(struct pipeline *p, struct resolver *r)
+{
+	if (file_table_pinned(p->files) < RELIEVE_AT_PINS)
+		return 0;
+	return resolver_relieve(r);
+}
+
+static int drain_until(struct capture *c, uint64_t until_ns, struct err *err)
+{
+	int r = session_drain(c->session, c->pipeline.batch);
+
+	if (c->recorder)
+		recorder_drain(c->recorder, until_ns);
+	if (r >= 0) {
+		pipeline_run(&c->pipeline, until_ns);
+		r = relieve(&c->pipeline, c->resolver);
+	}
+	return r < 0 ? err_errno(err, r, "cannot take the samples in") : 0;
+}
+
+int capture_drain(struct capture *c, struct err *err)
+{
+	uint64_t now_ns = clock_ns(CLOCK_MONOTONIC);
+
+	if (now_ns - c->cpus_followed_ns > FOLLOW_CPUS_NS) {
+		session_follow_cpus(c->session);
+		c->cpus_followed_ns = now_ns;
+	}
+	return drain_until(c, now_ns - BATCH_HOLD_BACK_NS, err);
+}
+
+void capture_progress(const struct capture *c, struct capture_progress *ret)
+{
+	struct counters all = c->pipeline.counters;
+
+	session_counters(c->session, &all);
+	ret->samples = counter_get(&all, COUNTER_SAMPLES);
+	ret->lost = counters_lost(&all);
+}
+
+static void facts_end(struct capture *c)
+{
+	struct profile_facts *f = &c->facts.profile;
+	struct machine_usage m;
+
+	c->facts.end_ns = clock_ns(CLOCK_MONOTONIC);
+	c->pipeline.count_until_ns = c->facts.end_ns;
+	f->duration_ns = c->facts.end_ns - c->facts.start_ns;
+	f->own_cpu_ns = own_cpu_ns(symbols_client_pid(c->symbols)) - c->own_start_ns;
+	f->cpus_profiled = session_facts(c->session)->cpus_profiled;
+	f->cpus_online = session_facts(c->session)->cpus_online;
+	if (c->machine_start.busy_ns + c->machine_start.idle_ns == 0 ||
+	    machine_usage_read(session_cpus(c->session), SESSION_MAX_CPUS, &m) < 0)
+		return;
+	f->machine_ns = f->duration_ns * f->cpus_profiled;
+	f->busy_ns = m.busy_ns - c->machine_start.busy_ns;
+	f->steal_ns = m.steal_ns - c->machine_start.steal_ns;
+}
+
+/* Cycles have no fixed period: the profile's is their mean. */
+static uint64_t mean_period(const struct window *w)
+{
+	uint64_t count = 0, value = 0;
+
+	for (uint32_t i = 0; i < w->samples.count; i++) {
+		count += w->samples.items[i].count;
+		value += w->samples.items[i].value;
+	}
+	return count ? value / count : 0;
+}
+
+/* The end that live capture and replay share. */
+static int profile_fill(struct pipeline *pipeline, struct resolver *resolver,
+			const struct facts *facts, struct profile *profile, struct err *err)
+{
+	int r;
+
+	profile->facts = facts->profile;
+	if (!profile->facts.period)
+		profile->facts.period = mean_period(&pipeline->window);
+	r = resolver_finish(resolver);
+	if (r < 0)
+		return err_errno(err, r, "the profile grew too large");
+	profile->counters = pipeline->counters;
+	return 0;
+}
+
+static int recording_finish(struct capture *c, struct err *err)
+{
+	int r;
+
+	if (!c->recorder)
+		return 0;
+	c->facts.counters = c->pipeline.counters;
+	recorder_facts(c->recorder, &c->facts);
+	r = recorder_close(c->recorder);
+	return r < 0 ? err_errno(err, r, "cannot write the recording") : 0;
+}
+
+int capture_finish(struct capture *c, struct profile *ret, struct err *err)
+{
+	int r;
+
+	facts_end(c);
+	session_stop(c->session);
+	r = drain_until(c, UINT64_MAX, err);
+	if (r < 0)
+		return r;
+	session_counters(c->session, &c->pipeline.counters);
+	c->facts.profile.own_bpf_ns = session_bpf_ns(c->session);
+	r = profile_fill(&c->pipeline, c->resolver, &c->facts, &c->profile, err);
+	if (r < 0)
+		return r;
+	c->facts.profile.own_memory_bytes = own_memory_bytes(symbols_client_pid(c->symbols));
+	c->profile.facts.own_memory_bytes = c->facts.profile.own_memory_bytes;
+	r = recording_finish(c, err);
+	if (r < 0)
+		return r;
+	*ret = c->profile;
+	c->profile = (struct profile){ 0 };
+	return 0;
+}
+
+uint64_t capture_first_sample_ns(const struct capture *c)
+{
+	return c->pipeline.first_sample_ns;
+}
+
+uint64_t capture_end_ns(const struct capture *c)
+{
+	return c->facts.end_ns;
+}
+
+/* All drains of a recording, up to its last, whose facts (the names) are then still at hand. */
+static int replay_drains(struct player *player, struct pipeline *pipeline,
+			 struct resolver *resolver, struct err *err)
+{
+	uint64_t until_ns;
+	int more, r;
+
+	do {
+		more = player_next(player, pipeline->batch, &until_ns, err);
+		if (more < 0)
+			return more;
+		pipeline->count_from_ns = player_facts(player)->start_ns;
+		pipeline->count_until_ns = player_facts(player)->end_ns;
+		r = player_cgroups(player, pipeline->cgroups);
+		if (r >= 0)
+			pipeline_run(pipeline, until_ns);
+		if (r >= 0 && more)
+			r = relieve(pipeline, resolver);
+		if (r < 0)
+			return err_errno(err, r, "cannot replay the recording");
+	} while (more);
+	/* Records behind the last drain, if it broke off. */
+	pipeline_run(pipeline, UINT64_MAX);
+	return 0;
+}
+
+int capture_replay(int fd, struct profile *ret, struct err *err)
+{
+	static const struct cgroup_hierarchy no_hierarchy;
+	struct pipeline pipeline = { 0 };
+	struct profile profile = { 0 };
+	struct resolver *resolver = NULL;
+	struct player *player = NULL;
+	struct name_source names;
+	struct facts facts;
+	int r = player_new(&player, fd, err);
+
+	if (r < 0)
+		return r;
+	names = player_names(player);
+	r = pipeline_init(&pipeline, player_source(player), &no_hierarchy, err);
+	if (r < 0)
+		goto out;
+	if (profile_init(&profile, MAX_PROFILE_BYTES, MAX_PROFILE_ITEMS) < 0 ||
+	    resolver_new(&resolver, &pipeline, &names, &profile) < 0) {
+		r = err_errno(err, -ENOMEM, "cannot replay the recording");
+		goto out;
+	}
+	process_table_scan(pipeline.processes, player_facts(player)->start_ns);
+	r = replay_drains(player, &pipeline, resolver, err);
+	if (r < 0)
+		goto out;
+	facts = *player_facts(player);
+	for (enum counter id = 0; id < COUNTER_COUNT; id++)
+		counter_add(&pipeline.counters, id, counter_get(&facts.counters, id));
+	r = profile_fill(&pipeline, resolver, &facts, &profile, err);
+	if (r < 0)
+		goto out;
+	*ret = profile;
+	profile = (struct profile){ 0 };
+	r = player_broke_off(player);
+out:
+	resolver_free(resolver);
+	profile_release(&profile);
+	pipeline_release(&pipeline);
+	player_free(player);
+	return r;
+}

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * /proc/stat (Documentation/filesystems/proc.rst, 1.7), /proc/PID/stat and /proc/PID/smaps_rollup.
+ * Refused: the "cpu" line that sums all CPUs, since a profile may cover some of them only.
+ */
+#include "profiler/agent/machine.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "profiler/base/buffer.h"
+#include "profiler/base/cleanup.h"
+#include "profiler/base/clock.h"
+#include "profiler/base/number.h"
+
+enum { FIELD_USER, FIELD_NICE, FIELD_SYSTEM, FIELD_IDLE, FIELD_IOWAIT, FIELD_IRQ, FIELD_SOFTIRQ,
+       FIELD_STEAL, FIELD_COUNT };
+
+/* The next word of a line that ends at `end`; an empty one at the end. */
+static const char *word_next(const char **at, const char *end, size_t *ret_len)
+{
+	const char *start = *at;
+
+	while (start < end && *start == ' ')
+		start++;
+	*at = start;
+	while (*at < end && **at != ' ')
+		(*at)++;
+	*ret_len = (size_t)(*at - start);
+	return start;
+}
+
+/* "cpu3 1 2 3 …" → 3 and its fields. */
+static bool cpu_line_parse(const char *line, const char *end, uint32_t ncpus, uint64_t *ret_cpu,
+			   uint64_t fields[FIELD_COUNT])
+{
+	size_t len;
+	const char *word = word_next(&line, end, &len);
+
+	if (len < 4 || memcmp(word, "cpu", 3) != 0 ||
+	    number_parse(word + 3, len - 3, UINT32_MAX, ret_cpu) < 0 || *ret_cpu >= ncpus)
+		return false;
+	for (int i = 0; i < FIELD_COUNT; i++) {
+		word = word_next(&line, end, &len);
+		if (number_parse(word, len, UINT64_MAX, &fields[i]) < 0)
+			return false;
+	}
+	return true;
+}
+
+int machine_usage_parse(const char *text, size_t len, const uint8_t *cpus, uint32_t ncpus,
+			uint64_t ticks_per_s, struct machine_usage *ret)
+{
+	const char *end = text + len;
+	struct machine_usage sum = { 0 };
+	uint64_t tick_ns = NS_PER_S / ticks_per_s;
+	bool found = false;
+
+	while (text < end) {
+		const char *newline = memchr(text, '\n', (size_t)(end - text));
+		const char *line_end = newline ? newline : end;
+		uint64_t cpu, f[FIELD_COUNT];
+
+		if (cpu_line_parse(text, line_end, ncpus, &cpu, f) &&
+		    (cpus[cpu / 8] >> (cpu % 8) & 1)) {
+			found = true;
+			sum.busy_ns += (f[FIELD_USER] + f[FIELD_NICE] + f[FIELD_SYSTEM] + f[FIELD_IRQ] +
+					f[FIELD_SOFTIRQ]) * tick_ns;
+			sum.idle_ns += (f[FIELD_IDLE] + f[FIELD_IOWAIT]) * tick_ns;
+			sum.steal_ns += f[FIELD_STEAL] * tick_ns;
+		}
+		text = line_end + 1;
+	}
+	if (!found)
+		return -EINVAL;
+	*ret = sum;
+	return 0;
+}
+
+static int read_path(const char *path, struct buffer *out)
+{
+	_cleanup_(fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return -errno;
+	return buffer_read_fd(out, fd);
+}
+
+int machine_usage_read(const uint8_t *cpus, uint32_t ncpus, struct machine_usage *ret)
+{
+	_cleanup_(buffer_release) struct buffer text = BUFFER_INIT(16 << 20);
+	int r = read_path("/proc/stat", &text);
+
+	if (r < 0)
+		return r;
+	return machine_usage_parse(text.data, text.len, cpus, ncpus,
+				   (uint64_t)sysconf(_SC_CLK_TCK), ret);
+}
+
+static uint64_t process_cpu_ns(int pid)
+{
+	clockid_t clock;
+	struct timespec t;
+
+	if (clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &t) < 0)
+		return 0;
+	return (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
+}
+
+uint64_t own_cpu_ns(int pid)
+{
+	return clock_ns(CLOCK_PROCESS_CPUTIME_ID) + (pid > 0 ? process_cpu_ns(pid) : 0);
+}
+
+static uint64_t pss_bytes(const char *path)
+{
+	_cleanup_(buffer_release) struct buffer text = BUFFER_INIT(64 << 10);
+	const char *line, *at;
+	uint64_t kib;
+	size_t len;
+
+	if (read_path(path, &text) < 0 || !buffer_cstr(&text))
+		return 0;
+	line = strstr(text.data, "\nPss:");
+	if (!line)
+		return 0;
+	at = line + strlen("\nPss:");
+	line = word_next(&at, text.data + text.len, &len);
+	return number_parse(line, len, UINT64_MAX >> 10, &kib) < 0 ? 0 : kib << 10;
+}
+
+uint64_t own_memory_bytes(int pid)
+{
+	uint64_t bytes = pss_bytes("/proc/self/smaps_rollup");
+	char path[64];
+
+	if (pid > 0) {
+		snprintf(path, sizeof(path), "/proc/%d/smaps_rollup", pid);
+		bytes += pss_bytes(path);
+	}
+	return bytes;
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the machine's CPUs and our own processes have used so far. An idle CPU may give no samples at
+ * all (virtual machines), so idle time comes from /proc/stat and never from samples.
+ */
+#ifndef AGENT_MACHINE_H
+#define AGENT_MACHINE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "profiler/base/err.h"
+
+/* As on the kernel's side only differences mean something: on thousands of CPUs the sums wrap. */
+struct machine_usage {
+	uint64_t busy_ns; /* user, nice, system, interrupts; guests are part of user */
+	uint64_t idle_ns; /* idle and waiting for I/O */
+	uint64_t steal_ns;
+};
+
+/*
+ * Sums the cpuN lines of a /proc/stat text over the CPUs whose bit is set in `cpus` (`ncpus` bits).
+ * -EINVAL when there is no such line. `ticks_per_s` is sysconf(_SC_CLK_TCK).
+ */
+int machine_usage_parse(const char *text, size_t len, const uint8_t *cpus, uint32_t ncpus,
+			uint64_t ticks_per_s, struct machine_usage *ret);
+
+/* The same of the live /proc/stat. */
+int machine_usage_read(const uint8_t *cpus, uint32_t ncpus, struct machine_usage *ret);
+
+/* CPU time of this process and of process `pid` (0: none); gone processes count as 0. */
+uint64_t own_cpu_ns(int pid);
+
+/* Proportional set size of this process and of `pid`; 0 if it can't be read. */
+uint64_t own_memory_bytes(int pid);
+
+#endif

@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * One switch over records in order of time. Limits are chosen so that the worst machine costs memory
+ * that can be told beforehand; what exceeds them is counted, never guessed.
+ */
+#include "profiler/agent/pipeline.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bpf/record.h"
+#include "profiler/collect/decode.h"
+
+#define MAX_PROCESSES 65536
+#define MAX_FILES 65536
+#define MAX_PINS 1024
+#define MAX_WINDOW_ITEMS (4u << 20)
+#define MAX_BATCH_BYTES ((size_t)64 << 20)
+
+/* Kernel frames, user frames and the mark of a truncated stack. */
+#define MAX_FRAMES (RECORD_MAX_FRAMES + 1)
+
+_Static_assert(sizeof(((struct window_series *)0)->comm) == RECORD_COMM_BYTES, "comm sizes disagree");
+
+int pipeline_init(struct pipeline *p, const struct process_source *source,
+		  const struct cgroup_hierarchy *cgroups, struct err *err)
+{
+	int r;
+
+	*p = (struct pipeline){ .source = source, .count_until_ns = UINT64_MAX };
+	r = window_init(&p->window, MAX_WINDOW_ITEMS);
+	if (r >= 0)
+		r = file_table_new(&p->files, source, &p->counters, MAX_FILES, MAX_PINS);
+	if (r >= 0)
+		r = process_table_new(&p->processes, source, p->files, &p->counters, MAX_PROCESSES);
+	if (r >= 0)
+		r = cgroup_names_new(&p->cgroups, cgroups, source);
+	if (r >= 0)
+		r = batch_new(&p->batch, &p->counters, MAX_BATCH_BYTES);
+	if (r < 0) {
+		pipeline_release(p);
+		return err_errno(err, r, "cannot set up the capture");
+	}
+	return 0;
+}
+
+void pipeline_release(struct pipeline *p)
+{
+	batch_free(p->batch);
+	cgroup_names_free(p->cgroups);
+	process_table_free(p->processes);
+	file_table_free(p->files);
+	window_release(&p->window);
+	*p = (struct pipeline){ 0 };
+}
+
+static uint32_t mapping_space(const struct mapping *m)
+{
+	switch ((enum mapping_kind)m->kind) {
+	case MAPPING_FILE:
+		return WINDOW_SPACE_FILES + m->file;
+	case MAPPING_VDSO:
+		return WINDOW_SPACE_VDSO;
+	case MAPPING_ANONYMOUS:
+		return WINDOW_SPACE_ANONYMOUS;
+	case MAPPING_UNKNOWN_PROCESS:
+		return WINDOW_SPACE_UNKNOWN_PROCESS;
+	case MAPPING_UNMAPPED:
+		break;
+	}
+	return WINDOW_SPACE_UNMAPPED;
+}
+
+static struct window_frame user_frame(struct pipeline *p, const struct record_sample *s,
+				      uint64_t word)
+{
+	struct process_id id = { .start_ns = s->start_ns, .pid = s->tgid, .exec_id = s->exec_id };
+	uint64_t addr = word & FRAME_ADDR_MASK;
+	struct window_frame f = { 0 };
+	struct mapping m;
+
+	process_table_resolve(p->processes, s->time_ns, &id, addr, &m);
+	f.space = mapping_space(&m);
+	if (m.kind == MAPPING_FILE || m.kind == MAPPING_VDSO)
+		f.address = addr - m.start + m.offset;
+	else if (m.kind == MAPPING_ANONYMOUS)
+		f.address = addr;
+	if (word >> FRAME_KIND_SHIFT == FRAME_POINTER) {
+		f.flags = WINDOW_FRAME_GUESSED;
+		counter_add(&p->counters, COUNTER_FRAMES_GUESSED, 1);
+	}
+	counter_add(&p->counters, COUNTER_FRAMES, 1);
+	return f;
+}
+
+static uint32_t sample_frames(struct pipeline *p, const struct record_sample *s,
+			      struct window_frame frames[MAX_FRAMES])
+{
+	const uint64_t *user = (const uint64_t *)s->frames + s->kernel_frames;
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < s->kernel_frames; i++)
+		frames[n++] = (struct window_frame){ .space = WINDOW_SPACE_KERNEL,
+						     .address = s->frames[i] };
+	for (uint32_t i = 0; i < s->user_frames; i++)
+		frames[n++] = user_frame(p, s, user[i]);
+	if (s->stack_end != STACK_END_NONE && s->stack_end != STACK_END_BOTTOM) {
+		frames[n++] = (struct window_frame){ .space = WINDOW_SPACE_TRUNCATED };
+		counter_add(&p->counters, COUNTER_STACKS_TRUNCATED, 1);
+	}
+	return n;
+}
+
+/* Copies a name up to its NUL, so that equal names are equal bytes. */
+static void comm_copy(char to[RECORD_COMM_BYTES], const char from[RECORD_COMM_BYTES])
+{
+	memcpy(to, from, strnlen(from, RECORD_COMM_BYTES - 1));
+}
+
+static void sample_count(struct pipeline *p, const struct record_sample *s)
+{
+	struct window_frame frames[MAX_FRAMES];
+	struct window_series series = {
+		.start_ns = s->start_ns,
+		.cgroup = s->cgroup,
+		.pid = s->tgid,
+		.tid = s->tid,
+	};
+	uint32_t n;
+
+	if (s->time_ns < p->count_from_ns || s->time_ns > p->count_until_ns)
+		return;
+	comm_copy(series.comm, s->comm);
+	comm_copy(series.process_comm, s->leader_comm);
+	if (!p->first_sample_ns)
+		p->first_sample_ns = s->time_ns;
+	if (s->time_ns < p->last_sample_ns)
+		counter_add(&p->counters, COUNTER_SAMPLES_LATE, 1);
+	else
+		p->last_sample_ns = s->time_ns;
+	counter_add(&p->counters, COUNTER_SAMPLES, 1);
+	if (!cgroup_names_path(p->cgroups, s->cgroup) && p->learn_cgroup)
+		p->learn_cgroup(p->learn_ctx, s->cgroup, s->tgid);
+
+	n = sample_frames(p, s, frames);
+	if (window_add(&p->window, &series, frames, n, s->value) < 0)
+		counter_add(&p->counters, COUNTER_SAMPLES_DROPPED_MEMORY, 1);
+}
+
+static void event_apply(struct pipeline *p, const struct event *e)
+{
+	struct mapping_event m;
+
+	switch (e->kind) {
+	case EVENT_FORK:
+		if (e->pid != e->parent_pid)
+			process_table_fork(p->processes, e->time_ns, e->pid, e->parent_pid);
+		break;
+	case EVENT_EXEC:
+		process_table_exec(p->processes, e->time_ns, e->pid);
+		break;
+	case EVENT_EXIT:
+		process_table_exit(p->processes, e->time_ns, e->pid, e->tid);
+		break;
+	case EVENT_MMAP:
+		m = (struct mapping_event){
+			.start = e->start,
+			.end = e->end,
+			.offset = e->offset,
+			.ino = e->ino,
+			.generation = e->generation,
+			.major = e->major,
+			.minor = e->minor,
+			.path = e->path,
+		};
+		process_table_mmap(p->processes, e->time_ns, e->pid, &m);
+		break;
+	case EVENT_LOST:
+		counter_add(&p->counters, COUNTER_EVENTS_LOST, e->lost);
+		process_table_lost(p->processes);
+		break;
+	case EVENT_OTHER:
+		break;
+	}
+}
+
+void pipeline_run(struct pipeline *p, uint64_t until_ns)
+{
+	const struct batch_record *b;
+
+	while ((b = batch_next(p->batch, until_ns))) {
+		const struct record_sample *s;
+		struct event e;
+
+		/* The batch keeps only what its decoders accept: they can't refuse it now. */
+		if (b->kind == BATCH_SAMPLE && decode_sample(b->bytes, b->len, &s) == 0)
+			sample_count(p, s);
+		else if (b->kind == BATCH_EVENT && decode_event(b->bytes, b->len, &e) == 0)
+			event_apply(p, &e);
+	}
+	batch_drop(p->batch);
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The way of a sample through user space, up to the window: record → who and where → counted stack.
+ * The same for a live capture and a replay; all that it learns from outside comes through `source`.
+ * Not thread safe.
+ */
+#ifndef AGENT_PIPELINE_H
+#define AGENT_PIPELINE_H
+
+#include <stdint.h>
+
+#include "profiler/aggregate/window.h"
+#include "profiler/base/counter.h"
+#include "profiler/base/err.h"
+#include "profiler/collect/batch.h"
+#include "profiler/process/cgroup.h"
+#include "profiler/process/file.h"
+#include "profiler/process/process.h"
+#include "profiler/process/source.h"
+
+struct pipeline {
+	const struct process_source *source;
+	struct counters counters; /* of user space, and of the collector once it was asked */
+	struct file_table *files;
+	struct process_table *processes;
+	struct cgroup_names *cgroups;
+	/* Called once for each new cgroup id, when a sample brings it. */
+	void (*learn_cgroup)(void *ctx, uint64_t id, uint32_t pid);
+	void *learn_ctx;
+	struct batch *batch;
+	struct window window;
+	uint64_t first_sample_ns, last_sample_ns; /* CLOCK_MONOTONIC, 0: none */
+	uint64_t count_from_ns, count_until_ns; /* samples outside are not of this capture */
+};
+
+/* Borrows `source` for its life. 0 or negative errno and a sentence. */
+int pipeline_init(struct pipeline *p, const struct process_source *source,
+		  const struct cgroup_hierarchy *cgroups, struct err *err);
+void pipeline_release(struct pipeline *p);
+
+/* Takes the records up to `until_ns` from the batch through to the window. */
+void pipeline_run(struct pipeline *p, uint64_t until_ns);
+
+#endif

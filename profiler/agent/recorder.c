@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * A recorder is a process_source that stands before the live one. A path may tell more than its owner
+ * wants to send: docs/ says what a recording holds. Contents of files and memory are never in it.
+ */
+#include "profiler/agent/recorder.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "profiler/collect/stream.h"
+
+struct recorder {
+	struct stream_writer *writer;
+	const struct process_source *inner;
+	struct process_source source;
+	int error;
+};
+
+static void chunk(struct recorder *r, enum stream_kind kind, uint64_t key, const void *bytes,
+		  size_t len)
+{
+	int e = stream_write(r->writer, kind, key, bytes, len);
+
+	if (e < 0 && !r->error)
+		r->error = e;
+}
+
+static int source_read(void *ctx, enum process_text what, uint32_t pid, struct buffer *out)
+{
+	struct recorder *r = ctx;
+	uint64_t key = (uint64_t)what << 32 | pid;
+	size_t before = out->len;
+	int e = r->inner->read(r->inner->ctx, what, pid, out);
+
+	if (e < 0) {
+		int32_t code = e;
+
+		chunk(r, STREAM_TEXT_ERROR, key, &code, sizeof(code));
+	} else {
+		chunk(r, STREAM_TEXT, key, out->data + before, out->len - before);
+	}
+	return e;
+}
+
+static int source_open(void *ctx, const struct file_place *place, int *ret_fd)
+{
+	struct recorder *r = ctx;
+	int e = r->inner->open(r->inner->ctx, place, ret_fd);
+	int32_t code = e;
+
+	chunk(r, STREAM_FILE, place->ino, &code, sizeof(code));
+	return e;
+}
+
+int recorder_new(struct recorder **ret, int fd, const struct process_source *inner)
+{
+	struct recorder *r = calloc(1, sizeof(*r));
+	int e;
+
+	if (!r)
+		return -ENOMEM;
+	r->inner = inner;
+	r->source = (struct process_source){ .ctx = r, .read = source_read, .open = source_open };
+	e = stream_writer_new(&r->writer, fd);
+	if (e < 0) {
+		free(r);
+		return e;
+	}
+	*ret = r;
+	return 0;
+}
+
+void recorder_free(struct recorder *r)
+{
+	if (!r)
+		return;
+	stream_writer_free(r->writer);
+	free(r);
+}
+
+const struct process_source *recorder_source(struct recorder *r)
+{
+	return &r->source;
+}
+
+void recorder_facts(struct recorder *r, const struct facts *f)
+{
+	struct buffer text = BUFFER_INIT(64 << 10);
+
+	facts_write(f, &text);
+	if (!buffer_error(&text))
+		chunk(r, STREAM_FACTS, 0, text.data, text.len);
+	else if (!r->error)
+		r->error = buffer_error(&text);
+	buffer_release(&text);
+}
+
+void recorder_record(void *ctx, enum batch_kind kind, const void *bytes, size_t len)
+{
+	chunk(ctx, kind == BATCH_SAMPLE ? STREAM_SAMPLE : STREAM_EVENT, 0, bytes, len);
+}
+
+void recorder_drain(struct recorder *r, uint64_t now_ns)
+{
+	chunk(r, STREAM_DRAIN, now_ns, NULL, 0);
+}
+
+void recorder_cgroup(struct recorder *r, uint64_t id, const char *path)
+{
+	chunk(r, STREAM_CGROUP, id, path, strlen(path));
+}
+
+void recorder_symbols(void *ctx, uint32_t space, const void *bytes, uint32_t len)
+{
+	chunk(ctx, STREAM_SYMBOLS, space, bytes, len);
+}
+
+int recorder_close(struct recorder *r)
+{
+	int e = stream_writer_close(r->writer);
+
+	return r->error ? r->error : e;
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Writes a capture's raw stream (collect/stream.h): the records as they were drained, and every outside
+ * fact the moment it was learnt. The first error sticks and recorder_close() returns it.
+ */
+#ifndef AGENT_RECORDER_H
+#define AGENT_RECORDER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "profiler/agent/facts.h"
+#include "profiler/collect/batch.h"
+#include "profiler/process/source.h"
+
+struct recorder;
+
+/* Takes no ownership of `fd`; borrows `inner`, whose answers it passes on and writes down. */
+int recorder_new(struct recorder **ret, int fd, const struct process_source *inner);
+void recorder_free(struct recorder *r);
+
+const struct process_source *recorder_source(struct recorder *r);
+void recorder_facts(struct recorder *r, const struct facts *f);
+/* Matches batch_tap_fn; `ctx` is the recorder. */
+void recorder_record(void *ctx, enum batch_kind kind, const void *bytes, size_t len);
+void recorder_drain(struct recorder *r, uint64_t now_ns);
+void recorder_cgroup(struct recorder *r, uint64_t id, const char *path);
+/* Matches live_names.told; `ctx` is the recorder. */
+void recorder_symbols(void *ctx, uint32_t space, const void *bytes, uint32_t len);
+int recorder_close(struct recorder *r);
+
+#endif

@@ -1,0 +1,459 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Window locations that have no name yet are sorted by (space, address), which makes runs: one request
+ * each. What is in no file gets a stand-in function. Stand-ins are one a module, not one an address:
+ * "[cc1]" with a third of the time says more than a thousand lines of cc1+0x…; the address stays in the
+ * location.
+ *
+ * Refused: naming while sampling. It costs CPU time when it is scarce, and a short capture would name
+ * nothing twice.
+ */
+#include "profiler/agent/resolve.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "profiler/base/cleanup.h"
+
+#define PAGE_BYTES 4096ULL
+
+struct resolver {
+	struct pipeline *pipeline;
+	const struct name_source *names;
+	struct profile *profile;
+	ARRAY(uint32_t) location_of; /* window location → profile location, PROFILE_NONE: not yet */
+	ARRAY(uint32_t) functions; /* of the reply at hand: its function → the profile's */
+	ARRAY(uint32_t) mappings; /* of the reply at hand: its module → the profile's */
+};
+
+int resolver_new(struct resolver **ret, struct pipeline *pipeline, const struct name_source *names,
+		 struct profile *profile)
+{
+	struct resolver *r = calloc(1, sizeof(*r));
+
+	if (!r)
+		return -ENOMEM;
+	r->pipeline = pipeline;
+	r->names = names;
+	r->profile = profile;
+	*ret = r;
+	return 0;
+}
+
+void resolver_free(struct resolver *r)
+{
+	if (!r)
+		return;
+	array_release(&r->location_of);
+	array_release(&r->functions);
+	array_release(&r->mappings);
+	free(r);
+}
+
+static int string_add(struct profile *p, const char *s)
+{
+	return profile_string(p, s, strlen(s));
+}
+
+static const char *base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash && slash[1] ? slash + 1 : path;
+}
+
+/* What a location is part of, as people see it. */
+struct module {
+	const char *path; /* mapping name */
+	const char *stand_in; /* function name for what has no other */
+	enum profile_mapping_kind kind;
+};
+
+static struct module module_of(const struct resolver *r, uint32_t space, char *text, size_t size)
+{
+	const struct file *f;
+
+	switch (space) {
+	case WINDOW_SPACE_KERNEL:
+		return (struct module){ "[kernel.kallsyms]", "[kernel]", PROFILE_MAPPING_KERNEL };
+	case WINDOW_SPACE_VDSO:
+		return (struct module){ "[vdso]", "[vdso]", PROFILE_MAPPING_USER };
+	case WINDOW_SPACE_ANONYMOUS:
+		return (struct module){ "[anonymous memory]", "[anonymous memory]",
+					PROFILE_MAPPING_ANONYMOUS };
+	case WINDOW_SPACE_UNKNOWN_PROCESS:
+		return (struct module){ "[unknown process]", "[unknown process]",
+					PROFILE_MAPPING_NONE };
+	case WINDOW_SPACE_TRUNCATED:
+		return (struct module){ "[truncated]", "[truncated]", PROFILE_MAPPING_NONE };
+	case WINDOW_SPACE_UNMAPPED:
+		return (struct module){ "[unknown]", "[unknown]", PROFILE_MAPPING_NONE };
+	}
+	f = file_table_get(r->pipeline->files, space - WINDOW_SPACE_FILES);
+	snprintf(text, size, "[%s]", base_name(f->path));
+	return (struct module){ f->path, text, PROFILE_MAPPING_USER };
+}
+
+static int function_add(struct profile *p, const char *name, const char *system_name)
+{
+	struct profile_function f = { 0 };
+	int r = string_add(p, name);
+
+	if (r < 0)
+		return r;
+	f.name = (uint32_t)r;
+	r = string_add(p, system_name);
+	if (r < 0)
+		return r;
+	f.system_name = (uint32_t)r;
+	return profile_function(p, &f);
+}
+
+static int mapping_add(struct profile *p, const char *name, const char *build_id,
+		       struct profile_mapping m)
+{
+	int r = string_add(p, name);
+
+	if (r < 0)
+		return r;
+	m.name = (uint32_t)r;
+	r = string_add(p, build_id);
+	if (r < 0)
+		return r;
+	m.build_id = (uint32_t)r;
+	return profile_mapping(p, &m);
+}
+
+/* A run of window locations of one space, addresses ascending. */
+struct run {
+	uint32_t space;
+	const uint32_t *locations;
+	uint32_t count;
+};
+
+static uint64_t run_address(const struct resolver *r, const struct run *run, uint32_t i)
+{
+	return r->pipeline->window.locations.items[run->locations[i]].address;
+}
+
+/*
+ * One mapping that holds all offsets of the run, for what no segment is known of. Kernel addresses
+ * leave no trace: they must not leave this machine.
+ */
+static int fallback_mapping(struct resolver *r, const struct run *run, const struct module *module,
+			    const char *build_id)
+{
+	uint64_t last = run_address(r, run, run->count - 1);
+	uint64_t limit = last > UINT64_MAX - PAGE_BYTES ? UINT64_MAX :
+							  (last / PAGE_BYTES + 1) * PAGE_BYTES;
+	struct profile_mapping m = { .kind = module->kind, .limit = limit };
+
+	if (module->kind == PROFILE_MAPPING_KERNEL)
+		m.limit = PAGE_BYTES;
+	return mapping_add(r->profile, module->path, build_id, m);
+}
+
+static int location_set(struct resolver *r, const struct run *run, uint32_t i, uint32_t mapping,
+			uint64_t address, bool named, uint32_t function)
+{
+	struct profile_line line = { .function = function };
+	int location = profile_location(r->profile, mapping, address, named, &line, 1);
+
+	if (location < 0)
+		return location;
+	r->location_of.items[run->locations[i]] = (uint32_t)location;
+	return 0;
+}
+
+static int run_stand_in(struct resolver *r, const struct run *run, const struct module *module)
+{
+	bool keep_address = module->kind != PROFILE_MAPPING_KERNEL;
+	int mapping = fallback_mapping(r, run, module, "");
+	int function = mapping < 0 ? mapping :
+				     function_add(r->profile, module->stand_in, module->stand_in);
+
+	for (uint32_t i = 0; i < run->count && function >= 0; i++) {
+		int e = location_set(r, run, i, (uint32_t)mapping,
+				     keep_address ? run_address(r, run, i) : 0, false,
+				     (uint32_t)function);
+		if (e < 0)
+			return e;
+	}
+	return function < 0 ? function : 0;
+}
+
+/* The reply's functions and modules, entered in the profile. */
+static int reply_enter(struct resolver *r, const struct run *run, const struct module *module,
+		       const struct symbols *s)
+{
+	const char *build_id = s->strings + s->reply->build_id;
+
+	r->functions.count = r->mappings.count = 0;
+	for (uint32_t i = 0; i < s->reply->function_count; i++) {
+		const struct symbol_function *f = &s->functions[i];
+		uint32_t *slot = array_push(&r->functions, UINT32_MAX);
+		int id = slot ? function_add(r->profile, s->strings + f->name,
+					     s->strings + f->system_name) :
+				-ENOMEM;
+		if (id < 0)
+			return id;
+		*slot = (uint32_t)id;
+	}
+	for (uint32_t i = 0; i < s->reply->module_count; i++) {
+		const struct symbol_module *m = &s->modules[i];
+		const char *name = s->strings + m->name;
+		char bracketed[128];
+		uint32_t *slot = array_push(&r->mappings, UINT32_MAX);
+		int id = -ENOMEM;
+
+		snprintf(bracketed, sizeof(bracketed), "[%s]", name);
+		if (slot)
+			id = mapping_add(r->profile, *name ? bracketed : module->path, build_id,
+					 (struct profile_mapping){ .start = m->start,
+								   .limit = m->limit,
+								   .offset = m->offset,
+								   .kind = module->kind });
+		if (id < 0)
+			return id;
+		*slot = (uint32_t)id;
+	}
+	(void)run;
+	return 0;
+}
+
+static int run_apply(struct resolver *r, const struct run *run, const struct module *module,
+		     const struct symbols *s)
+{
+	int fallback = fallback_mapping(r, run, module, s->strings + s->reply->build_id);
+	int e = fallback < 0 ? fallback : reply_enter(r, run, module, s);
+	int stand_in = e < 0 ? e : function_add(r->profile, module->stand_in, module->stand_in);
+
+	for (uint32_t i = 0; i < run->count && stand_in >= 0; i++) {
+		const struct symbol_answer *a = &s->answers[i];
+		bool mapped = a->module != SYMBOLS_NONE;
+		bool named = a->function != SYMBOLS_NONE;
+		uint64_t address = a->vaddr;
+
+		if (!mapped)
+			address = module->kind == PROFILE_MAPPING_KERNEL ? 0 : run_address(r, run, i);
+		e = location_set(r, run, i, mapped ? r->mappings.items[a->module] : (uint32_t)fallback,
+				 address, named,
+				 named ? r->functions.items[a->function] : (uint32_t)stand_in);
+		if (e < 0)
+			return e;
+	}
+	return stand_in < 0 ? stand_in : 0;
+}
+
+static bool space_has_names(const struct resolver *r, uint32_t space)
+{
+	if (space == WINDOW_SPACE_KERNEL || space == WINDOW_SPACE_VDSO)
+		return true;
+	return space >= WINDOW_SPACE_FILES &&
+	       file_table_get(r->pipeline->files, space - WINDOW_SPACE_FILES)->state == FILE_PINNED;
+}
+
+/* Asks for at most SYMBOLS_MAX_ADDRESSES. */
+static int run_name_part(struct resolver *r, const struct run *run, const struct module *module)
+{
+	_cleanup_(free_ptr) uint64_t *addresses = calloc(run->count, sizeof(*addresses));
+	struct symbols s;
+	int fd = -1, e;
+
+	if (!addresses)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < run->count; i++)
+		addresses[i] = run_address(r, run, i);
+	if (run->space >= WINDOW_SPACE_FILES)
+		fd = file_table_get(r->pipeline->files, run->space - WINDOW_SPACE_FILES)->fd;
+	e = r->names->ask(r->names->ctx, run->space, fd, addresses, run->count, &s, NULL);
+	if (e == -ENOMEM)
+		return e;
+	if (e < 0)
+		return run_stand_in(r, run, module);
+	if (run->space >= WINDOW_SPACE_FILES && s.reply->status == SYMBOLS_NOT_ELF)
+		counter_add(&r->pipeline->counters, COUNTER_FILES_BAD, 1);
+	return run_apply(r, run, module, &s);
+}
+
+static int run_name(struct resolver *r, const struct run *run)
+{
+	char text[512];
+	struct module module = module_of(r, run->space, text, sizeof(text));
+
+	if (!space_has_names(r, run->space))
+		return run_stand_in(r, run, &module);
+	for (uint32_t done = 0; done < run->count;) {
+		struct run part = *run;
+		int e;
+
+		part.locations += done;
+		part.count -= done;
+		if (part.count > SYMBOLS_MAX_ADDRESSES)
+			part.count = SYMBOLS_MAX_ADDRESSES;
+		e = run_name_part(r, &part, &module);
+		if (e < 0)
+			return e;
+		done += part.count;
+	}
+	if (run->space >= WINDOW_SPACE_FILES)
+		file_table_unpin(r->pipeline->files, run->space - WINDOW_SPACE_FILES);
+	return 0;
+}
+
+static int compare_locations(const void *a, const void *b, void *ctx)
+{
+	const struct window_location *all = ctx;
+	const struct window_location *x = &all[*(const uint32_t *)a];
+	const struct window_location *y = &all[*(const uint32_t *)b];
+
+	if (x->space != y->space)
+		return x->space < y->space ? -1 : 1;
+	return x->address < y->address ? -1 : x->address > y->address;
+}
+
+/* Room in location_of for all locations that the window has by now. */
+static int locations_follow(struct resolver *r)
+{
+	while (r->location_of.count < r->pipeline->window.locations.count) {
+		uint32_t *slot = array_push(&r->location_of, UINT32_MAX);
+
+		if (!slot)
+			return -ENOMEM;
+		*slot = PROFILE_NONE;
+	}
+	return 0;
+}
+
+static int name_missing(struct resolver *r, bool pinned_only)
+{
+	const struct window *w = &r->pipeline->window;
+	_cleanup_(free_ptr) uint32_t *todo = NULL;
+	uint32_t count = 0;
+	int e = locations_follow(r);
+
+	todo = e < 0 ? NULL : calloc(w->locations.count ? w->locations.count : 1, sizeof(*todo));
+	if (!todo)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < w->locations.count; i++) {
+		uint32_t space = w->locations.items[i].space;
+
+		if (r->location_of.items[i] == PROFILE_NONE &&
+		    (!pinned_only || (space >= WINDOW_SPACE_FILES && space_has_names(r, space))))
+			todo[count++] = i;
+	}
+	qsort_r(todo, count, sizeof(*todo), compare_locations, w->locations.items);
+
+	for (uint32_t start = 0, end; start < count; start = end) {
+		struct run run = { .space = w->locations.items[todo[start]].space,
+				   .locations = todo + start };
+
+		for (end = start; end < count; end++)
+			if (w->locations.items[todo[end]].space != run.space)
+				break;
+		run.count = end - start;
+		e = run_name(r, &run);
+		if (e < 0)
+			return e;
+	}
+	return 0;
+}
+
+int resolver_relieve(struct resolver *r)
+{
+	return name_missing(r, true);
+}
+
+static int label_text(struct profile *p, struct profile_label *l, const char *key, const char *text)
+{
+	int k = string_add(p, key);
+	int t = k < 0 ? k : string_add(p, text);
+
+	if (t < 0)
+		return t;
+	*l = (struct profile_label){ .key = (uint32_t)k, .text = (uint32_t)t };
+	return 0;
+}
+
+static int label_number(struct profile *p, struct profile_label *l, const char *key, int64_t number)
+{
+	int k = string_add(p, key);
+
+	if (k < 0)
+		return k;
+	*l = (struct profile_label){ .key = (uint32_t)k, .text = PROFILE_NONE, .number = number };
+	return 0;
+}
+
+static int series_add(struct resolver *r, const struct window_series *s)
+{
+	struct profile *p = r->profile;
+	struct profile_label labels[5];
+	const char *cgroup = cgroup_names_path(r->pipeline->cgroups, s->cgroup);
+	char id[48];
+	int e;
+
+	if (!cgroup) {
+		snprintf(id, sizeof(id), "[cgroup %" PRIu64 "]", s->cgroup);
+		cgroup = id;
+	}
+	e = label_text(p, &labels[0], "comm", s->process_comm);
+	if (e >= 0)
+		e = label_text(p, &labels[1], "thread", s->comm);
+	if (e >= 0)
+		e = label_number(p, &labels[2], "pid", s->pid);
+	if (e >= 0)
+		e = label_number(p, &labels[3], "tid", s->tid);
+	if (e >= 0)
+		e = label_text(p, &labels[4], "cgroup", cgroup);
+	return e < 0 ? e : profile_series(p, labels, 5);
+}
+
+/* A window node's parent has a lower number, so one pass in order maps them all. */
+static int nodes_add(struct resolver *r, uint32_t *node_of)
+{
+	const struct window *w = &r->pipeline->window;
+
+	node_of[0] = 0;
+	for (uint32_t i = 1; i < w->nodes.count; i++) {
+		const struct window_node *n = &w->nodes.items[i];
+		int id = profile_node(r->profile, node_of[n->parent],
+				      r->location_of.items[n->location], n->flags);
+		if (id < 0)
+			return id;
+		node_of[i] = (uint32_t)id;
+	}
+	return 0;
+}
+
+int resolver_finish(struct resolver *r)
+{
+	const struct window *w = &r->pipeline->window;
+	struct profile *p = r->profile;
+	bool time = strcmp(p->facts.value_unit, "nanoseconds") == 0;
+	_cleanup_(free_ptr) uint32_t *node_of = calloc(w->nodes.count + 1UL, sizeof(*node_of));
+	_cleanup_(free_ptr) uint32_t *series_of = calloc(w->series.count + 1UL, sizeof(*series_of));
+	int e = name_missing(r, false);
+
+	if (e < 0)
+		return e;
+	if (!node_of || !series_of)
+		return -ENOMEM;
+	e = nodes_add(r, node_of);
+	for (uint32_t i = 0; e >= 0 && i < w->series.count; i++) {
+		e = series_add(r, &w->series.items[i]);
+		if (e >= 0)
+			series_of[i] = (uint32_t)e;
+	}
+	for (uint32_t i = 0; e >= 0 && i < w->samples.count; i++) {
+		const struct window_sample *s = &w->samples.items[i];
+		/* The clock's events have unequal periods; a sample stands for their common rate. */
+		uint64_t value = time ? s->count * p->facts.period : s->value;
+
+		e = profile_add(p, series_of[s->series], node_of[s->node], s->count, value);
+	}
+	return e < 0 ? e : 0;
+}

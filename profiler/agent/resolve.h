@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Addresses meet names: turns a window of (file, offset) stacks into a profile. Names are asked for a
+ * file at a time, all its addresses at once; once read, the file is let go. Under pressure of pins that
+ * can be done during the capture (resolver_relieve), the rest at its end (resolver_finish).
+ */
+#ifndef AGENT_RESOLVE_H
+#define AGENT_RESOLVE_H
+
+#include "profiler/agent/names.h"
+#include "profiler/agent/pipeline.h"
+#include "profiler/base/err.h"
+#include "profiler/model/profile.h"
+
+struct resolver;
+
+/* Borrows all for its life; `profile` is initialised and empty. 0 or -ENOMEM. */
+int resolver_new(struct resolver **ret, struct pipeline *pipeline, const struct name_source *names,
+		 struct profile *profile);
+void resolver_free(struct resolver *r);
+
+/* Names what was sampled in the files that are pinned now, and lets go of them. 0 or -ENOMEM. */
+int resolver_relieve(struct resolver *r);
+
+/*
+ * Names everything and fills the profile's series and samples. facts.period must be set. A file whose
+ * names can't be had gets stand-ins and is counted; only -ENOMEM and -E2BIG are errors.
+ */
+int resolver_finish(struct resolver *r);
+
+#endif

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Counts stacks in a window. The sample path: one hash look-up a frame and two a sample, no names, no
+ * system calls. A stack is a node of a prefix tree as in model/profile.h. Everything dies with
+ * window_release(). Not thread safe.
+ */
+#ifndef AGGREGATE_WINDOW_H
+#define AGGREGATE_WINDOW_H
+
+#include <stdint.h>
+
+#include "profiler/base/array.h"
+#include "profiler/base/index.h"
+
+/* Where an address lives; from WINDOW_SPACE_FILES on, file number + WINDOW_SPACE_FILES. */
+enum window_space {
+	WINDOW_SPACE_KERNEL, /* address: a kernel address */
+	WINDOW_SPACE_VDSO, /* address: offset in the vDSO image */
+	WINDOW_SPACE_ANONYMOUS, /* address: as in the process */
+	WINDOW_SPACE_UNMAPPED, /* address: 0 */
+	WINDOW_SPACE_UNKNOWN_PROCESS, /* address: 0 */
+	WINDOW_SPACE_TRUNCATED, /* address: 0; stands at the root of a stack that goes on */
+	WINDOW_SPACE_FILES = 16, /* address: file offset */
+};
+
+#define WINDOW_FRAME_GUESSED 1 /* = PROFILE_NODE_GUESSED */
+
+struct window_frame {
+	uint64_t address;
+	uint32_t space;
+	uint32_t flags;
+};
+
+/* Who. Hashed as bytes: zero what is unused. */
+struct window_series {
+	uint64_t start_ns; /* of the process, so that a reused pid is another one */
+	uint64_t cgroup;
+	uint32_t pid, tid;
+	char comm[16]; /* the thread's */
+	char process_comm[16];
+};
+
+struct window_location {
+	uint64_t address;
+	uint32_t space;
+	uint32_t reserved;
+};
+
+struct window_node {
+	uint32_t parent; /* node 0 is the empty stack */
+	uint32_t location;
+	uint32_t flags;
+};
+
+struct window_sample {
+	uint32_t series;
+	uint32_t node;
+	uint64_t count;
+	uint64_t value;
+};
+
+struct window {
+	ARRAY(struct window_series) series;
+	ARRAY(struct window_location) locations;
+	ARRAY(struct window_node) nodes;
+	ARRAY(struct window_sample) samples;
+	struct index series_index, location_index, node_index, sample_index;
+	uint32_t max_items; /* of each array */
+};
+
+/* 0 or -ENOMEM. */
+int window_init(struct window *w, uint32_t max_items);
+void window_release(struct window *w);
+
+/*
+ * One sample. `frames` are leaf first. 0, or -ENOMEM / -E2BIG: then the sample isn't counted, and the
+ * caller counts the loss.
+ */
+int window_add(struct window *w, const struct window_series *series,
+	       const struct window_frame *frames, uint32_t frame_count, uint64_t value);
+
+#endif

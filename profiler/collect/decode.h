@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From a record's bytes to a checked value. Bytes may come from a replay file that somebody tampered
+ * with: every length, count and enum is checked here, once.
+ *
+ * Samples: bpf/record.h. Events: perf_event_open(2), "PERF_RECORD_*", with sample_id_all and
+ * sample_type = PERF_SAMPLE_TID | PERF_SAMPLE_TIME: each record ends in { u32 pid, tid; u64 time }.
+ */
+#ifndef COLLECT_DECODE_H
+#define COLLECT_DECODE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "bpf/record.h"
+
+enum event_kind {
+	EVENT_FORK, /* a new process or thread */
+	EVENT_EXEC, /* COMM with PERF_RECORD_MISC_COMM_EXEC */
+	EVENT_EXIT,
+	EVENT_MMAP, /* MMAP2 of executable memory */
+	EVENT_LOST, /* `lost` records were lost */
+	EVENT_OTHER, /* known and of no use to us */
+};
+
+struct event {
+	uint64_t time_ns;
+	enum event_kind kind;
+	uint32_t pid, tid;
+	uint32_t parent_pid; /* EVENT_FORK */
+	uint64_t lost; /* EVENT_LOST */
+	/* EVENT_MMAP */
+	uint64_t start, end, offset, ino, generation;
+	uint32_t major, minor;
+	const char *path; /* NUL-terminated, in the record's bytes */
+};
+
+/* 0 or -EINVAL. `bytes` is 8-byte aligned. *ret_sample points into it. */
+int decode_sample(const void *bytes, size_t len, const struct record_sample **ret_sample);
+int decode_event(const void *bytes, size_t len, struct event *ret);
+
+#endif

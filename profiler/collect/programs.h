@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The BPF programs and maps of a session: loaded for one configuration, then read. All calls from one
+ * thread.
+ */
+#ifndef COLLECT_PROGRAMS_H
+#define COLLECT_PROGRAMS_H
+
+#include <stdint.h>
+
+#include "bpf/counters.h"
+#include "profiler/base/err.h"
+#include "profiler/collect/batch.h"
+#include "profiler/collect/session.h"
+
+struct programs;
+
+/*
+ * Loads, attaches what follows processes, and fills in the filters. `cpus` is how many CPU numbers
+ * there can be. 0, or negative errno and a sentence.
+ */
+int programs_load(struct programs **ret, const struct session_config *config, uint32_t cpus,
+		  struct err *err);
+void programs_free(struct programs *p);
+
+/* Makes sure that CPU `cpu` has a ring buffer. 0 or negative errno. */
+int programs_add_ring(struct programs *p, uint32_t cpu);
+
+/* What a ticker attaches; borrowed. */
+int programs_sampler_fd(const struct programs *p);
+
+/* Adds a process to the filter. 0, -ENOSPC when it is full, or negative errno. */
+int programs_add_target(struct programs *p, uint32_t pid);
+
+/* Moves the samples that have come into the batch. 0 or -ENOMEM. */
+int programs_drain(struct programs *p, struct batch *batch);
+
+/* Adds up what the CPUs counted. 0 or negative errno. */
+int programs_tally(struct programs *p, struct bpf_tally *ret);
+
+/* What the kernel says the maps take. */
+uint64_t programs_memory_bytes(const struct programs *p);
+
+#endif

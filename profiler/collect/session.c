@@ -1,0 +1,421 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * A session: the BPF programs, and for each CPU its process events and its ticker.
+ *
+ * What could be missing is asked for first, one question after the other, so that the answer can name
+ * it; what only the attempt can tell is explained where it fails. CPUs that come and go are found by
+ * reading sysfs once a second: a netlink socket for that would be one more descriptor to own for
+ * something that hardly ever happens.
+ */
+#include "profiler/collect/session.h"
+
+#include <errno.h>
+#include <linux/capability.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "profiler/base/cleanup.h"
+#include "profiler/base/clock.h"
+#include "profiler/collect/cpus.h"
+#include "profiler/collect/programs.h"
+#include "profiler/collect/sideband.h"
+#include "profiler/collect/ticker.h"
+
+#define INITIAL_PID_NAMESPACE 0xEFFFFFFCu /* PROC_PID_INIT_INO: its inode, since 3.8 */
+
+struct session_cpu {
+	struct sideband sideband;
+	struct ticks ticks;
+	bool online; /* as far as we know */
+	bool leaving; /* went offline: what its ring holds is still to be read */
+};
+
+struct session {
+	struct programs *programs;
+	struct ticker ticker;
+	struct session_facts facts;
+	uint64_t cpus_failed;
+	struct cpus online, isolated;
+	struct cpus profiled; /* those whose timers run */
+	struct cpus wanted; /* those named by the configuration */
+	bool all_cpus; /* none was named: all but the isolated */
+	bool follows_pids;
+	bool started;
+	uint32_t cpu_count; /* of `cpus`: every CPU number there can be */
+	struct session_cpu *cpus;
+};
+
+/* ---- what must be there ---- */
+
+static int check_capabilities(struct err *err)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {{0}};
+	uint64_t held;
+	bool bpf, perfmon;
+
+	if (syscall(SYS_capget, &header, data) < 0)
+		return 0; /* then the load will tell */
+	held = data[0].effective | (uint64_t)data[1].effective << 32;
+	bpf = held & (1ULL << CAP_BPF | 1ULL << CAP_SYS_ADMIN);
+	perfmon = held & (1ULL << CAP_PERFMON | 1ULL << CAP_SYS_ADMIN);
+	if (bpf && perfmon)
+		return 0;
+	return err_set(err, -EPERM,
+		       "Sampling needs the capabilit%s %s%s%s: run it as root (sudo slowburn ...).",
+		       bpf || perfmon ? "y" : "ies", bpf ? "" : "CAP_BPF",
+		       bpf || perfmon ? "" : " and ", perfmon ? "" : "CAP_PERFMON");
+}
+
+static int check_kernel(struct err *err)
+{
+	struct stat st;
+
+	if (access("/sys/kernel/btf/vmlinux", R_OK) < 0)
+		return err_errno(err, -errno,
+				 "This kernel doesn't describe its types (CONFIG_DEBUG_INFO_BTF): "
+				 "\"/sys/kernel/btf/vmlinux\" cannot be read");
+	if (stat("/proc/self/ns/pid", &st) == 0 && st.st_ino != INITIAL_PID_NAMESPACE)
+		return err_set(err, -ENOTSUP,
+			       "This container has process ids of its own, which the kernel's samples "
+			       "don't have: start it with the host's (--pid=host).");
+	return 0;
+}
+
+static bool task_exists(uint32_t tgid, uint32_t tid)
+{
+	return syscall(SYS_tgkill, tgid, tid, 0) == 0 || errno != ESRCH;
+}
+
+static int check_pid(uint32_t pid, struct err *err)
+{
+	if (pid && pid <= INT32_MAX && task_exists(pid, pid))
+		return 0;
+	if (pid && pid <= INT32_MAX && syscall(SYS_tkill, pid, 0) == 0)
+		return err_set(err, -ESRCH, "%u is a thread, not a process: name it with --tid.",
+			       pid);
+	return err_set(err, -ESRCH, "There is no process with pid %u.", pid);
+}
+
+static int check_tid(uint32_t tid, struct err *err)
+{
+	if (tid && tid <= INT32_MAX && (syscall(SYS_tkill, tid, 0) == 0 || errno != ESRCH))
+		return 0;
+	return err_set(err, -ESRCH, "There is no thread with tid %u.", tid);
+}
+
+static int check_config(const struct session_config *config, struct err *err)
+{
+	int r = 0;
+
+	if (!config->frequency_hz || config->frequency_hz > SESSION_MAX_FREQUENCY_HZ)
+		return err_set(err, -EINVAL, "A frequency of %u Hz is not between 1 and %u.",
+			       config->frequency_hz, SESSION_MAX_FREQUENCY_HZ);
+	if (config->pid_count > SESSION_MAX_TARGETS || config->tid_count > SESSION_MAX_TARGETS)
+		return err_set(err, -E2BIG, "More than %u processes or threads are named.",
+			       SESSION_MAX_TARGETS);
+	if (config->comm_count > SESSION_MAX_COMMS)
+		return err_set(err, -E2BIG, "More than %u command names are given.",
+			       SESSION_MAX_COMMS);
+	if (config->user_only && config->kernel_only)
+		return err_set(err, -EINVAL,
+			       "Only user code and only kernel code: then nothing is left.");
+	for (uint32_t i = 0; i < config->pid_count && r == 0; i++)
+		r = check_pid(config->pids[i], err);
+	for (uint32_t i = 0; i < config->tid_count && r == 0; i++)
+		r = check_tid(config->tids[i], err);
+	return r;
+}
+
+/* ---- CPUs ---- */
+
+static bool is_wanted(const struct session *s, uint32_t cpu)
+{
+	return s->all_cpus ? !cpus_has(&s->isolated, cpu) : cpus_has(&s->wanted, cpu);
+}
+
+/* Processes of the CPUs that we sample also run on the others; isolated ones are left alone. */
+static bool is_watched(const struct session *s, uint32_t cpu)
+{
+	return is_wanted(s, cpu) || !cpus_has(&s->isolated, cpu);
+}
+
+static int read_cpus(struct session *s, const struct session_config *config, struct err *err)
+{
+	struct cpus possible;
+	int r;
+
+	r = cpus_read(&possible, "/sys/devices/system/cpu/possible");
+	if (r == 0)
+		r = cpus_read_online(&s->online);
+	if (r == 0)
+		r = cpus_read_isolated(&s->isolated);
+	if (r < 0)
+		return err_errno(err, r, "Cannot read which CPUs there are");
+	for (uint32_t cpu = 0; cpu < SESSION_MAX_CPUS; cpu++) {
+		if (cpus_has(&possible, cpu) || cpus_has(&s->online, cpu))
+			s->cpu_count = cpu + 1;
+	}
+	s->all_cpus = !config->cpus;
+	if (config->cpus)
+		memcpy(s->wanted.bits, config->cpus, sizeof(s->wanted.bits));
+	for (uint32_t cpu = 0; cpu < SESSION_MAX_CPUS; cpu++) {
+		if (cpus_has(&s->wanted, cpu) && !cpus_has(&s->online, cpu))
+			return err_set(err, -ENODEV, "CPU %u is not online.", cpu);
+	}
+	s->cpus = calloc(s->cpu_count, sizeof(*s->cpus));
+	if (!s->cpus)
+		return err_errno(err, -ENOMEM, "Cannot start a session");
+	for (uint32_t cpu = 0; cpu < s->cpu_count; cpu++)
+		s->cpus[cpu] = (struct session_cpu){
+			.sideband = SIDEBAND_CLOSED,
+			.ticks = TICKS_CLOSED,
+		};
+	return 0;
+}
+
+static void count_cpus(struct session *s)
+{
+	s->facts.cpus_online = cpus_count(&s->online);
+	s->facts.cpus_isolated = 0;
+	s->facts.cpus_profiled = 0;
+	memset(&s->profiled, 0, sizeof(s->profiled));
+	for (uint32_t cpu = 0; cpu < s->cpu_count; cpu++) {
+		if (!cpus_has(&s->online, cpu))
+			continue;
+		if (is_wanted(s, cpu)) {
+			s->profiled.bits[cpu / 8] |= (uint8_t)(1U << (cpu % 8));
+			s->facts.cpus_profiled++;
+		} else if (cpus_has(&s->isolated, cpu)) {
+			s->facts.cpus_isolated++;
+		}
+	}
+}
+
+/* Its events and its place in a ring; not its ticker. */
+static int open_cpu(struct session *s, uint32_t cpu, struct err *err)
+{
+	struct session_cpu *c = &s->cpus[cpu];
+	int r;
+
+	c->online = true;
+	if (!is_watched(s, cpu))
+		return 0;
+	r = sideband_open(&c->sideband, cpu);
+	if (r == 0 && is_wanted(s, cpu))
+		r = programs_add_ring(s->programs, cpu);
+	if (r < 0) {
+		sideband_close(&c->sideband);
+		return err_errno(err, r, "Cannot watch CPU %u", cpu);
+	}
+	return 0;
+}
+
+static void close_cpu(struct session_cpu *c)
+{
+	ticks_close(&c->ticks);
+	sideband_close(&c->sideband);
+	c->leaving = false;
+}
+
+static int start_cpu(struct session *s, uint32_t cpu, struct err *err)
+{
+	if (!is_wanted(s, cpu))
+		return 0;
+	return ticker_start(&s->ticker, cpu, programs_sampler_fd(s->programs), &s->cpus[cpu].ticks,
+			    err);
+}
+
+/* A CPU may go between our reading the list and this: that is no reason to fail. */
+static int open_cpus(struct session *s, struct err *err)
+{
+	for (uint32_t cpu = 0; cpu < s->cpu_count; cpu++) {
+		int r = cpus_has(&s->online, cpu) ? open_cpu(s, cpu, err) : 0;
+
+		if (r == -ENODEV)
+			s->cpus_failed++;
+		else if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* ---- life ---- */
+
+static int new_parts(struct session *s, const struct session_config *config, struct err *err)
+{
+	uint32_t random[SESSION_EVENTS_PER_CPU];
+	int r;
+
+	r = check_config(config, err);
+	if (r == 0)
+		r = check_capabilities(err);
+	if (r == 0)
+		r = check_kernel(err);
+	if (r == 0)
+		r = read_cpus(s, config, err);
+	if (r < 0)
+		return r;
+	if (getrandom(random, sizeof(random), 0) != sizeof(random))
+		return err_errno(err, -EIO, "Cannot get random numbers");
+	ticker_init(&s->ticker, config->event, config->frequency_hz, random);
+	s->facts.period = config->event == SESSION_CPU_CLOCK ? NS_PER_S / config->frequency_hz : 0;
+	s->facts.event_count = s->ticker.count;
+	s->follows_pids = config->pid_count > 0;
+	count_cpus(s);
+	r = programs_load(&s->programs, config, s->cpu_count, err);
+	if (r < 0)
+		return r;
+	return open_cpus(s, err);
+}
+
+int session_new(struct session **ret, const struct session_config *config, struct err *err)
+{
+	struct session *s = calloc(1, sizeof(*s));
+	int r;
+
+	if (!s)
+		return err_errno(err, -ENOMEM, "Cannot start a session");
+	r = new_parts(s, config, err);
+	if (r == 0)
+		*ret = take_ptr(s);
+	session_free(s);
+	return r;
+}
+
+void session_free(struct session *s)
+{
+	if (!s)
+		return;
+	for (uint32_t cpu = 0; s->cpus && cpu < s->cpu_count; cpu++)
+		close_cpu(&s->cpus[cpu]);
+	programs_free(s->programs);
+	free(s->cpus);
+	free(s);
+}
+
+int session_start(struct session *s, struct err *err)
+{
+	for (uint32_t cpu = 0; cpu < s->cpu_count; cpu++) {
+		int r = s->cpus[cpu].online ? start_cpu(s, cpu, err) : 0;
+
+		if (r == -ENODEV) {
+			s->cpus_failed++;
+		} else if (r < 0) {
+			session_stop(s);
+			return r;
+		}
+	}
+	s->started = true;
+	return 0;
+}
+
+void session_stop(struct session *s)
+{
+	for (uint32_t cpu = 0; cpu < s->cpu_count; cpu++)
+		ticks_close(&s->cpus[cpu].ticks);
+	s->started = false;
+}
+
+int session_drain(struct session *s, struct batch *batch)
+{
+	int result = 0, r;
+
+	for (uint32_t cpu = 0; cpu < s->cpu_count; cpu++) {
+		struct session_cpu *c = &s->cpus[cpu];
+
+		r = sideband_drain(&c->sideband, batch);
+		if (r < 0)
+			result = r;
+		if (c->leaving)
+			close_cpu(c);
+	}
+	r = programs_drain(s->programs, batch);
+	return r < 0 ? r : result;
+}
+
+static void cpu_came(struct session *s, uint32_t cpu)
+{
+	int r;
+
+	close_cpu(&s->cpus[cpu]);
+	r = open_cpu(s, cpu, NULL);
+	if (r == 0 && s->started)
+		r = start_cpu(s, cpu, NULL);
+	if (r < 0)
+		s->cpus_failed++;
+}
+
+static void cpu_went(struct session *s, uint32_t cpu)
+{
+	ticks_close(&s->cpus[cpu].ticks);
+	s->cpus[cpu].online = false;
+	s->cpus[cpu].leaving = true;
+}
+
+void session_follow_cpus(struct session *s)
+{
+	struct cpus online;
+
+	if (cpus_read_online(&online) < 0 || memcmp(&online, &s->online, sizeof(online)) == 0)
+		return;
+	s->online = online;
+	for (uint32_t cpu = 0; cpu < s->cpu_count; cpu++) {
+		bool is_online = cpus_has(&online, cpu);
+
+		if (is_online && !s->cpus[cpu].online)
+			cpu_came(s, cpu);
+		else if (!is_online && s->cpus[cpu].online)
+			cpu_went(s, cpu);
+	}
+	count_cpus(s);
+}
+
+int session_add_pid(struct session *s, uint32_t pid)
+{
+	return s->follows_pids ? programs_add_target(s->programs, pid) : -EINVAL;
+}
+
+/* ---- figures ---- */
+
+void session_counters(struct session *s, struct counters *counters)
+{
+	struct bpf_tally tally;
+
+	if (programs_tally(s->programs, &tally) == 0) {
+		for (int i = 0; i < BPF_COUNTER_COUNT; i++)
+			counters->value[i] = tally.count[i];
+	}
+	counters->value[COUNTER_CPUS_FAILED] = s->cpus_failed;
+}
+
+uint64_t session_bpf_ns(struct session *s)
+{
+	struct bpf_tally tally;
+
+	return programs_tally(s->programs, &tally) == 0 ? tally.own_ns : 0;
+}
+
+const uint8_t *session_cpus(const struct session *s)
+{
+	return s->profiled.bits;
+}
+
+const struct session_facts *session_facts(const struct session *s)
+{
+	return &s->facts;
+}
+
+uint64_t session_memory_bytes(const struct session *s)
+{
+	uint64_t bytes = programs_memory_bytes(s->programs);
+
+	for (uint32_t cpu = 0; cpu < s->cpu_count; cpu++)
+		bytes += s->cpus[cpu].sideband.map_bytes;
+	return bytes;
+}

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Timers that tick.
+ *
+ * cpu-clock events are high-resolution timers that are set ahead by their period each time they fire,
+ * so they keep their rate by themselves. Adjusting them (freq, PERF_EVENT_IOC_PERIOD, disabling for a
+ * moment) was refused: each restarts the interval, and what was run up of it is lost from the profile.
+ */
+#include "profiler/collect/ticker.h"
+
+#include <errno.h>
+#include <linux/perf_event.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "profiler/base/cleanup.h"
+#include "profiler/base/clock.h"
+
+/* How far a rate may be from its equal share, and the least that any two differ by. */
+#define SPREAD 0.15
+#define APART 0.02
+
+/*
+ * Event i gets a random place in the i-th of equal slots of [-SPREAD, SPREAD], at least APART from
+ * its neighbours' slots; what the four deviate together is then taken from each, so that the rates add
+ * up.
+ */
+void ticker_init(struct ticker *t, enum session_event event, uint32_t frequency_hz,
+		 const uint32_t random[SESSION_EVENTS_PER_CPU])
+{
+	const double slot = 2 * SPREAD / SESSION_EVENTS_PER_CPU;
+	const double share = (double)frequency_hz / SESSION_EVENTS_PER_CPU;
+	double deviation[SESSION_EVENTS_PER_CPU], mean = 0;
+
+	*t = (struct ticker){
+		.event = event,
+		.frequency_hz = frequency_hz,
+		.count = event == SESSION_CPU_CLOCK ? SESSION_EVENTS_PER_CPU : 1,
+	};
+	for (int i = 0; i < SESSION_EVENTS_PER_CPU; i++) {
+		deviation[i] = -SPREAD + i * slot + (double)random[i] / UINT32_MAX * (slot - APART);
+		mean += deviation[i] / SESSION_EVENTS_PER_CPU;
+	}
+	for (int i = 0; i < SESSION_EVENTS_PER_CPU; i++) {
+		double rate = share * (1 + deviation[i] - mean);
+
+		t->periods_ns[i] = (uint64_t)((double)NS_PER_S / rate + 0.5);
+		if (t->periods_ns[i] < TICKER_MIN_PERIOD_NS)
+			t->periods_ns[i] = TICKER_MIN_PERIOD_NS;
+	}
+}
+
+static struct perf_event_attr attributes(const struct ticker *t, uint32_t i)
+{
+	struct perf_event_attr attr = {
+		.size = sizeof(attr),
+		.disabled = 1,
+	};
+
+	if (t->event == SESSION_CPU_CLOCK) {
+		attr.type = PERF_TYPE_SOFTWARE;
+		attr.config = PERF_COUNT_SW_CPU_CLOCK;
+		attr.sample_period = t->periods_ns[i];
+	} else {
+		attr.type = PERF_TYPE_HARDWARE;
+		attr.config = PERF_COUNT_HW_CPU_CYCLES;
+		attr.freq = 1;
+		attr.sample_freq = t->frequency_hz;
+	}
+	return attr;
+}
+
+static int explain(const struct ticker *t, uint32_t cpu, int e, struct err *err)
+{
+	if (e == -ENODEV)
+		return err_set(err, e, "CPU %u is not online.", cpu);
+	if (t->event == SESSION_CYCLES && (e == -ENOENT || e == -EOPNOTSUPP))
+		return err_set(err, e,
+			       "This machine has no hardware counter for cycles, as is usual in virtual "
+			       "machines: use cpu-clock.");
+	if (e == -EINVAL && t->event == SESSION_CYCLES)
+		return err_set(err, e,
+			       "The kernel refuses %u Hz: the sysctl "
+			       "kernel.perf_event_max_sample_rate is lower.",
+			       t->frequency_hz);
+	if (e == -EMFILE)
+		return err_set(err, e, "Too many open files at CPU %u: raise the limit (ulimit -n).",
+			       cpu);
+	if (e == -EACCES || e == -EPERM)
+		return err_set(err, e,
+			       "The kernel refuses to sample CPU %u: this needs the capability "
+			       "CAP_PERFMON (run it as root), in a container outside its own user "
+			       "namespace.",
+			       cpu);
+	return err_errno(err, e, "Cannot sample CPU %u", cpu);
+}
+
+static int open_one(const struct ticker *t, uint32_t cpu, uint32_t i, int program_fd)
+{
+	struct perf_event_attr attr = attributes(t, i);
+	_cleanup_(fd_close) int fd = -1;
+
+	fd = (int)syscall(SYS_perf_event_open, &attr, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	if (ioctl(fd, PERF_EVENT_IOC_SET_BPF, program_fd) < 0)
+		return -errno;
+	return take_fd(&fd);
+}
+
+int ticker_start(const struct ticker *t, uint32_t cpu, int program_fd, struct ticks *ret,
+		 struct err *err)
+{
+	struct ticks ticks = TICKS_CLOSED;
+	int r = 0;
+
+	for (uint32_t i = 0; i < t->count; i++) {
+		r = ticks.fds[i] = open_one(t, cpu, i, program_fd);
+		if (r < 0)
+			goto out;
+	}
+	for (uint32_t i = 0; i < t->count; i++) {
+		if (ioctl(ticks.fds[i], PERF_EVENT_IOC_ENABLE, 0) < 0) {
+			r = -errno;
+			goto out;
+		}
+	}
+	*ret = ticks;
+	return 0;
+out:
+	ticks_close(&ticks);
+	return explain(t, cpu, r, err);
+}
+
+void ticks_close(struct ticks *ticks)
+{
+	for (int i = 0; i < SESSION_EVENTS_PER_CPU; i++)
+		fd_close(&ticks->fds[i]);
+}

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The table of subcommands, and the one place that speaks on standard error. Sentences hold names from
+ * outside (paths, arguments), so they are escaped on their way to the terminal. An abbreviation of a
+ * subcommand is refused with a hint: scripts that rely on one break when the next command arrives.
+ */
+#include "profiler/command/command.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "profiler/base/buffer.h"
+#include "profiler/base/cleanup.h"
+#include "profiler/base/text.h"
+
+#define MAX_SENTENCE_BYTES 4096
+#define MAX_NAME_BYTES 16
+#define NEAR_EDITS 2
+
+const struct command *const commands[] = {
+	&profile_command, &replay_command, &version_command, &help_command, NULL,
+};
+
+static size_t least(size_t a, size_t b, size_t c)
+{
+	size_t ab = a < b ? a : b;
+
+	return ab < c ? ab : c;
+}
+
+/* Edits (insert, delete, replace) between `a` and `b`; names of MAX_NAME_BYTES and more are far. */
+static size_t edits(const char *a, const char *b)
+{
+	size_t row[MAX_NAME_BYTES], na = strlen(a), nb = strlen(b);
+
+	if (na >= MAX_NAME_BYTES || nb >= MAX_NAME_BYTES)
+		return MAX_NAME_BYTES;
+	for (size_t j = 0; j <= nb; j++)
+		row[j] = j;
+	for (size_t i = 1; i <= na; i++) {
+		size_t diagonal = row[0];
+
+		row[0] = i;
+		for (size_t j = 1; j <= nb; j++) {
+			size_t above = row[j];
+
+			row[j] =
+				least(above + 1, row[j - 1] + 1, diagonal + (a[i - 1] != b[j - 1]));
+			diagonal = above;
+		}
+	}
+	return row[nb];
+}
+
+static const struct command *nearest(const char *name)
+{
+	const struct command *found = NULL;
+	size_t best = NEAR_EDITS + 1;
+
+	for (size_t i = 0; commands[i]; i++) {
+		const char *other = commands[i]->name;
+		size_t len = strlen(name);
+		size_t n = len > 1 && !strncmp(name, other, len) ? 0 : edits(name, other);
+
+		/* "x" is as near to every name of three letters: no hint is better than that. */
+		if (n < best && n < strlen(other) && n < len) {
+			best = n;
+			found = commands[i];
+		}
+	}
+	return found;
+}
+
+const struct command *command_find(const char *name, struct err *err)
+{
+	const struct command *near;
+
+	for (size_t i = 0; commands[i]; i++)
+		if (!strcmp(commands[i]->name, name))
+			return commands[i];
+	near = nearest(name);
+	if (near)
+		err_set(err, -EINVAL, "there is no command \"%s\": did you mean \"%s\"?", name,
+			near->name);
+	else
+		err_set(err, -EINVAL, "there is no command \"%s\": see 'slowburn help'", name);
+	return NULL;
+}
+
+static void say(const char *text)
+{
+	_cleanup_(buffer_release) struct buffer line = BUFFER_INIT(MAX_SENTENCE_BYTES);
+
+	buffer_text(&line, "slowburn: ");
+	text_escape(&line, text, strlen(text));
+	buffer_text(&line, "\n");
+	/* There is nobody left to tell if this fails. One write, so that lines don't mix. */
+	if (!buffer_error(&line))
+		(void)fd_write_all(STDERR_FILENO, line.data, line.len);
+}
+
+int command_fail(int status, const struct err *err)
+{
+	say(err->text);
+	return status;
+}
+
+void command_say(const char *fmt, ...)
+{
+	char text[sizeof(((struct err *)NULL)->text)];
+	va_list args;
+
+	va_start(args, fmt);
+	if (vsnprintf(text, sizeof(text), fmt, args) >= 0)
+		say(text);
+	va_end(args);
+}

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Handlers rather than a signalfd: the second signal must end us wherever we are, in a look-up of names
+ * or a write to a stuck disk. The main loop polls at least every 100 ms, so that the window between its
+ * test and its poll() costs that long at most.
+ *
+ * SIGINT is caught even if it was ignored, as in a shell script's background job (perf does so, too);
+ * SIGHUP is not: that is nohup's promise.
+ */
+#include "profiler/command/interrupt.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stddef.h>
+#include <unistd.h>
+
+static const int caught[] = { SIGINT, SIGTERM, SIGHUP };
+#define CAUGHT (sizeof(caught) / sizeof(caught[0]))
+
+static volatile sig_atomic_t came;
+static void (*abandon_files)(void);
+
+static void on_signal(int number)
+{
+	(void)number;
+	if (came) {
+		abandon_files();
+		_exit(1);
+	}
+	came = 1;
+}
+
+int interrupt_catch(void (*abandon)(void))
+{
+	struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
+
+	abandon_files = abandon;
+	/* One at a time: a handler that is interrupted by another signal can't tell first from second. */
+	for (size_t i = 0; i < CAUGHT; i++)
+		sigaddset(&action.sa_mask, caught[i]);
+	for (size_t i = 0; i < CAUGHT; i++) {
+		struct sigaction old;
+
+		if (sigaction(caught[i], NULL, &old) < 0)
+			return -errno;
+		if (caught[i] == SIGHUP && old.sa_handler == SIG_IGN)
+			continue;
+		if (sigaction(caught[i], &action, NULL) < 0)
+			return -errno;
+	}
+	return 0;
+}
+
+bool interrupt_came(void)
+{
+	return came != 0;
+}
+
+void interrupt_release(void)
+{
+	struct sigaction old;
+
+	for (size_t i = 0; i < CAUGHT; i++) {
+		struct sigaction action = { .sa_handler = SIG_DFL };
+
+		/* What our caller had ignored stays ignored: exec would keep it so as well. */
+		if (sigaction(caught[i], NULL, &old) == 0 && old.sa_handler == on_signal)
+			sigaction(caught[i], &action, NULL);
+	}
+}
+
+void interrupt_ignore(void)
+{
+	struct sigaction action = { .sa_handler = SIG_IGN };
+
+	for (size_t i = 0; i < CAUGHT; i++)
+		sigaction(caught[i], &action, NULL);
+}

@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * A file is written as ".slowburn-XXXXXX" in its target's folder and renamed. O_TMPFILE would leave
+ * nothing even after kill -9, but not every file system has it, and linkat() can't replace: two ways
+ * for one gain were refused. A unique name is taken by an empty file of ours made with O_EXCL, over
+ * which we then rename; RENAME_NOREPLACE is missing from too many file systems.
+ */
+#include "profiler/command/output.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "profiler/base/buffer.h"
+#include "profiler/base/cleanup.h"
+#include "profiler/command/invoker.h"
+
+#define PARTIAL_NAME ".slowburn-XXXXXX"
+#define PPROF_SUFFIX ".pb.gz"
+#define MAX_TRIES 1000
+
+/* The names of unfinished files, where a signal handler finds them. */
+static const char *volatile partials[OUTPUT_MAX];
+
+static int partial_remember(const char *name)
+{
+	for (size_t i = 0; i < OUTPUT_MAX; i++) {
+		if (!partials[i]) {
+			partials[i] = name;
+			return 0;
+		}
+	}
+	return -EMFILE;
+}
+
+static void partial_forget(const char *name)
+{
+	for (size_t i = 0; i < OUTPUT_MAX; i++)
+		if (name && partials[i] == name)
+			partials[i] = NULL;
+}
+
+void output_abandon_all(void)
+{
+	for (size_t i = 0; i < OUTPUT_MAX; i++)
+		if (partials[i])
+			unlink(partials[i]);
+}
+
+static int partial_open(struct output *o, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	size_t folder = slash ? (size_t)(slash - path) + 1 : 0;
+	_cleanup_(free_ptr) char *name = malloc(folder + sizeof(PARTIAL_NAME));
+	int r;
+
+	if (!name)
+		return -ENOMEM;
+	memcpy(name, path, folder);
+	memcpy(name + folder, PARTIAL_NAME, sizeof(PARTIAL_NAME));
+	o->fd = mkostemp(name, O_CLOEXEC); /* mode 0600 */
+	if (o->fd < 0)
+		return -errno;
+	r = partial_remember(name);
+	if (r == 0)
+		r = invoker_own(o->fd);
+	if (r < 0) {
+		partial_forget(name);
+		unlink(name);
+		return r;
+	}
+	o->partial = take_ptr(name);
+	return 0;
+}
+
+/* Is it what standard output is already? Then one writer is enough, and the same rules hold. */
+static bool is_standard_output(const struct stat *st)
+{
+	struct stat out;
+
+	return fstat(STDOUT_FILENO, &out) == 0 && out.st_dev == st->st_dev &&
+	       out.st_ino == st->st_ino && out.st_rdev == st->st_rdev;
+}
+
+static int open_by_kind(struct output *o, const char *path)
+{
+	struct stat link, target;
+
+	if (lstat(path, &link) < 0)
+		return errno == ENOENT ? partial_open(o, path) : -errno;
+	if (stat(path, &target) == 0) {
+		if (is_standard_output(&target)) {
+			o->standard = true;
+			o->fd = STDOUT_FILENO;
+			return 0;
+		}
+		if (S_ISDIR(target.st_mode))
+			return -EISDIR;
+	}
+	if (S_ISREG(link.st_mode))
+		return partial_open(o, path);
+	o->fd = open(path, O_WRONLY | O_NOCTTY | O_CLOEXEC);
+	return o->fd < 0 ? -errno : 0;
+}
+
+int output_open(struct output *o, const char *path, bool binary, struct err *err)
+{
+	int r;
+
+	*o = (struct output)OUTPUT_INIT;
+	if (!*path)
+		return err_set(err, -EINVAL, "the name of the output file is empty");
+	o->path = strdup(path);
+	if (!o->path)
+		return err_errno(err, -ENOMEM, "cannot write \"%s\"", path);
+	if (!strcmp(path, "-")) {
+		o->standard = true;
+		o->fd = STDOUT_FILENO;
+	} else {
+		r = open_by_kind(o, path);
+		if (r < 0) {
+			output_release(o);
+			return err_errno(err, r, "cannot write \"%s\"", path);
+		}
+	}
+	if (binary && isatty(o->fd)) {
+		output_release(o);
+		return err_set(err, -EINVAL,
+			       "a terminal can't show this format: use -o FILE, a "
+			       "pipe, or --format text");
+	}
+	return 0;
+}
+
+int output_open_unique(struct output *o, const char *path, struct err *err)
+{
+	int r;
+
+	*o = (struct output)OUTPUT_INIT;
+	o->path = strdup(path);
+	o->unique = true;
+	r = o->path ? partial_open(o, path) : -ENOMEM;
+	if (r < 0) {
+		output_release(o);
+		return err_errno(err, r, "cannot write \"%s\" (-o FILE writes elsewhere)", path);
+	}
+	return 0;
+}
+
+int output_write(struct output *o, const void *bytes, size_t len, struct err *err)
+{
+	struct stat st;
+	int r = 0;
+
+	/* Behind a link lies an ordinary file, whose old content may be longer than ours. */
+	if (!o->standard && !o->partial && fstat(o->fd, &st) == 0 && S_ISREG(st.st_mode))
+		r = ftruncate(o->fd, 0) < 0 ? -errno : 0;
+	if (r == 0)
+		r = fd_write_all(o->fd, bytes, len);
+	if (r < 0 && o->standard)
+		return err_errno(err, r, "cannot write to standard output");
+	return r < 0 ? err_errno(err, r, "cannot write \"%s\"", o->path) : 0;
+}
+
+/* "a.pb.gz" → "a-2.pb.gz". */
+static char *numbered(const char *path, uint32_t number)
+{
+	size_t len = strlen(path), suffix = strlen(PPROF_SUFFIX);
+	char *name;
+
+	if (number == 1)
+		return strdup(path);
+	if (len < suffix || strcmp(path + len - suffix, PPROF_SUFFIX) != 0)
+		suffix = 0;
+	if (asprintf(&name, "%.*s-%u%s", (int)(len - suffix), path, number, path + len - suffix) <
+	    0)
+		return NULL;
+	return name;
+}
+
+/* Makes an empty file under the first name that is free. */
+static int take_name(struct output *o)
+{
+	for (uint32_t n = 1; n <= MAX_TRIES; n++) {
+		_cleanup_(free_ptr) char *name = numbered(o->path, n);
+		_cleanup_(fd_close) int fd = -1;
+
+		if (!name)
+			return -ENOMEM;
+		fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+		if (fd >= 0) {
+			free(o->path);
+			o->path = take_ptr(name);
+			return 0;
+		}
+		if (errno != EEXIST)
+			return -errno;
+	}
+	return -EEXIST;
+}
+
+static int finish_file(struct output *o)
+{
+	int fd = take_fd(&o->fd), r = 0;
+
+	if (close(fd) < 0) /* network file systems tell of a full disk here */
+		return -errno;
+	if (!o->partial)
+		return 0;
+	if (o->unique)
+		r = take_name(o);
+	if (r < 0)
+		return r;
+	if (rename(o->partial, o->path) < 0) {
+		r = -errno;
+		if (o->unique)
+			unlink(o->path);
+		return r;
+	}
+	partial_forget(o->partial);
+	free(o->partial);
+	o->partial = NULL;
+	return 0;
+}
+
+int output_finish(struct output *o, struct err *err)
+{
+	int r;
+
+	if (o->standard)
+		return 0;
+	r = finish_file(o);
+	return r < 0 ? err_errno(err, r, "cannot write \"%s\"", o->path) : 0;
+}
+
+void output_release(struct output *o)
+{
+	if (!o->standard)
+		fd_close(&o->fd);
+	if (o->partial) {
+		unlink(o->partial);
+		partial_forget(o->partial);
+	}
+	free(o->partial);
+	free(o->path);
+	*o = (struct output)OUTPUT_INIT;
+}

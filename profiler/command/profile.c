@@ -1,0 +1,318 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * slowburn profile: one capture, from the command line to the answer.
+ *
+ * Everything that can be refused is refused before the sampler runs: options, places to write to, a
+ * command that isn't there yet but has a pid. What ends a capture is time, a signal or the end of the
+ * command; then the answer is written, whatever else went wrong. A command that is still running when
+ * the capture ends gets SIGTERM, as perf record does it: a profile's workload is not left behind. To
+ * end the capture when the last -p process does was refused: its children may go on.
+ */
+#include "profiler/command/command.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "profiler/agent/capture.h"
+#include "profiler/base/clock.h"
+#include "profiler/base/number.h"
+#include "profiler/command/answer.h"
+#include "profiler/command/interrupt.h"
+#include "profiler/command/invoker.h"
+#include "profiler/command/launch.h"
+#include "profiler/command/options.h"
+#include "profiler/command/output.h"
+#include "profiler/command/progress.h"
+#include "profiler/command/selection.h"
+
+#define DRAIN_NS (100 * NS_PER_MS)
+
+enum {
+	OPTION_DURATION = 0x400,
+	OPTION_RECORD,
+};
+
+struct request {
+	struct selection selection;
+	struct answer_options answer;
+	uint64_t duration_ns; /* 0: until something else ends it */
+	const char *record;
+	char **command; /* or NULL */
+};
+
+/* All that a capture holds; released in one place. */
+struct work {
+	struct request *request;
+	struct answer answer;
+	struct output recording;
+	struct launch command;
+	struct capture_config config;
+	struct capture *capture;
+	struct profile profile;
+	bool has_profile;
+};
+
+static int take(void *into, int key, const char *arg, struct err *err)
+{
+	struct request *q = into;
+	int r;
+
+	switch (key) {
+	case 0:
+		return err_set(err, -EINVAL, "\"%s\" is no option: a command to run comes after --",
+			       arg);
+	case OPTION_DURATION:
+		r = duration_parse(arg, &q->duration_ns);
+		if (r == -ERANGE)
+			return err_set(err, -EINVAL, "duration \"%s\" is longer than 10000h", arg);
+		if (r < 0)
+			return err_set(err, -EINVAL,
+				       "duration \"%s\" is not a time such as 10s, 1m or 10", arg);
+		if (!q->duration_ns)
+			return err_set(
+				err, -EINVAL,
+				"duration \"%s\" is no time at all: leave the option out to go "
+				"on until Ctrl-C",
+				arg);
+		return 0;
+	case OPTION_RECORD:
+		q->record = arg;
+		return strcmp(arg, "-") != 0
+			       ? 0
+			       : err_set(err, -EINVAL, "--record needs a file, not \"-\"");
+	default:
+		r = selection_take(&q->selection, key, arg, err);
+		return r == 1 ? answer_take(&q->answer, key, arg, err) : r;
+	}
+}
+
+static int check(const struct request *q, struct err *err)
+{
+	if (q->command && !q->command[0])
+		return err_set(err, -EINVAL, "there is no command after --");
+	if (q->command && !*q->command[0])
+		return err_set(err, -EINVAL, "the command after -- is an empty word");
+	if (q->record && q->answer.path && !strcmp(q->record, q->answer.path))
+		return err_set(err, -EINVAL, "--output and --record both name \"%s\"", q->record);
+	return selection_check(&q->selection, err);
+}
+
+/* Forks the command, held, and puts it into the filter. */
+static int hold_command(struct work *w, struct err *err)
+{
+	struct request *q = w->request;
+	struct invoker who;
+	int r;
+
+	if (!q->command)
+		return 0;
+	r = invoker_find(&who, err);
+	if (r == 0)
+		r = launch_hold(&w->command, &who, q->command, err);
+	if (r < 0 || q->selection.whole_machine)
+		return r;
+	r = selection_add_pid(&q->selection, (uint32_t)w->command.pid);
+	return r < 0 ? err_errno(err, r, "cannot follow \"%s\"", q->command[0]) : 0;
+}
+
+/* All but the sampling itself. */
+static int prepare(struct work *w, struct err *err)
+{
+	const struct request *q = w->request;
+	int r = interrupt_catch(output_abandon_all);
+
+	if (r < 0)
+		return err_errno(err, r, "cannot catch signals");
+	r = answer_open(&w->answer, &q->answer, true, err);
+	if (r == 0 && q->record)
+		r = output_open(&w->recording, q->record, true, err);
+	if (r == 0)
+		r = hold_command(w, err);
+	if (r == 0)
+		r = selection_apply(&q->selection, &w->config, err);
+	if (r < 0)
+		return r;
+	w->config.record_fd = w->recording.fd;
+	r = capture_new(&w->capture, &w->config, err);
+	if (r == 0 && interrupt_came())
+		return err_set(err, -EINTR, "interrupted before the capture began");
+	return r;
+}
+
+/* Starts the sampler, then the command. As launch_go(). */
+static int start(struct work *w, struct err *err)
+{
+	int r = capture_start(w->capture, err);
+
+	if (r < 0 || !w->command.pid)
+		return r;
+	return launch_go(&w->command, w->request->command[0], err);
+}
+
+static void wait_until(const struct launch *command, uint64_t now_ns, uint64_t then_ns)
+{
+	struct pollfd ended = { .fd = command->pidfd, .events = POLLIN };
+	uint64_t span = then_ns > now_ns ? then_ns - now_ns : 0;
+	const struct timespec time = {
+		.tv_sec = (time_t)(span / NS_PER_S),
+		.tv_nsec = (long)(span % NS_PER_S),
+	};
+
+	(void)ppoll(&ended, 1, &time, NULL);
+}
+
+/* Drains until time, signal, command or a failure ends it. 0, or negative errno and a sentence. */
+static int sample(struct work *w, struct err *err)
+{
+	uint64_t now = clock_ns(CLOCK_MONOTONIC);
+	uint64_t end = w->request->duration_ns ? now + w->request->duration_ns : UINT64_MAX;
+	struct capture_progress so_far;
+	struct progress line;
+	int r = 0;
+
+	progress_begin(&line, now, w->request->duration_ns, w->command.pid != 0);
+	while (r == 0 && now < end && !interrupt_came() && !launch_ended(&w->command)) {
+		wait_until(&w->command, now, end - now < DRAIN_NS ? end : now + DRAIN_NS);
+		r = capture_drain(w->capture, err);
+		now = clock_ns(CLOCK_MONOTONIC);
+		capture_progress(w->capture, &so_far);
+		progress_update(&line, now, so_far.samples, so_far.lost);
+	}
+	progress_clear(&line);
+	return r;
+}
+
+/* Sees the command off, and says how it ended if that was not as it should be. */
+static void end_command(struct work *w)
+{
+	const char *name = w->request->command ? w->request->command[0] : NULL;
+	int pid = w->command.pid, status, r;
+	bool by_itself;
+
+	if (!pid)
+		return;
+	by_itself = launch_ended(&w->command) && !interrupt_came();
+	r = launch_end(&w->command, &status);
+	if (r == 1)
+		command_say("\"%s\" (process %d) goes on: it ignores SIGTERM", name, pid);
+	else if (r == 0 && by_itself && WIFSIGNALED(status))
+		command_say("\"%s\" was ended by signal %d (%s)", name, WTERMSIG(status),
+			    strsignal(WTERMSIG(status)));
+	else if (r == 0 && by_itself && WEXITSTATUS(status) != 0)
+		command_say("\"%s\" ended with status %d", name, WEXITSTATUS(status));
+}
+
+static void tell_times(const struct work *w, uint64_t start_ns)
+{
+	const char *wanted = getenv("SLOWBURN_TIMING");
+
+	if (!wanted || strcmp(wanted, "1") != 0)
+		return;
+	fprintf(stderr,
+		"timing: start_ns=%" PRIu64 " first_sample_ns=%" PRIu64 " capture_end_ns=%" PRIu64
+		" answer_ns=%" PRIu64 " capture_cpu_ns=%" PRIu64 "\n",
+		start_ns, capture_first_sample_ns(w->capture), capture_end_ns(w->capture),
+		clock_ns(CLOCK_MONOTONIC), w->profile.facts.own_cpu_ns);
+}
+
+/* Names, files, answer. Returns an exit status. */
+static int finish(struct work *w)
+{
+	int status = COMMAND_OK, r;
+	struct err err;
+
+	r = capture_finish(w->capture, &w->profile, &err);
+	w->has_profile = r == 0;
+	if (r < 0)
+		status = command_fail(COMMAND_FAILED, &err);
+	end_command(w);
+	if (r == 0 && w->request->record && output_finish(&w->recording, &err) < 0)
+		status = command_fail(COMMAND_FAILED, &err);
+	if (r == 0 && answer_write(&w->answer, &w->profile) != COMMAND_OK)
+		status = COMMAND_FAILED;
+	return status;
+}
+
+static int work(struct work *w, uint64_t start_ns)
+{
+	struct err err;
+	int status = COMMAND_OK, r = prepare(w, &err);
+
+	if (r < 0)
+		return command_fail(COMMAND_FAILED, &err);
+	r = start(w, &err);
+	if (r != 0)
+		return command_fail(r > 0 ? r : COMMAND_FAILED, &err);
+	if (sample(w, &err) < 0)
+		status = command_fail(COMMAND_FAILED, &err);
+	if (finish(w) != COMMAND_OK)
+		status = COMMAND_FAILED;
+	tell_times(w, start_ns);
+	return status;
+}
+
+static int run(int argc, char **argv, uint64_t start_ns)
+{
+	struct request q = { 0 };
+	struct work w = { .request = &q, .recording = OUTPUT_INIT, .command = LAUNCH_INIT };
+	struct err err;
+	int status, r;
+
+	selection_init(&q.selection);
+	r = options_parse(&profile_command, argc, argv, &q, &q.command, &err);
+	if (r == 0)
+		r = check(&q, &err);
+	status = r == 0 ? work(&w, start_ns) : options_status(r, &err);
+
+	capture_free(w.capture);
+	if (w.has_profile)
+		profile_release(&w.profile);
+	launch_release(&w.command);
+	output_release(&w.recording);
+	answer_release(&w.answer);
+	selection_release(&q.selection);
+	return status;
+}
+
+static const struct argp_option duration_options[] = {
+	{ NULL, 0, NULL, 0, "When to stop:", 10 },
+	{ "duration", OPTION_DURATION, "TIME", 0,
+	  "after this time, such as 10s, 1m30s, 500ms or 10 (seconds); without it at Ctrl-C, or when "
+	  "COMMAND ends",
+	  10 },
+	{ 0 },
+};
+
+/* In the group of "Where the answer goes". */
+static const struct argp_option record_options[] = {
+	{ "record", OPTION_RECORD, "FILE", 0,
+	  "also keep all that was received, for slowburn replay and for bug reports", 30 },
+	{ 0 },
+};
+
+const struct command profile_command = {
+	.name = "profile",
+	.summary = "Profile the CPUs of this machine, or a part of it",
+	.operands = "[-- COMMAND [ARG...]]",
+	.about =
+		"Samples every CPU, kernel and user stacks, and prints where the CPU time went. Without "
+		"-o and --format the whole profile is also written to a file in the current folder, "
+		"slowburn-HOST-TIME.pb.gz, for go tool pprof and other viewers; it never replaces "
+		"another file.\n"
+		"The first Ctrl-C (or SIGTERM, SIGHUP) ends the capture, and the answer is written. The "
+		"second ends everything and leaves no file.\n"
+		"COMMAND runs as the user who called sudo, and only it and its children are sampled, "
+		"until it ends. If the capture ends first, by --duration or Ctrl-C, COMMAND is sent "
+		"SIGTERM. On a terminal a line shows the progress, unless COMMAND has the terminal.",
+	.options = { duration_options, selection_options, answer_options, record_options,
+		     help_options },
+	.take = take,
+	.takes_command = true,
+	.run = run,
+};

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The figures behind the text answer: functions, processes and stacks with their shares, and the
+ * hottest of each. No layout here.
+ */
+#ifndef ENCODE_RANKING_H
+#define ENCODE_RANKING_H
+
+#include <stdint.h>
+
+#include "profiler/base/array.h"
+#include "profiler/base/index.h"
+#include "profiler/encode/calltree.h"
+#include "profiler/model/profile.h"
+
+/* All processes of one comm: a compile is one line, not two hundred. */
+struct ranking_process {
+	uint32_t comm; /* string of the profile; 0: not known */
+	uint32_t pid_count;
+	uint64_t count, value;
+	uint64_t kernel_value; /* with a kernel function as the leaf */
+};
+
+struct ranking_pid {
+	int64_t pid;
+	uint32_t process;
+	uint32_t zero; /* hashed as bytes */
+	uint64_t value;
+};
+
+/* A stack by function, of the processes of one comm. */
+struct ranking_stack {
+	uint32_t process;
+	uint32_t node; /* of the call tree */
+	uint64_t count, value;
+};
+
+struct ranking {
+	const struct profile *profile;
+	struct calltree tree;
+	struct call_sum *functions; /* one for each of tree.frames */
+	ARRAY(struct ranking_process) processes;
+	ARRAY(struct ranking_pid) pids;
+	ARRAY(struct ranking_stack) stacks;
+	struct index pid_index, stack_index;
+	uint64_t count, value; /* of all samples */
+	uint64_t kernel_value;
+	uint64_t unnamed_value; /* with a leaf that has no name */
+};
+
+/* Borrows the profile until ranking_release(). 0, -ENOMEM or -E2BIG. */
+int ranking_init(struct ranking *k, const struct profile *p);
+void ranking_release(struct ranking *k);
+
+/*
+ * Numbers of the hottest, hottest first, at most `max`, and how many there are; equal ones by name, so
+ * that the answer doesn't depend on the order of samples. Only those with a value: functions by self.
+ */
+uint32_t ranking_top_functions(const struct ranking *k, uint32_t max, uint32_t *ret_frames);
+uint32_t ranking_top_unnamed(const struct ranking *k, uint32_t max, uint32_t *ret_frames);
+uint32_t ranking_top_processes(const struct ranking *k, uint32_t max, uint32_t *ret_processes);
+uint32_t ranking_top_pids(const struct ranking *k, uint32_t process, uint32_t max, uint32_t *ret_pids);
+/* Those that were sampled more than once. */
+uint32_t ranking_top_stacks(const struct ranking *k, uint32_t max, uint32_t *ret_stacks);
+
+#endif

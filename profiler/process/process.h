@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Processes and what they have mapped, at the time of a sample.
+ *
+ * The kernel's events (fork, exec, mmap, exit) are applied in the order of their times, and samples
+ * asked about in the same order: so a process that lived 50 ms is as well known as any other. What
+ * events can't say (processes that were there before us, lost events) comes from /proc, with
+ * per-process back-off: 100 ms, doubled up to 25 s.
+ *
+ * A process image is (pid, start time, exec id). An exited process is kept 1 s past its exit, in the
+ * clock of the events; the table holds at most `max_processes`, the longest dead are dropped first,
+ * then new ones refused and counted. Not thread safe.
+ */
+#ifndef PROCESS_PROCESS_H
+#define PROCESS_PROCESS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "profiler/base/counter.h"
+#include "profiler/process/file.h"
+#include "profiler/process/source.h"
+
+struct process_table;
+
+enum mapping_kind {
+	MAPPING_FILE,
+	MAPPING_VDSO,
+	MAPPING_ANONYMOUS, /* executable memory without a file */
+	MAPPING_UNKNOWN_PROCESS, /* no such process, or nothing is known of it */
+	MAPPING_UNMAPPED, /* the address lies in no executable mapping */
+};
+
+/* An executable mapping. */
+struct mapping {
+	uint64_t start, end; /* process addresses */
+	uint64_t offset; /* file offset of start */
+	uint32_t file; /* number in the file table, if MAPPING_FILE */
+	uint32_t kind; /* enum mapping_kind */
+};
+
+/* An executable mapping as MMAP2 reports it. */
+struct mapping_event {
+	uint64_t start, end, offset;
+	uint64_t ino, generation;
+	uint32_t major, minor;
+	const char *path; /* NUL-terminated; "//anon", "[vdso]" as the kernel has it */
+};
+
+#define PROCESS_MAX_MAPPINGS 8192 /* executable ones, of one process */
+
+/* Borrows all for its life. */
+int process_table_new(struct process_table **ret, const struct process_source *source,
+		      struct file_table *files, struct counters *counters, uint32_t max_processes);
+void process_table_free(struct process_table *t);
+
+/* Reads all processes that are there now. `time_ns`: CLOCK_MONOTONIC. 0 or negative errno. */
+int process_table_scan(struct process_table *t, uint64_t time_ns);
+
+/* The events. Threads' forks and exits (pid of parent equal, tid not the leader's) change nothing. */
+void process_table_fork(struct process_table *t, uint64_t time_ns, uint32_t pid,
+			uint32_t parent_pid);
+void process_table_exec(struct process_table *t, uint64_t time_ns, uint32_t pid);
+void process_table_mmap(struct process_table *t, uint64_t time_ns, uint32_t pid,
+			const struct mapping_event *m);
+void process_table_exit(struct process_table *t, uint64_t time_ns, uint32_t pid, uint32_t tid);
+/* Events were lost: what is known of any process may be stale, and is read anew when next asked for. */
+void process_table_lost(struct process_table *t);
+
+struct process_id {
+	uint64_t start_ns; /* CLOCK_BOOTTIME */
+	uint32_t pid;
+	uint32_t exec_id;
+};
+
+/*
+ * Where `addr` lay in the process at `time_ns`. *ret->kind says if it is known; for MAPPING_FILE the
+ * file is pinned (once). Counts FRAMES_UNMAPPED, FRAMES_UNKNOWN_PROCESS and FRAMES_ANONYMOUS.
+ */
+void process_table_resolve(struct process_table *t, uint64_t time_ns, const struct process_id *id,
+			   uint64_t addr, struct mapping *ret);
+
+#endif

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * An ELF file as far as names need it: its loadable segments, where its code is, its symbol tables and its build id.
+ *
+ * Executables and shared objects of this machine's byte order, 32 or 64 bits; with or without section headers. The
+ * file may be truncated, may lie, and may change while it is read: nothing in it is believed, only what it says is
+ * left out and `damaged` or `too_large` set. Memory is bounded by the constants below, whatever the file says.
+ */
+#ifndef SYMBOLIZER_ELF_FILE_H
+#define SYMBOLIZER_ELF_FILE_H
+
+#include <elf.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "profiler/base/array.h"
+#include "symbolizer/protocol.h"
+
+#define ELF_MAX_SEGMENTS 1024u /* chromium has 12 */
+#define ELF_MAX_SECTIONS (1u << 18)
+#define ELF_MAX_CODE_RANGES 65536u
+#define ELF_MAX_SYMBOLS (32u << 20) /* chromium, not stripped: about 3 M */
+
+/* A loadable segment; only what has bytes in the file. vaddr + size doesn't wrap. */
+struct elf_segment {
+	uint64_t offset, size, vaddr;
+	bool executable;
+};
+
+struct elf_range {
+	uint64_t start, limit; /* vaddr */
+};
+
+/* A symbol table and its strings, both within the file. count 0: there is none. */
+struct elf_table {
+	uint64_t offset, count;
+	uint64_t names_offset, names_bytes;
+};
+
+struct elf_file {
+	int fd; /* borrowed */
+	uint64_t size;
+	bool wide; /* ELFCLASS64 */
+	bool damaged, too_large;
+	ARRAY(struct elf_segment) segments;
+	ARRAY(struct elf_range) code; /* sections of code, or else executable segments; by start */
+	struct elf_table symtab, dynsym;
+	unsigned char build_id[SYMBOLS_MAX_BUILD_ID_BYTES];
+	uint32_t build_id_bytes;
+};
+
+/*
+ * 0; -ENOEXEC: no ELF file of this machine that can be loaded; -ENOMEM. In every case elf_file_release() may be
+ * called, as on a zeroed one.
+ */
+int elf_file_open(struct elf_file *f, int fd);
+void elf_file_release(struct elf_file *f);
+
+/* The segment that has the byte at this file offset, an executable one if there are several, or NULL. */
+const struct elf_segment *elf_file_segment(const struct elf_file *f, uint64_t offset);
+
+/* The range of code that has this address, or NULL. */
+const struct elf_range *elf_file_code(const struct elf_file *f, uint64_t vaddr);
+
+/* Reads exactly `len` bytes, or sets `damaged` and returns false. */
+bool elf_file_read(struct elf_file *f, uint64_t offset, void *ret_bytes, size_t len);
+
+/* A table of `count` equal entries, read in pieces: memory doesn't grow with the table. */
+struct elf_cursor {
+	struct elf_file *file;
+	uint64_t offset, left; /* of what isn't in `bytes` yet */
+	uint32_t entry_bytes, position, filled;
+	_Alignas(8) char bytes[48u << 10];
+};
+
+/* What of the table lies beyond the end of the file is left out, and the file damaged. */
+void elf_cursor_init(struct elf_cursor *c, struct elf_file *f, uint64_t offset, uint64_t count,
+		     uint32_t entry_bytes);
+bool elf_cursor_fill(struct elf_cursor *c);
+
+/* The next entry, valid until the next call; NULL at the end. */
+static inline const void *elf_cursor_next(struct elf_cursor *c)
+{
+	const void *entry;
+
+	if (c->position == c->filled && !elf_cursor_fill(c))
+		return NULL;
+	entry = c->bytes + c->position;
+	c->position += c->entry_bytes;
+	return entry;
+}
+
+static inline uint32_t elf_symbol_bytes(const struct elf_file *f)
+{
+	return f->wide ? sizeof(Elf64_Sym) : sizeof(Elf32_Sym);
+}
+
+/* An entry of a symbol table in either class. */
+Elf64_Sym elf_symbol_decode(const struct elf_file *f, const void *entry);
+
+/* Sets f->dynsym from PT_DYNAMIC at `offset`, for files without section headers. In elf_dynamic.c. */
+void elf_dynamic_read(struct elf_file *f, uint64_t offset, uint64_t bytes);
+
+#endif

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Takes a request apart, has it answered, and turns a lack of memory into an answer, too: an empty one with the
+ * status SYMBOLS_LIMIT, so that a file that is too much for us costs its names and not the process.
+ */
+#include "symbolizer/request.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "symbolizer/elf_symbols.h"
+#include "symbolizer/kallsyms.h"
+#include "symbolizer/protocol.h"
+#include "symbolizer/reply.h"
+
+static int request_check(const void *bytes, size_t len, uint32_t fd_count,
+			 struct symbol_request *ret, const uint64_t **ret_addresses)
+{
+	const uint64_t *addresses = (const uint64_t *)((const char *)bytes + sizeof(*ret));
+	struct symbol_request request;
+
+	if (len < sizeof(request))
+		return -EPROTO;
+	memcpy(&request, bytes, sizeof(request));
+	if (request.count > SYMBOLS_MAX_ADDRESSES ||
+	    len - sizeof(request) != request.count * sizeof(uint64_t) || fd_count < 1)
+		return -EPROTO;
+	if (request.space != SYMBOLS_ELF && request.space != SYMBOLS_KERNEL)
+		return -EPROTO;
+	for (uint32_t i = 1; i < request.count; i++) {
+		if (addresses[i - 1] > addresses[i])
+			return -EPROTO;
+	}
+	*ret = request;
+	*ret_addresses = addresses;
+	return 0;
+}
+
+static int answer(const struct symbol_request *request, const uint64_t *addresses, const int *fds,
+		  uint32_t fd_count, struct reply *reply)
+{
+	if (request->space == SYMBOLS_ELF)
+		return elf_symbols_answer(fds[0], addresses, request->count, reply);
+	return kallsyms_answer(fds[0], fd_count > 1 ? fds[1] : -1, addresses, request->count, reply);
+}
+
+int request_answer(const void *bytes, size_t len, const int *fds, uint32_t fd_count,
+		   struct buffer *reply)
+{
+	struct symbol_request request;
+	const uint64_t *addresses;
+	struct reply r = { 0 };
+	int code;
+
+	code = request_check(bytes, len, fd_count, &request, &addresses);
+	if (code < 0)
+		return code;
+	code = reply_init(&r, request.count);
+	if (code == 0)
+		code = answer(&request, addresses, fds, fd_count, &r);
+	if (code == -ENOMEM || code == -E2BIG) {
+		reply_release(&r);
+		code = reply_init(&r, request.count);
+		r.status = SYMBOLS_LIMIT;
+	}
+	if (code == 0)
+		code = reply_write(&r, reply);
+	reply_release(&r);
+	return code;
+}

@@ -34,9 +34,9 @@ static inline struct cgroup_subsys_state *cgroup_state(const struct task_struct 
 	struct css_set *set = task->cgroups;
 
 	switch (cgroup_controller) {
-#define X(id, kernel_name, name)                                                                  \
-	case BPF_CONTROLLER_##id:                                                                  \
-		return set->subsys[bpf_core_enum_value(enum cgroup_subsys_id___kernel,             \
+#define X(id, kernel_name, name)                                                       \
+	case BPF_CONTROLLER_##id:                                                      \
+		return set->subsys[bpf_core_enum_value(enum cgroup_subsys_id___kernel, \
 						       kernel_name##_cgrp_id)];
 		BPF_CONTROLLERS(X)
 #undef X

@@ -8,17 +8,17 @@
 #ifndef BPF_CONTROLLER_H
 #define BPF_CONTROLLER_H
 
-#define BPF_CONTROLLERS(X)                 \
-	X(PIDS, pids, "pids")              \
-	X(MEMORY, memory, "memory")        \
-	X(CPU, cpu, "cpu")                 \
-	X(CPUACCT, cpuacct, "cpuacct")     \
-	X(CPUSET, cpuset, "cpuset")        \
-	X(IO, io, "blkio")                 \
-	X(DEVICES, devices, "devices")     \
-	X(FREEZER, freezer, "freezer")     \
-	X(NET_CLS, net_cls, "net_cls")     \
-	X(NET_PRIO, net_prio, "net_prio")  \
+#define BPF_CONTROLLERS(X)                      \
+	X(PIDS, pids, "pids")                   \
+	X(MEMORY, memory, "memory")             \
+	X(CPU, cpu, "cpu")                      \
+	X(CPUACCT, cpuacct, "cpuacct")          \
+	X(CPUSET, cpuset, "cpuset")             \
+	X(IO, io, "blkio")                      \
+	X(DEVICES, devices, "devices")          \
+	X(FREEZER, freezer, "freezer")          \
+	X(NET_CLS, net_cls, "net_cls")          \
+	X(NET_PRIO, net_prio, "net_prio")       \
 	X(PERF_EVENT, perf_event, "perf_event") \
 	X(HUGETLB, hugetlb, "hugetlb")
 
@@ -27,7 +27,7 @@ enum bpf_controller {
 #define X(id, kernel_name, name) BPF_CONTROLLER_##id,
 	BPF_CONTROLLERS(X)
 #undef X
-	BPF_CONTROLLER_COUNT
+		BPF_CONTROLLER_COUNT
 };
 
 #endif

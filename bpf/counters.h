@@ -26,7 +26,7 @@ enum bpf_counter {
 #define X(id, name, help) BPF_COUNTER_##id,
 	BPF_COUNTERS(X)
 #undef X
-	BPF_COUNTER_COUNT
+		BPF_COUNTER_COUNT
 };
 
 /* What one CPU counted; all CPUs' are added up. */

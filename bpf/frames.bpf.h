@@ -63,7 +63,8 @@ __attribute__((noinline)) int frames_step(void)
  * registers are those of the old one, and mean nothing in the new.
  */
 static inline int frames_user_registers(struct bpf_perf_event_data *ctx, struct task_struct *task,
-					int in_kernel, struct registers *ret)
+					const struct mm_struct *mm, int in_kernel,
+					struct registers *ret)
 {
 	if (!in_kernel) {
 		arch_context_registers(ctx, ret);
@@ -72,7 +73,7 @@ static inline int frames_user_registers(struct bpf_perf_event_data *ctx, struct 
 	/* NEEDSWORK: before 5.15 there is no such helper, and kernel samples have no user stack. */
 	if (!bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_task_pt_regs))
 		return 0;
-	if (task->mm && !task->mm->start_code)
+	if (mm && !mm->start_code)
 		return 0;
 	arch_saved_registers((void *)bpf_task_pt_regs(task), ret);
 	return ret->ip != 0; /* 0: a kernel worker in a process (io_uring) */
@@ -81,18 +82,19 @@ static inline int frames_user_registers(struct bpf_perf_event_data *ctx, struct 
 static inline int frames_user(struct scratch *s, struct bpf_perf_event_data *ctx,
 			      struct task_struct *task, int in_kernel)
 {
+	const struct mm_struct *mm = task->mm;
 	struct registers regs;
 
 	if (task->flags & PF_KTHREAD)
 		return STACK_END_NONE;
-	if (!frames_user_registers(ctx, task, in_kernel, &regs))
+	if (!frames_user_registers(ctx, task, mm, in_kernel, &regs))
 		return STACK_END_NONE;
 	frames_push(&s->sample, FRAME_REGISTER, regs.ip & FRAME_ADDR_MASK);
 
 	/* The memory of an exiting task is gone, and what is mapped now may be another's. */
-	if (!task->mm)
+	if (!mm)
 		return STACK_END_BAD_READ;
-	s->user_end = task->mm->task_size;
+	s->user_end = mm->task_size;
 	if (s->user_end <= FRAMES_COMPAT_END)
 		return STACK_END_COMPAT;
 	/*
@@ -114,7 +116,8 @@ static inline int frames_user(struct scratch *s, struct bpf_perf_event_data *ctx
 /* False if there should be a kernel stack and there is none. */
 static inline int frames_kernel(struct record_sample *sample, struct bpf_perf_event_data *ctx)
 {
-	long bytes = bpf_get_stack(ctx, sample->frames, RECORD_MAX_KERNEL_FRAMES * sizeof(__u64), 0);
+	long bytes =
+		bpf_get_stack(ctx, sample->frames, RECORD_MAX_KERNEL_FRAMES * sizeof(__u64), 0);
 
 	if (bytes <= 0)
 		return 0;

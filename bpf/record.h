@@ -25,12 +25,12 @@
 
 /* Why a user stack ended where it did. */
 enum record_stack_end {
-	STACK_END_NONE, /* no user stack: a kernel thread, or its registers were gone */
-	STACK_END_BOTTOM, /* the outermost frame: complete */
-	STACK_END_BAD_READ, /* stack memory not resident or not readable */
+	STACK_END_NONE, /* no user stack: a kernel thread, or in exec between two images */
+	STACK_END_BOTTOM, /* the outermost frame, as its frame pointer or return address of 0 says */
+	STACK_END_BAD_READ, /* stack memory not resident or not readable; or exiting, and gone */
 	STACK_END_BAD_FRAME, /* the frame pointer points nowhere sensible */
 	STACK_END_TOO_DEEP, /* RECORD_MAX_USER_FRAMES reached; the leaf end is kept */
-	STACK_END_COMPAT, /* a 32-bit process: not unwound */
+	STACK_END_COMPAT, /* a 32-bit process: the leaf only */
 	STACK_END_COUNT
 };
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * As perf (choose_best_symbol), but for the shorter name, where perf takes the longer: people know lseek and the linker
- * knows lseek64. elfutils takes the first in the table, which is the linker's accident.
+ * As perf (choose_best_symbol), but for the shorter name, where perf takes the longer: people know
+ * lseek and the linker knows lseek64. elfutils takes the first in the table, which is the linker's
+ * accident.
  */
 #include "symbolizer/alias.h"
 

@@ -9,9 +9,10 @@
 #include <stddef.h>
 
 /*
- * Is `a` the better name of the same code, both being equally visible? The one with fewer leading underscores (malloc,
- * not __libc_malloc), then the shorter (lseek, not lseek64), then the first in the alphabet (C1, the complete
- * constructor, not C2): a rule that doesn't depend on the order of the table.
+ * Is `a` the better name of the same code, both being equally visible? The one with fewer leading
+ * underscores (malloc, not __libc_malloc), then the shorter (lseek, not lseek64), then the first in
+ * the alphabet (C1, the complete constructor, not C2): a rule that doesn't depend on the order of
+ * the table.
  */
 bool alias_is_better(const char *a, size_t a_len, const char *b, size_t b_len);
 

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * libiberty, by its callback interface: it prints into our buffer and allocates nothing. A name of 100 bytes can
- * stand for 2^40 bytes of output (each substitution doubles), which would be printed to the end, so output
- * beyond the buffer leaves the demangler by longjmp. That is sound because these two entry points keep all they
- * have on the stack. Its limits on recursion are left on: names that are nested deeper stay as they are.
+ * libiberty, by its callback interface: it prints into our buffer and allocates nothing. A name of
+ * 100 bytes can stand for 2^40 bytes of output (each substitution doubles), which would be printed
+ * to the end, so output beyond the buffer leaves the demangler by longjmp. That is sound because
+ * these two entry points keep all they have on the stack. Its limits on recursion are left on:
+ * names that are nested deeper stay as they are.
  *
  * Refused: cplus_demangle(), which grows a string without a limit and also tries Java, Ada and D.
  */
@@ -30,6 +31,8 @@ static void output_append(const char *s, size_t len, void *opaque)
 	struct output *out = opaque;
 	size_t room = out->max - out->len;
 
+	if (len == 0) /* then `s` may be NULL */
+		return;
 	memcpy(out->text + out->len, s, len < room ? len : room);
 	if (len > room) {
 		out->len = out->max;
@@ -38,13 +41,18 @@ static void output_append(const char *s, size_t len, void *opaque)
 	out->len += len;
 }
 
-/* Both mangle to "_Z" (C++; Rust's legacy names, which end in 17h and a hash); Rust's v0 to "_R". */
+/*
+ * Both mangle to "_Z" (C++; Rust's legacy names, which end in 17h and a hash); Rust's v0 to "_R".
+ */
 static bool looks_mangled(const char *name)
 {
-	return name[0] == '_' && (name[1] == 'Z' || name[1] == 'R' || !strncmp(name, "_GLOBAL_", 8));
+	return name[0] == '_' &&
+	       (name[1] == 'Z' || name[1] == 'R' || !strncmp(name, "_GLOBAL_", 8));
 }
 
-/* ThinLTO and rustc make local names unique by ".llvm.1234": says nothing, and hides Rust's hash. */
+/*
+ * ThinLTO and rustc make local names unique by ".llvm.1234": says nothing, and hides Rust's hash.
+ */
 static const char *without_llvm_suffix(const char *name, char *copy, size_t size)
 {
 	const char *suffix = strstr(name, ".llvm.");
@@ -76,8 +84,7 @@ bool demangle(const char *name, char *ret_name, size_t size)
 	char copy[SYMBOLS_MAX_NAME + 1];
 	struct output out = { .text = ret_name, .max = size - 1 };
 
-	if (!looks_mangled(name) ||
-	    !print(without_llvm_suffix(name, copy, sizeof(copy)), &out))
+	if (!looks_mangled(name) || !print(without_llvm_suffix(name, copy, sizeof(copy)), &out))
 		return false;
 	ret_name[out.len] = '\0';
 	return out.len > 0;

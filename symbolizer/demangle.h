@@ -9,8 +9,9 @@
 #include <stddef.h>
 
 /*
- * Writes the demangled form of `name` (at most SYMBOLS_MAX_NAME bytes) to `ret_name`, cut to `size` - 1 bytes and
- * NUL-terminated. False, with `ret_name` in any state, if it is no mangled name. Not for two threads at once.
+ * Writes the demangled form of `name` (at most SYMBOLS_MAX_NAME bytes) to `ret_name`, cut to `size`
+ * - 1 bytes and NUL-terminated. False, with `ret_name` in any state, if it is no mangled name. Not
+ * for two threads at once.
  */
 bool demangle(const char *name, char *ret_name, size_t size);
 

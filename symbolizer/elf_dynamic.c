@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The dynamic symbol table of a file without section headers, as the dynamic loader finds it: DT_SYMTAB and
- * DT_STRTAB, and, because nothing says how many symbols there are, the count in DT_HASH or the end of the last chain
- * in DT_GNU_HASH. Layout of the latter (binutils, bfd/elflink.c):
+ * The dynamic symbol table of a file without section headers, as the dynamic loader finds it:
+ * DT_SYMTAB and DT_STRTAB, and, because nothing says how many symbols there are, the count in
+ * DT_HASH or the end of the last chain in DT_GNU_HASH. Layout of the latter (binutils,
+ * bfd/elflink.c):
  *
  *	u32 bucket_count, first_symbol, bloom_words, bloom_shift
  *	word bloom[bloom_words]		a word is 4 or 8 bytes, by class
  *	u32 buckets[bucket_count]	number of a chain's first symbol, 0: none
- *	u32 chains[]			hash of symbol first_symbol + i; bit 0 set: the last of its chain
+ *	u32 chains[]			hash of symbol first_symbol + i; bit 0: last of its chain
  */
 #include "symbolizer/elf_file.h"
 

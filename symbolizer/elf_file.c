@@ -2,11 +2,13 @@
 /*
  * Reads the three header tables with pread, a piece at a time, and keeps a few numbers of each.
  *
- * Never by a mapping: a file that is truncated under a mapping is a SIGBUS, and its owner may do that on purpose.
- * Each offset and size is compared with the size of the file before it is used, each sum is checked for wrapping.
+ * Never by a mapping: a file that is truncated under a mapping is a SIGBUS, and its owner may do
+ * that on purpose. Each offset and size is compared with the size of the file before it is used,
+ * each sum is checked for wrapping.
  *
- * Refused: libelf. It reads whole tables into memory (10 MB for node's symbols and strings, of which some
- * 100 kB are wanted), and what is used here of the format are three structs. libdw will need it for DWARF.
+ * Refused: libelf. It reads whole tables into memory (10 MB for node's symbols and strings, of
+ * which some 100 kB are wanted), and what is used here of the format are three structs. libdw will
+ * need it for DWARF.
  */
 #include "symbolizer/elf_file.h"
 
@@ -17,7 +19,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Build ids are in the first 100 bytes or so; other notes (systemd's package metadata) are short as well. */
+/*
+ * Build ids are in the first 100 bytes or so; other notes (systemd's package metadata) are short as
+ * well.
+ */
 #define MAX_NOTE_BYTES 4096u
 
 #if __BYTE_ORDER == __LITTLE_ENDIAN
@@ -171,8 +176,8 @@ static bool section_read(struct elf_file *f, const struct header *h, uint64_t nu
 {
 	unsigned char bytes[sizeof(Elf64_Shdr)];
 
-	if (number >= h->shnum || !elf_file_read(f, h->shoff + number * section_bytes(f), bytes,
-						 section_bytes(f))) {
+	if (number >= h->shnum ||
+	    !elf_file_read(f, h->shoff + number * section_bytes(f), bytes, section_bytes(f))) {
 		f->damaged = true;
 		return false;
 	}
@@ -180,7 +185,9 @@ static bool section_read(struct elf_file *f, const struct header *h, uint64_t nu
 	return true;
 }
 
-/* Counts that don't fit in the file header are in section 0 (gABI, "ELF Header", e_shnum; PN_XNUM). */
+/*
+ * Counts that don't fit in the file header are in section 0 (gABI, "ELF Header", e_shnum; PN_XNUM).
+ */
 static void header_extend(struct elf_file *f, struct header *h)
 {
 	struct header zero = { .shoff = h->shoff, .shnum = 1 };
@@ -240,8 +247,8 @@ static int header_read(struct elf_file *f, struct header *h)
 }
 
 /*
- * Looks for the build id among notes. Layout of a note: namesz, descsz, type, name, desc, the last two padded to 4
- * bytes, or to 8 in a segment or section that is so aligned.
+ * Looks for the build id among notes. Layout of a note: namesz, descsz, type, name, desc, the last
+ * two padded to 4 bytes, or to 8 in a segment or section that is so aligned.
  */
 static void notes_read(struct elf_file *f, uint64_t offset, uint64_t size, uint64_t align)
 {
@@ -387,7 +394,22 @@ static int sections_read(struct elf_file *f, struct scan *scan)
 	return 0;
 }
 
-/* Finds the table's strings and cuts both to what is in the file. */
+/* Cuts the table to what is in the file, and to what we are willing to read. */
+static void table_cut(struct elf_file *f, struct elf_table *t)
+{
+	uint64_t there = t->offset < f->size ? (f->size - t->offset) / elf_symbol_bytes(f) : 0;
+
+	if (t->count > there) {
+		f->damaged = true;
+		t->count = there;
+	}
+	if (t->count > ELF_MAX_SYMBOLS) {
+		f->too_large = true;
+		t->count = ELF_MAX_SYMBOLS;
+	}
+}
+
+/* Finds the table's strings. */
 static void table_finish(struct elf_file *f, const struct header *h, struct elf_table *t,
 			 uint64_t link)
 {
@@ -407,10 +429,7 @@ static void table_finish(struct elf_file *f, const struct header *h, struct elf_
 		f->damaged = true;
 		t->names_bytes = f->size - names.sh_offset;
 	}
-	if (t->count > ELF_MAX_SYMBOLS) {
-		f->too_large = true;
-		t->count = ELF_MAX_SYMBOLS;
-	}
+	table_cut(f, t);
 }
 
 static int range_compare(const void *a, const void *b)

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * An ELF file as far as names need it: its loadable segments, where its code is, its symbol tables and its build id.
+ * An ELF file as far as names need it: its loadable segments, where its code is, its symbol tables
+ * and its build id.
  *
- * Executables and shared objects of this machine's byte order, 32 or 64 bits; with or without section headers. The
- * file may be truncated, may lie, and may change while it is read: nothing in it is believed, only what it says is
- * left out and `damaged` or `too_large` set. Memory is bounded by the constants below, whatever the file says.
+ * Executables and shared objects of this machine's byte order, 32 or 64 bits; with or without
+ * section headers. The file may be truncated, may lie, and may change while it is read: nothing in
+ * it is believed, only what it says is left out and `damaged` or `too_large` set. Memory is bounded
+ * by the constants below, whatever the file says.
  */
 #ifndef SYMBOLIZER_ELF_FILE_H
 #define SYMBOLIZER_ELF_FILE_H
@@ -51,13 +53,16 @@ struct elf_file {
 };
 
 /*
- * 0; -ENOEXEC: no ELF file of this machine that can be loaded; -ENOMEM. In every case elf_file_release() may be
- * called, as on a zeroed one.
+ * 0; -ENOEXEC: no ELF file of this machine that can be loaded; -ENOMEM. In every case
+ * elf_file_release() may be called, as on a zeroed one.
  */
 int elf_file_open(struct elf_file *f, int fd);
 void elf_file_release(struct elf_file *f);
 
-/* The segment that has the byte at this file offset, an executable one if there are several, or NULL. */
+/*
+ * The segment that has the byte at this file offset, an executable one if there are several, or
+ * NULL.
+ */
 const struct elf_segment *elf_file_segment(const struct elf_file *f, uint64_t offset);
 
 /* The range of code that has this address, or NULL. */
@@ -99,7 +104,9 @@ static inline uint32_t elf_symbol_bytes(const struct elf_file *f)
 /* An entry of a symbol table in either class. */
 Elf64_Sym elf_symbol_decode(const struct elf_file *f, const void *entry);
 
-/* Sets f->dynsym from PT_DYNAMIC at `offset`, for files without section headers. In elf_dynamic.c. */
+/*
+ * Sets f->dynsym from PT_DYNAMIC at `offset`, for files without section headers. In elf_dynamic.c.
+ */
 void elf_dynamic_read(struct elf_file *f, uint64_t offset, uint64_t bytes);
 
 #endif

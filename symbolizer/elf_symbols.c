@@ -1,25 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The table is read once, in whatever order it is, and only the best symbol for each asked address is kept: memory
- * goes with the question, not with the file, and a question about ten addresses of a browser costs one pass of
- * 3 ns a symbol. Names are read last, and only those that were chosen.
+ * The table is read once, in whatever order it is, and only the best symbol for each asked address
+ * is kept: memory goes with the question, not with the file, and a question about ten addresses of
+ * a browser costs one pass of 3 ns a symbol. Names are read last, and only those that were chosen.
  *
- * The asked addresses, ascending, cut the address space into gaps; slot i belongs to the gap (a[i-1], a[i]]:
+ * The asked addresses, ascending, cut the address space into gaps; slot i belongs to the gap
+ * (a[i-1], a[i]]:
  *
  *	      a[0]          a[1]   a[2]
  *	 slot 0 |   slot 1    | 2    |   slot 3
  *	--------+-------------+------+-------------→ vaddr
  *
- * A label counts for the gap that it starts in, and for the later ones unless they have a later label; the first
- * start in a gap is where labels of the gaps before end. After the pass that is settled by one walk up and one
- * down. A sized symbol is offered to each address that it contains, which few do and few are contained twice;
- * a file that makes it otherwise meets a limit on steps.
+ * A label counts for the gap that it starts in, and for the later ones unless they have a later
+ * label; the first start in a gap is where labels of the gaps before end. After the pass that is
+ * settled by one walk up and one down. A sized symbol is offered to each address that it contains,
+ * which few do and few are contained twice; a file that makes it otherwise meets a limit on steps.
  *
- * Both tables are read: .dynsym mostly repeats .symtab, but bpftrace's .symtab has three symbols, kept for its own
- * probes, and .dynsym has the rest.
+ * Both tables are read: .dynsym mostly repeats .symtab, but bpftrace's .symtab has three symbols,
+ * kept for its own probes, and .dynsym has the rest.
  *
- * Refused: a sorted index of all symbols, 30 times the work for one question; kept between questions it would pay,
- * and that is what the on-disk index will be for.
+ * Refused: a sorted index of all symbols, 30 times the work for one question; kept between
+ * questions it would pay, and that is what the on-disk index will be for.
  */
 #include "symbolizer/elf_symbols.h"
 
@@ -79,8 +80,8 @@ struct pass {
 };
 
 /*
- * A candidate's name, valid until the next call for its table; its length, 0 if it can't be read. Names of neighbours in
- * the table mostly are neighbours, too.
+ * A candidate's name, valid until the next call for its table; its length, 0 if it can't be read.
+ * Names of neighbours in the table mostly are neighbours, too.
  */
 static size_t name_read(struct pass *p, const struct candidate *c, const char **ret)
 {
@@ -139,11 +140,12 @@ static bool name_is_internal(struct pass *p, const struct candidate *c)
 	if (len < 2)
 		return false;
 	if (name[0] == '$')
-		return memchr("adtx", name[1], 4) && (len == 2 || name[2] == '.');
+		return strchr("adtx", name[1]) && (len == 2 || name[2] == '.');
 	return name[0] == '.' && name[1] == 'L';
 }
 
-static bool candidate_is_better(struct pass *p, const struct candidate *a, const struct candidate *b)
+static bool candidate_is_better(struct pass *p, const struct candidate *a,
+				const struct candidate *b)
 {
 	if (!b->rank || a->start != b->start)
 		return !b->rank || a->start > b->start;
@@ -152,7 +154,9 @@ static bool candidate_is_better(struct pass *p, const struct candidate *a, const
 	return name_is_better(p, a, b);
 }
 
-/* 0 for symbols that are no code. The order of STB_LOCAL, GLOBAL, WEAK and GNU_UNIQUE isn't ours. */
+/*
+ * 0 for symbols that are no code. The order of STB_LOCAL, GLOBAL, WEAK and GNU_UNIQUE isn't ours.
+ */
 static uint16_t rank_of(const Elf64_Sym *s)
 {
 	uint32_t type = ELF64_ST_TYPE(s->st_info);
@@ -199,8 +203,8 @@ static bool candidate_make(struct pass *p, uint16_t table, const Elf64_Sym *s,
 	ret->table = table;
 	ret->end = 0;
 	if (s->st_size)
-		ret->end = s->st_size < p->code.limit - s->st_value ? s->st_value + s->st_size :
-								      p->code.limit;
+		ret->end = s->st_size < p->code.limit - s->st_value ? s->st_value + s->st_size
+								    : p->code.limit;
 	return true;
 }
 
@@ -224,9 +228,11 @@ static void offer(struct pass *p, const struct candidate *c)
 	struct slot *slot = &p->slots[first];
 	bool matters;
 
-	/* Nearly all are no better than what is known; the names of the others, if they may be internal, are read. */
-	matters = c->start < slot->first_start || c->end ||
-		  candidate_is_better(p, c, &slot->label);
+	/*
+	 * Nearly all are no better than what is known; the names of the others, if they may be
+	 * internal, are read.
+	 */
+	matters = c->start < slot->first_start || c->end || candidate_is_better(p, c, &slot->label);
 	if (!matters || (c->rank == 1 && name_is_internal(p, c)))
 		return;
 	p->symbols++;
@@ -285,7 +291,9 @@ static struct candidate choose(struct pass *p, uint32_t i)
 		return slot->sized;
 	if (!c.rank)
 		return c;
-	/* The gap behind this address is that of the next larger one: settle() has handed it down. */
+	/*
+	 * The gap behind this address is that of the next larger one: settle() has handed it down.
+	 */
 	c.end = p->slots[i + 1].first_start;
 	code = elf_file_code(p->file, c.start);
 	if (code && c.end > code->limit)

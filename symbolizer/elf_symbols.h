@@ -2,17 +2,18 @@
 /*
  * Names of file offsets, from an ELF file's symbol tables: .symtab and .dynsym, taken as one.
  *
- * Symbols that count are named, defined, of type FUNC, GNU_IFUNC or NOTYPE, and lie in a section of code. Of those
- * that contain an address, the answer is
+ * Symbols that count are named, defined, of type FUNC, GNU_IFUNC or NOTYPE, and lie in a section of
+ * code. Of those that contain an address, the answer is
  *
  * 1. one with a size before one without;
  * 2. the one that starts last (the innermost, where they nest);
  * 3. FUNC and GNU_IFUNC before NOTYPE; then GLOBAL before WEAK before LOCAL;
  * 4. the better name, by symbolizer/alias.h.
  *
- * A symbol with a size ends there, or with its section. One without ends at the next symbol of any kind, or with
- * its section, and counts only behind the end of every sized one before it: a label within a function is no function.
- * Compilers' and assemblers' own labels (".L…", "$x") never count.
+ * A symbol with a size ends there, or with its section. One without ends at the next symbol of any
+ * kind, or with its section, and counts only behind the end of every sized one before it: a label
+ * within a function is no function. Compilers' and assemblers' own labels (".L…", "$x") never
+ * count.
  */
 #ifndef SYMBOLIZER_ELF_SYMBOLS_H
 #define SYMBOLIZER_ELF_SYMBOLS_H
@@ -21,7 +22,10 @@
 
 #include "symbolizer/reply.h"
 
-/* Fills a reply made for `count` ascending offsets. 0 or -ENOMEM; what is wrong with the file is in its status. */
+/*
+ * Fills a reply made for `count` ascending offsets. 0 or -ENOMEM; what is wrong with the file is in
+ * its status.
+ */
 int elf_symbols_answer(int fd, const uint64_t *offsets, uint32_t count, struct reply *reply);
 
 #endif

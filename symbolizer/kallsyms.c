@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The text (5 MB, 120,000 lines, of which reading alone takes the kernel 50 ms) goes by once, in pieces, and only the
- * best symbol before each asked address is kept, with the gaps of elf_symbols.c: slot i belongs to the addresses
- * in (a[i-1], a[i]]. Nothing relies on the order of lines, which is nearly but not quite by address.
+ * The text (5 MB, 120,000 lines, of which reading alone takes the kernel 50 ms) goes by once, in
+ * pieces, and only the best symbol before each asked address is kept, with the gaps of
+ * elf_symbols.c: slot i belongs to the addresses in (a[i-1], a[i]]. Nothing relies on the order of
+ * lines, which is nearly but not quite by address.
  *
- * Names are kept as text, because they can't be read again. The one in a slot is mostly replaced by the next line's,
- * and is then the last in the buffer: so the buffer doesn't grow.
+ * Names are kept as text, because they can't be read again. The one in a slot is mostly replaced by
+ * the next line's, and is then the last in the buffer: so the buffer doesn't grow.
  *
- * Refused: a copy of the table between requests; the kernel loads modules and BPF programs meanwhile.
+ * Refused: a copy of the table between requests; the kernel loads modules and BPF programs
+ * meanwhile.
  */
 #include "symbolizer/kallsyms.h"
 
@@ -70,7 +72,9 @@ struct kallsyms {
 
 /* ---- lines ---- */
 
-/* At most 16 digits, then one space: 0, or -EINVAL. The general parser takes three times as long. */
+/*
+ * At most 16 digits, then one space: 0, or -EINVAL. The general parser takes three times as long.
+ */
 static int address_parse(const char **p, const char *end, uint64_t *ret)
 {
 	const char *s = *p;
@@ -266,8 +270,8 @@ static uint64_t module_limit(const struct kallsyms *k, const struct module *m)
 		return k->end;
 	if (m->base && m->base + m->size > m->highest)
 		return m->base + m->size;
-	return m->highest < UINT64_MAX - UNKNOWN_END_BYTES ? m->highest + UNKNOWN_END_BYTES :
-							     UINT64_MAX;
+	return m->highest < UINT64_MAX - UNKNOWN_END_BYTES ? m->highest + UNKNOWN_END_BYTES
+							   : UINT64_MAX;
 }
 
 /* ---- symbols ---- */
@@ -319,7 +323,8 @@ static bool symbol_is_better(const struct kallsyms *k, const struct symbol *a,
 }
 
 /* Puts a symbol into a slot, and its name where the old one was if that was the last. */
-static int slot_set(struct kallsyms *k, struct slot *slot, struct symbol *s, const struct line *line)
+static int slot_set(struct kallsyms *k, struct slot *slot, struct symbol *s,
+		    const struct line *line)
 {
 	if (slot->last.start && slot->last.name + slot->last.name_len == k->names.len)
 		k->names.len = slot->last.name;
@@ -386,7 +391,10 @@ static void settle(struct kallsyms *k)
 
 /* ---- answers ---- */
 
-/* "bpf_prog_HASH_name" → "bpf_prog_name"; NULL if it is none. The hash has 16 digits (kernel/bpf/core.c). */
+/*
+ * "bpf_prog_HASH_name" → "bpf_prog_name"; NULL if it is none. The hash has 16 digits
+ * (kernel/bpf/core.c).
+ */
 static const char *bpf_name(const char *name, size_t len, char *copy, size_t size)
 {
 	static const char prefix[] = "bpf_prog_";
@@ -403,7 +411,8 @@ static const char *bpf_name(const char *name, size_t len, char *copy, size_t siz
 }
 
 /* Where symbol `s` ends, the next symbol after the asked address being that of `next`. */
-static uint64_t symbol_end(const struct kallsyms *k, const struct symbol *s, const struct slot *next)
+static uint64_t symbol_end(const struct kallsyms *k, const struct symbol *s,
+			   const struct slot *next)
 {
 	uint64_t limit = module_limit(k, &k->modules.items[s->module]);
 

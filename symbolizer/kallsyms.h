@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Names of kernel addresses, from the text of /proc/kallsyms (and /proc/modules, where there is one):
+ * Names of kernel addresses, from the text of /proc/kallsyms (and /proc/modules, where there is
+ * one):
  *
  *	ffffffff81000000 T _stext
  *	ffffffffc0201000 t ext4_init_fs	[ext4]
  *
- * Symbols of code are of type T, t, W or w. Of several at an address global ones come before weak before local, then
- * symbolizer/alias.h decides. A symbol ends at the next one of any type; the last one of a module at the module's
- * end, or 64 KiB on if nobody says where that is.
+ * Symbols of code are of type T, t, W or w. Of several at an address global ones come before weak
+ * before local, then symbolizer/alias.h decides. A symbol ends at the next one of any type; the
+ * last one of a module at the module's end, or 64 KiB on if nobody says where that is.
  *
- * Addresses in the answer are relative to _stext, or to the module's base or lowest symbol. "bpf_prog_HASH_name" of
- * [bpf] is shown as "bpf_prog_name". With an all-zero table (kptr_restrict) the status is SYMBOLS_NO_ADDRESSES.
+ * Addresses in the answer are relative to _stext, or to the module's base or lowest symbol.
+ * "bpf_prog_HASH_name" of [bpf] is shown as "bpf_prog_name". With an all-zero table (kptr_restrict)
+ * the status is SYMBOLS_NO_ADDRESSES.
  */
 #ifndef SYMBOLIZER_KALLSYMS_H
 #define SYMBOLIZER_KALLSYMS_H
@@ -20,8 +22,8 @@
 #include "symbolizer/reply.h"
 
 /*
- * Fills a reply made for `count` ascending addresses. Reads both from the beginning; `modules_fd` may be -1.
- * 0, -ENOMEM or -E2BIG.
+ * Fills a reply made for `count` ascending addresses. Reads both from the beginning; `modules_fd`
+ * may be -1. 0, -ENOMEM or -E2BIG.
  */
 int kallsyms_answer(int symbols_fd, int modules_fd, const uint64_t *addresses, uint32_t count,
 		    struct reply *reply);

@@ -2,10 +2,10 @@
 /*
  * What is said to the symbolizer and what it answers: the public header of symbolizer/.
  *
- * The symbolizer is a process of its own: it parses bytes written by people we don't trust. It is told
- * no path, no pid and no time: a request brings file descriptors and addresses, the reply names. It
- * keeps nothing between requests that it needs (it may keep caches), so that it can be killed and
- * started again at any moment. One request is in flight at a time.
+ * The symbolizer is a process of its own: it parses bytes written by people we don't trust. It is
+ * told no path, no pid and no time: a request brings file descriptors and addresses, the reply
+ * names. It keeps nothing between requests that it needs (it may keep caches), so that it can be
+ * killed and started again at any moment. One request is in flight at a time.
  *
  * A message is a frame of role/socket.h. Request:
  *
@@ -67,7 +67,9 @@ struct symbol_reply {
 	uint32_t build_id; /* string: lower-case hex; SYMBOLS_ELF only */
 };
 
-/* An address that lies in no segment or module has neither, and vaddr 0: no kernel address leaves. */
+/*
+ * An address that lies in no segment or module has neither, and vaddr 0: no kernel address leaves.
+ */
 struct symbol_answer {
 	uint64_t vaddr; /* ELF address; for the kernel, relative to the module's start */
 	uint32_t function; /* or SYMBOLS_NONE */
@@ -77,7 +79,7 @@ struct symbol_answer {
 /* Every vaddr that names it is in [start, start + size). */
 struct symbol_function {
 	uint64_t start; /* like vaddr */
-	uint64_t size; /* the file's; if it has none, up to the next symbol or the end of the code */
+	uint64_t size; /* the file's, else up to the next symbol or the end of the code */
 	uint32_t name; /* string: demangled */
 	uint32_t system_name; /* string: as in the file; equal to name if not mangled */
 };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Collects the parts of a reply and writes them one behind the other. Names are not interned: functions are added
- * once each, so equal names are rare, and the reply is gone in a moment.
+ * Collects the parts of a reply and writes them one behind the other. Names are not interned:
+ * functions are added once each, so equal names are rare, and the reply is gone in a moment.
  */
 #include "symbolizer/reply.h"
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A reply while it is made. Functions and modules are numbered in the order in which they are added.
+ * A reply while it is made. Functions and modules are numbered in the order in which they are
+ * added.
  */
 #ifndef SYMBOLIZER_REPLY_H
 #define SYMBOLIZER_REPLY_H
@@ -27,8 +28,9 @@ int reply_init(struct reply *r, uint32_t count);
 void reply_release(struct reply *r);
 
 /*
- * Adds a function under the name as it is in the file (`len` bytes, without NUL, cut to SYMBOLS_MAX_NAME) and its
- * demangled form, or under `shown` if that is not NULL. 0, -ENOMEM, or -E2BIG when the reply is full.
+ * Adds a function under the name as it is in the file (`len` bytes, without NUL, cut to
+ * SYMBOLS_MAX_NAME) and its demangled form, or under `shown` if that is not NULL. 0, -ENOMEM, or
+ * -E2BIG when the reply is full.
  */
 int reply_add_function(struct reply *r, uint64_t start, uint64_t size, const char *name, size_t len,
 		       const char *shown, uint32_t *ret_number);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Takes a request apart, has it answered, and turns a lack of memory into an answer, too: an empty one with the
- * status SYMBOLS_LIMIT, so that a file that is too much for us costs its names and not the process.
+ * Takes a request apart, has it answered, and turns a lack of memory into an answer, too: an empty
+ * one with the status SYMBOLS_LIMIT, so that a file that is too much for us costs its names and not
+ * the process.
  */
 #include "symbolizer/request.h"
 
@@ -41,7 +42,8 @@ static int answer(const struct symbol_request *request, const uint64_t *addresse
 {
 	if (request->space == SYMBOLS_ELF)
 		return elf_symbols_answer(fds[0], addresses, request->count, reply);
-	return kallsyms_answer(fds[0], fd_count > 1 ? fds[1] : -1, addresses, request->count, reply);
+	return kallsyms_answer(fds[0], fd_count > 1 ? fds[1] : -1, addresses, request->count,
+			       reply);
 }
 
 int request_answer(const void *bytes, size_t len, const int *fds, uint32_t fd_count,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One request, from bytes to bytes: what symbolizer_serve() does between two frames, without a socket.
+ * One request, from bytes to bytes: what symbolizer_serve() does between two frames, without a
+ * socket.
  */
 #ifndef SYMBOLIZER_REQUEST_H
 #define SYMBOLIZER_REQUEST_H
@@ -11,9 +12,10 @@
 #include "profiler/base/buffer.h"
 
 /*
- * Appends a reply to `reply`, which is empty and takes SYMBOLS_MAX_REPLY_BYTES. `bytes` is 8-byte aligned;
- * descriptors are borrowed and their offset may move. Whatever the file holds, the answer is a reply: -EPROTO
- * means that the request itself is none, -ENOMEM that there wasn't even memory to say so.
+ * Appends a reply to `reply`, which is empty and takes SYMBOLS_MAX_REPLY_BYTES. `bytes` is 8-byte
+ * aligned; descriptors are borrowed and their offset may move. Whatever the file holds, the answer
+ * is a reply: -EPROTO means that the request itself is none, -ENOMEM that there wasn't even memory
+ * to say so.
  */
 int request_answer(const void *bytes, size_t len, const int *fds, uint32_t fd_count,
 		   struct buffer *reply);

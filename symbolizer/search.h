@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The search that every symbol of a stream goes through: which of the asked addresses is the first at or after it?
+ * The search that every symbol of a stream goes through: which of the asked addresses is the first
+ * at or after it?
  */
 #ifndef SYMBOLIZER_SEARCH_H
 #define SYMBOLIZER_SEARCH_H
@@ -10,7 +11,7 @@
 struct search {
 	const uint64_t *addresses; /* ascending */
 	uint32_t count;
-	uint32_t last; /* the last result: tables are mostly sorted, so it mostly is the next one, too */
+	uint32_t last; /* result: tables are mostly sorted, so it mostly is the next one, too */
 };
 
 /* The number of addresses below `start`: 0 to count. */

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The symbolizer's main loop: a frame in, a frame out, until the socket ends. Whatever is wrong with a file
- * is an answer; whatever is wrong with the conversation ends the process, which its client starts again.
+ * The symbolizer's main loop: a frame in, a frame out, until the socket ends. Whatever is wrong
+ * with a file is an answer; whatever is wrong with the conversation ends the process, which its
+ * client starts again.
  */
 #include "symbolizer/protocol.h"
 

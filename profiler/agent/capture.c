@@ -11,6 +11,7 @@
 #include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "profiler/agent/facts.h"
 #include "profiler/agent/machine.h"
@@ -28,6 +29,8 @@
 /* Names are read early when this many binaries are held open; the table's limit is 1,024. */
 #define RELIEVE_AT_PINS 768
 #define FOLLOW_CPUS_NS NS_PER_S
+/* Pins, and what else is open. */
+#define WANTED_FDS 4096
 
 struct capture {
 	struct session *session;
@@ -108,6 +111,17 @@ static void facts_begin(struct capture *c, const struct session_config *config)
 		      config->cgroup || config->user_only || config->kernel_only;
 }
 
+/* With fewer, pins are let go early: no error. */
+static void fds_allow(void)
+{
+	struct rlimit l;
+
+	if (getrlimit(RLIMIT_NOFILE, &l) < 0 || l.rlim_cur >= WANTED_FDS)
+		return;
+	l.rlim_cur = l.rlim_max < WANTED_FDS ? l.rlim_max : WANTED_FDS;
+	setrlimit(RLIMIT_NOFILE, &l);
+}
+
 int capture_new(struct capture **ret, const struct capture_config *config, struct err *err)
 {
 	struct capture *c = calloc(1, sizeof(*c));
@@ -115,6 +129,7 @@ int capture_new(struct capture **ret, const struct capture_config *config, struc
 
 	if (!c)
 		return err_errno(err, -ENOMEM, "cannot set up the capture");
+	fds_allow();
 	c->live_names.vdso_fd = -1;
 	c->names = (struct name_source){ .ctx = &c->live_names, .ask = live_names_ask };
 	/* First, so that it starts up on another CPU while this one loads BPF. */
@@ -216,6 +231,12 @@ void capture_progress(const struct capture *c, struct capture_progress *ret)
 	ret->lost = counters_lost(&all);
 }
 
+/* A CPU that went offline takes its times with it, a symbolizer that was restarted its own. */
+static uint64_t since(uint64_t end, uint64_t start)
+{
+	return end > start ? end - start : 0;
+}
+
 static void facts_end(struct capture *c)
 {
 	struct profile_facts *f = &c->facts.profile;
@@ -224,15 +245,15 @@ static void facts_end(struct capture *c)
 	c->facts.end_ns = clock_ns(CLOCK_MONOTONIC);
 	c->pipeline.count_until_ns = c->facts.end_ns;
 	f->duration_ns = c->facts.end_ns - c->facts.start_ns;
-	f->own_cpu_ns = own_cpu_ns(symbols_client_pid(c->symbols)) - c->own_start_ns;
+	f->own_cpu_ns = since(own_cpu_ns(symbols_client_pid(c->symbols)), c->own_start_ns);
 	f->cpus_profiled = session_facts(c->session)->cpus_profiled;
 	f->cpus_online = session_facts(c->session)->cpus_online;
 	if (c->machine_start.busy_ns + c->machine_start.idle_ns == 0 ||
 	    machine_usage_read(session_cpus(c->session), SESSION_MAX_CPUS, &m) < 0)
 		return;
 	f->machine_ns = f->duration_ns * f->cpus_profiled;
-	f->busy_ns = m.busy_ns - c->machine_start.busy_ns;
-	f->steal_ns = m.steal_ns - c->machine_start.steal_ns;
+	f->busy_ns = since(m.busy_ns, c->machine_start.busy_ns);
+	f->steal_ns = since(m.steal_ns, c->machine_start.steal_ns);
 }
 
 /* Cycles have no fixed period: the profile's is their mean. */
@@ -291,12 +312,9 @@ int capture_finish(struct capture *c, struct profile *ret, struct err *err)
 		return r;
 	c->facts.profile.own_memory_bytes = own_memory_bytes(symbols_client_pid(c->symbols));
 	c->profile.facts.own_memory_bytes = c->facts.profile.own_memory_bytes;
-	r = recording_finish(c, err);
-	if (r < 0)
-		return r;
 	*ret = c->profile;
 	c->profile = (struct profile){ 0 };
-	return 0;
+	return recording_finish(c, err) < 0;
 }
 
 uint64_t capture_first_sample_ns(const struct capture *c)
@@ -362,6 +380,8 @@ int capture_replay(int fd, struct profile *ret, struct err *err)
 	if (r < 0)
 		goto out;
 	facts = *player_facts(player);
+	if (player_broke_off(player))
+		facts.profile.duration_ns = since(pipeline.last_sample_ns, facts.start_ns);
 	for (enum counter id = 0; id < COUNTER_COUNT; id++)
 		counter_add(&pipeline.counters, id, counter_get(&facts.counters, id));
 	r = profile_fill(&pipeline, resolver, &facts, &profile, err);

@@ -42,7 +42,10 @@ struct capture_progress {
 };
 void capture_progress(const struct capture *c, struct capture_progress *ret);
 
-/* Detaches, drains the rest, finds the names: fills *ret (profile_init()ed here). */
+/*
+ * Detaches, drains the rest, finds the names: fills *ret (profile_init()ed here). 0; 1 and a sentence when
+ * the profile is there but the recording could not be written; negative errno and a sentence.
+ */
 int capture_finish(struct capture *c, struct profile *ret, struct err *err);
 
 /* CLOCK_MONOTONIC of the first sample (0: none), the end of the capture. */

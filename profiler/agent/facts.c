@@ -28,24 +28,22 @@ static const struct field {
 	size_t offset, size;
 	uint64_t max;
 } fields[] = {
-#define FIELD(member, max)                                                                     \
-	{ #member, offsetof(struct facts, profile.member), sizeof(((struct facts *)0)->profile.member), \
-	  (max) }
-	FIELD(time_ns, MAX_NS),
-	FIELD(duration_ns, MAX_NS),
-	FIELD(period, MAX_NS),
-	FIELD(frequency_hz, 1000000),
-	FIELD(cpus_profiled, 65536),
-	FIELD(cpus_online, 65536),
-	FIELD(machine_ns, MAX_NS),
-	FIELD(busy_ns, MAX_NS),
-	FIELD(steal_ns, MAX_NS),
-	FIELD(own_cpu_ns, MAX_NS),
-	FIELD(own_bpf_ns, MAX_NS),
-	FIELD(own_memory_bytes, MAX_NS),
-#undef FIELD
-	{ "start_ns", offsetof(struct facts, start_ns), 8, MAX_NS },
-	{ "end_ns", offsetof(struct facts, end_ns), 8, UINT64_MAX },
+#define AT(member) offsetof(struct facts, member), sizeof(((struct facts *)0)->member)
+	{ "time_ns", AT(profile.time_ns), MAX_NS },
+	{ "duration_ns", AT(profile.duration_ns), MAX_NS },
+	{ "period", AT(profile.period), MAX_NS },
+	{ "frequency_hz", AT(profile.frequency_hz), 1000000 },
+	{ "cpus_profiled", AT(profile.cpus_profiled), 65536 },
+	{ "cpus_online", AT(profile.cpus_online), 65536 },
+	{ "machine_ns", AT(profile.machine_ns), MAX_NS },
+	{ "busy_ns", AT(profile.busy_ns), MAX_NS },
+	{ "steal_ns", AT(profile.steal_ns), MAX_NS },
+	{ "own_cpu_ns", AT(profile.own_cpu_ns), MAX_NS },
+	{ "own_bpf_ns", AT(profile.own_bpf_ns), MAX_NS },
+	{ "own_memory_bytes", AT(profile.own_memory_bytes), MAX_NS },
+	{ "start_ns", AT(start_ns), MAX_NS },
+	{ "end_ns", AT(end_ns), UINT64_MAX },
+#undef AT
 };
 #define FIELDS (sizeof(fields) / sizeof(fields[0]))
 
@@ -63,8 +61,9 @@ void facts_write(const struct facts *f, struct buffer *out)
 	buffer_printf(out, "filtered %d\n", f->profile.filtered);
 	for (size_t i = 0; i < FIELDS; i++) {
 		const void *at = (const char *)f + fields[i].offset;
-		uint64_t value = fields[i].size == 4 ? *(const uint32_t *)at : *(const uint64_t *)at;
+		uint64_t value;
 
+		value = fields[i].size == 4 ? *(const uint32_t *)at : *(const uint64_t *)at;
 		buffer_printf(out, "%s %" PRIu64 "\n", fields[i].name, value);
 	}
 	for (enum counter id = 0; id < COUNTER_COUNT; id++)
@@ -122,10 +121,14 @@ int facts_parse(struct facts *f, const char *text, size_t len, struct err *err)
 		const char *newline = memchr(text, '\n', (size_t)(end - text));
 		const char *space = memchr(text, ' ', (size_t)(end - text));
 		uint64_t value;
+		int r = -EINVAL;
 
-		if (!newline || !space || space > newline ||
-		    number_parse(space + 1, (size_t)(newline - space - 1), UINT64_MAX, &value) < 0 ||
-		    field_set(f, text, (size_t)(space - text), value) < 0)
+		if (newline && space && space < newline)
+			r = number_parse(space + 1, (size_t)(newline - space - 1), UINT64_MAX,
+					 &value);
+		if (r == 0)
+			r = field_set(f, text, (size_t)(space - text), value);
+		if (r < 0)
 			return err_set(err, -EINVAL, "the recording's facts are damaged");
 		text = newline + 1;
 	}

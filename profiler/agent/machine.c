@@ -18,8 +18,17 @@
 #include "profiler/base/clock.h"
 #include "profiler/base/number.h"
 
-enum { FIELD_USER, FIELD_NICE, FIELD_SYSTEM, FIELD_IDLE, FIELD_IOWAIT, FIELD_IRQ, FIELD_SOFTIRQ,
-       FIELD_STEAL, FIELD_COUNT };
+enum {
+	FIELD_USER,
+	FIELD_NICE,
+	FIELD_SYSTEM,
+	FIELD_IDLE,
+	FIELD_IOWAIT,
+	FIELD_IRQ,
+	FIELD_SOFTIRQ,
+	FIELD_STEAL,
+	FIELD_COUNT
+};
 
 /* The next word of a line that ends at `end`; an empty one at the end. */
 static const char *word_next(const char **at, const char *end, size_t *ret_len)
@@ -69,8 +78,8 @@ int machine_usage_parse(const char *text, size_t len, const uint8_t *cpus, uint3
 		if (cpu_line_parse(text, line_end, ncpus, &cpu, f) &&
 		    (cpus[cpu / 8] >> (cpu % 8) & 1)) {
 			found = true;
-			sum.busy_ns += (f[FIELD_USER] + f[FIELD_NICE] + f[FIELD_SYSTEM] + f[FIELD_IRQ] +
-					f[FIELD_SOFTIRQ]) * tick_ns;
+			sum.busy_ns += tick_ns * (f[FIELD_USER] + f[FIELD_NICE] + f[FIELD_SYSTEM] +
+						  f[FIELD_IRQ] + f[FIELD_SOFTIRQ]);
 			sum.idle_ns += (f[FIELD_IDLE] + f[FIELD_IOWAIT]) * tick_ns;
 			sum.steal_ns += f[FIELD_STEAL] * tick_ns;
 		}
@@ -98,8 +107,8 @@ int machine_usage_read(const uint8_t *cpus, uint32_t ncpus, struct machine_usage
 
 	if (r < 0)
 		return r;
-	return machine_usage_parse(text.data, text.len, cpus, ncpus,
-				   (uint64_t)sysconf(_SC_CLK_TCK), ret);
+	return machine_usage_parse(text.data, text.len, cpus, ncpus, (uint64_t)sysconf(_SC_CLK_TCK),
+				   ret);
 }
 
 static uint64_t process_cpu_ns(int pid)

@@ -19,7 +19,7 @@
 #include "profiler/base/cleanup.h"
 
 /* The image's length: its section headers come last, as the kernel's build lays it out. */
-static size_t vdso_bytes(const ElfW(Ehdr) *image)
+static size_t vdso_bytes(const ElfW(Ehdr) * image)
 {
 	return image->e_shoff + (size_t)image->e_shentsize * image->e_shnum;
 }
@@ -72,8 +72,8 @@ int live_names_ask(void *ctx, uint32_t space, int fd, const uint64_t *addresses,
 	if (space == WINDOW_SPACE_KERNEL)
 		r = ask_kernel(n, addresses, count, ret, &bytes, &len, err);
 	else if (r >= 0)
-		r = symbols_client_ask(n->client, SYMBOLS_ELF, &fd, 1, addresses, count, ret, &bytes,
-				       &len, err);
+		r = symbols_client_ask(n->client, SYMBOLS_ELF, &fd, 1, addresses, count, ret,
+				       &bytes, &len, err);
 	if (n->told)
 		n->told(n->told_ctx, space, bytes, r < 0 ? 0 : len);
 	return r < 0 ? r : 0;

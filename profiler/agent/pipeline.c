@@ -21,7 +21,8 @@
 /* Kernel frames, user frames and the mark of a truncated stack. */
 #define MAX_FRAMES (RECORD_MAX_FRAMES + 1)
 
-_Static_assert(sizeof(((struct window_series *)0)->comm) == RECORD_COMM_BYTES, "comm sizes disagree");
+_Static_assert(sizeof(((struct window_series *)0)->comm) == RECORD_COMM_BYTES,
+	       "comm sizes disagree");
 
 int pipeline_init(struct pipeline *p, const struct process_source *source,
 		  const struct cgroup_hierarchy *cgroups, struct err *err)

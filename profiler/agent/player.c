@@ -32,7 +32,8 @@ struct fact {
 	uint32_t len;
 	uint32_t kind; /* enum stream_kind */
 	uint32_t next; /* the next answer to the same question, or NO_FACT */
-	uint32_t at, last; /* of the first answer: the one to be taken next, or NO_FACT; the last one */
+	uint32_t at,
+		last; /* of the first answer: the one to be taken next, or NO_FACT; the last one */
 };
 
 struct player {

@@ -147,8 +147,8 @@ static int fallback_mapping(struct resolver *r, const struct run *run, const str
 			    const char *build_id)
 {
 	uint64_t last = run_address(r, run, run->count - 1);
-	uint64_t limit = last > UINT64_MAX - PAGE_BYTES ? UINT64_MAX :
-							  (last / PAGE_BYTES + 1) * PAGE_BYTES;
+	uint64_t limit = last > UINT64_MAX - PAGE_BYTES ? UINT64_MAX
+							: (last / PAGE_BYTES + 1) * PAGE_BYTES;
 	struct profile_mapping m = { .kind = module->kind, .limit = limit };
 
 	if (module->kind == PROFILE_MAPPING_KERNEL)
@@ -172,8 +172,8 @@ static int run_stand_in(struct resolver *r, const struct run *run, const struct 
 {
 	bool keep_address = module->kind != PROFILE_MAPPING_KERNEL;
 	int mapping = fallback_mapping(r, run, module, "");
-	int function = mapping < 0 ? mapping :
-				     function_add(r->profile, module->stand_in, module->stand_in);
+	int function = mapping < 0 ? mapping
+				   : function_add(r->profile, module->stand_in, module->stand_in);
 
 	for (uint32_t i = 0; i < run->count && function >= 0; i++) {
 		int e = location_set(r, run, i, (uint32_t)mapping,
@@ -186,8 +186,7 @@ static int run_stand_in(struct resolver *r, const struct run *run, const struct 
 }
 
 /* The reply's functions and modules, entered in the profile. */
-static int reply_enter(struct resolver *r, const struct run *run, const struct module *module,
-		       const struct symbols *s)
+static int reply_enter(struct resolver *r, const struct module *module, const struct symbols *s)
 {
 	const char *build_id = s->strings + s->reply->build_id;
 
@@ -196,8 +195,8 @@ static int reply_enter(struct resolver *r, const struct run *run, const struct m
 		const struct symbol_function *f = &s->functions[i];
 		uint32_t *slot = array_push(&r->functions, UINT32_MAX);
 		int id = slot ? function_add(r->profile, s->strings + f->name,
-					     s->strings + f->system_name) :
-				-ENOMEM;
+					     s->strings + f->system_name)
+			      : -ENOMEM;
 		if (id < 0)
 			return id;
 		*slot = (uint32_t)id;
@@ -220,7 +219,6 @@ static int reply_enter(struct resolver *r, const struct run *run, const struct m
 			return id;
 		*slot = (uint32_t)id;
 	}
-	(void)run;
 	return 0;
 }
 
@@ -228,7 +226,7 @@ static int run_apply(struct resolver *r, const struct run *run, const struct mod
 		     const struct symbols *s)
 {
 	int fallback = fallback_mapping(r, run, module, s->strings + s->reply->build_id);
-	int e = fallback < 0 ? fallback : reply_enter(r, run, module, s);
+	int e = fallback < 0 ? fallback : reply_enter(r, module, s);
 	int stand_in = e < 0 ? e : function_add(r->profile, module->stand_in, module->stand_in);
 
 	for (uint32_t i = 0; i < run->count && stand_in >= 0; i++) {
@@ -238,8 +236,10 @@ static int run_apply(struct resolver *r, const struct run *run, const struct mod
 		uint64_t address = a->vaddr;
 
 		if (!mapped)
-			address = module->kind == PROFILE_MAPPING_KERNEL ? 0 : run_address(r, run, i);
-		e = location_set(r, run, i, mapped ? r->mappings.items[a->module] : (uint32_t)fallback,
+			address = module->kind == PROFILE_MAPPING_KERNEL ? 0
+									 : run_address(r, run, i);
+		e = location_set(r, run, i,
+				 mapped ? r->mappings.items[a->module] : (uint32_t)fallback,
 				 address, named,
 				 named ? r->functions.items[a->function] : (uint32_t)stand_in);
 		if (e < 0)

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The symbolizer is expected to fail: it reads files made by people we don't trust. So a request that fails costs
- * that request and the process, never the capture; and a process that ended while nobody asked it anything (killed
- * for its memory, say) is replaced before the next request is sent, which then is not at fault.
+ * The symbolizer is expected to fail: it reads files made by people we don't trust. So a request
+ * that fails costs that request and the process, never the capture; and a process that ended while
+ * nobody asked it anything (killed for its memory, say) is replaced before the next request is
+ * sent, which then is not at fault.
  *
  * Refused: asking again after a failure. What broke the symbolizer once would do it twice.
  */
@@ -20,8 +21,8 @@
 #include "profiler/role/socket.h"
 
 /*
- * The largest honest request takes 0.1 s; ten seconds are for a cold disk and a machine that is busy (that is why it
- * is being profiled). A hostile file can cost as much, once.
+ * The largest honest request takes 0.1 s; ten seconds are for a cold disk and a machine that is
+ * busy (that is why it is being profiled). A hostile file can cost as much, once.
  */
 #define DEADLINE_NS (10 * NS_PER_S)
 
@@ -41,12 +42,12 @@ int symbols_client_new(struct symbols_client **ret, struct counters *counters, s
 
 	c = calloc(1, sizeof(*c));
 	if (!c)
-		return err_errno(err, -ENOMEM, "The symbolizer could not be started");
+		return err_errno(err, -ENOMEM, "the symbolizer could not be started");
 	c->counters = counters;
 	c->child.socket = -1;
 	c->deadline_ns = DEADLINE_NS;
-	buffer_init(&c->request, sizeof(struct symbol_request) +
-					 SYMBOLS_MAX_ADDRESSES * sizeof(uint64_t));
+	buffer_init(&c->request,
+		    sizeof(struct symbol_request) + SYMBOLS_MAX_ADDRESSES * sizeof(uint64_t));
 	socket_message_init(&c->reply, SYMBOLS_MAX_REPLY_BYTES);
 	r = child_start(&c->child, SYMBOLS_ROLE, err);
 	if (r < 0) {
@@ -104,12 +105,12 @@ static int exchange(struct symbols_client *c, const int *fds, uint32_t fd_count,
 	case 0:
 		return 0;
 	case -EPIPE:
-		return err_set(err, r, "The symbolizer died over a request");
+		return err_set(err, r, "the symbolizer died over a request");
 	case -ETIMEDOUT:
-		return err_set(err, r, "The symbolizer gave no answer for %llu s",
-			       (unsigned long long)(c->deadline_ns / NS_PER_S));
+		return err_set(err, r, "the symbolizer gave no answer for %llu ms",
+			       (unsigned long long)(c->deadline_ns / NS_PER_MS));
 	default:
-		return err_errno(err, r, "The symbolizer's answer could not be read");
+		return err_errno(err, r, "the symbolizer's answer could not be read");
 	}
 }
 
@@ -136,7 +137,7 @@ int symbols_client_ask(struct symbols_client *c, enum symbol_space space, const 
 	int r;
 
 	if (count > SYMBOLS_MAX_ADDRESSES)
-		return err_set(err, -E2BIG, "The symbolizer was asked for %u addresses, at most %u",
+		return err_set(err, -E2BIG, "the symbolizer was asked for %u addresses, at most %u",
 			       count, SYMBOLS_MAX_ADDRESSES);
 	r = build_request(c, space, addresses, count, err);
 	if (r < 0)

@@ -24,16 +24,19 @@ void symbols_client_free(struct symbols_client *c);
 void symbols_client_set_deadline(struct symbols_client *c, uint64_t ns);
 
 /*
- * Names of `count` ascending addresses (≤ SYMBOLS_MAX_ADDRESSES) of the file `fds[0]`, or of the kernel.
- * On success *ret, and its bytes (*ret_bytes, *ret_len: for a recording), stay valid until the next
- * call. 0, or negative errno and a sentence.
+ * Names of `count` ascending addresses (≤ SYMBOLS_MAX_ADDRESSES) of the file `fds[0]`, or of the
+ * kernel. On success *ret, and its bytes (*ret_bytes, *ret_len: for a recording), stay valid until
+ * the next call. 0, or negative errno and a sentence.
  */
 int symbols_client_ask(struct symbols_client *c, enum symbol_space space, const int *fds,
 		       uint32_t fd_count, const uint64_t *addresses, uint32_t count,
 		       struct symbols *ret, const void **ret_bytes, uint32_t *ret_len,
 		       struct err *err);
 
-/* The process's pid (for our own cost), 0 if it isn't running; sets *usage to that of those that ended. */
+/*
+ * The process's pid (for our own cost), 0 if it isn't running; sets *usage to that of those that
+ * ended.
+ */
 int symbols_client_pid(const struct symbols_client *c);
 void symbols_client_usage(const struct symbols_client *c, struct rusage *usage);
 

@@ -90,12 +90,12 @@ static bool sample_equal(const void *owner, uint32_t item, const void *key)
 }
 
 /* Room for one more in `array`, and the index told of it; the caller then fills it and counts it. */
-#define ROOM_FOR_ONE(w, array, by, hash)                                                         \
-	({                                                                                       \
-		int room_r = array_reserve((void **)&(w)->array.items, &(w)->array.capacity,     \
-					   (w)->array.count + 1, sizeof(*(w)->array.items),      \
-					   (w)->max_items);                                      \
-		room_r < 0 ? room_r : index_add(&(w)->by, (hash), (w)->array.count);             \
+#define ROOM_FOR_ONE(w, array, by, hash)                                                     \
+	({                                                                                   \
+		int room_r = array_reserve((void **)&(w)->array.items, &(w)->array.capacity, \
+					   (w)->array.count + 1, sizeof(*(w)->array.items),  \
+					   (w)->max_items);                                  \
+		room_r < 0 ? room_r : index_add(&(w)->by, (hash), (w)->array.count);         \
 	})
 
 static int find_series(struct window *w, const struct window_series *series, uint32_t *ret_id)
@@ -136,10 +136,9 @@ static int find_location(struct window *w, uint64_t address, uint32_t space, uin
 static int find_node(struct window *w, uint32_t parent, const struct window_frame *f,
 		     uint32_t *ret_id)
 {
-	const struct node_key key = { .address = f->address,
-				      .space = f->space,
-				      .parent = parent,
-				      .flags = f->flags };
+	const struct node_key key = {
+		.address = f->address, .space = f->space, .parent = parent, .flags = f->flags
+	};
 	uint64_t hash = hash_bytes(&key, sizeof(key));
 	uint32_t id = index_find(&w->node_index, hash, node_equal, w, &key);
 

@@ -24,18 +24,18 @@ int array_reserve(void **items, uint32_t *capacity, uint64_t need, size_t size, 
 	}
 
 /* Room for one more item: a pointer to it (its bytes are not set), or NULL. */
-#define array_push(a, max)                                                                      \
-	(array_reserve((void **)&(a)->items, &(a)->capacity, (a)->count + 1ULL,                 \
-		       sizeof(*(a)->items), (max)) < 0                                          \
-		 ? NULL                                                                         \
+#define array_push(a, max)                                                      \
+	(array_reserve((void **)&(a)->items, &(a)->capacity, (a)->count + 1ULL, \
+		       sizeof(*(a)->items), (max)) < 0                          \
+		 ? NULL                                                         \
 		 : &(a)->items[(a)->count++])
 
-#define array_release(a)            \
-	do {                        \
-		free((a)->items);   \
-		(a)->items = NULL;  \
-		(a)->count = 0;     \
-		(a)->capacity = 0;  \
+#define array_release(a)           \
+	do {                       \
+		free((a)->items);  \
+		(a)->items = NULL; \
+		(a)->count = 0;    \
+		(a)->capacity = 0; \
 	} while (0)
 
 #endif

@@ -17,9 +17,9 @@ struct buffer {
 	int error; /* 0, -ENOMEM or -E2BIG */
 };
 
-#define BUFFER_INIT(max_bytes)         \
-	{                              \
-		.max = (max_bytes)     \
+#define BUFFER_INIT(max_bytes)     \
+	{                          \
+		.max = (max_bytes) \
 	}
 
 void buffer_init(struct buffer *b, size_t max_bytes);

@@ -14,12 +14,12 @@
 #define _cleanup_(f) __attribute__((cleanup(f)))
 
 /* `p` is evaluated once; the names are such that no caller has them. */
-#define take_ptr(p)                               \
-	({                                        \
-		__typeof__(p) *take_from_ = &(p); \
+#define take_ptr(p)                                \
+	({                                         \
+		__typeof__(p) *take_from_ = &(p);  \
 		__typeof__(p) take_ = *take_from_; \
-		*take_from_ = NULL;               \
-		take_;                            \
+		*take_from_ = NULL;                \
+		take_;                             \
 	})
 
 static inline int take_fd(int *fd)

@@ -5,7 +5,7 @@
 #include <assert.h>
 
 /* Kernel counters come first, so that a BPF counter's number is its number here too. */
-#define X(id, name, help)                                                                          \
+#define X(id, name, help) \
 	_Static_assert((int)COUNTER_##id == (int)BPF_COUNTER_##id, "counter lists disagree");
 BPF_COUNTERS(X)
 #undef X
@@ -34,8 +34,8 @@ const char *counter_help(enum counter id)
 uint64_t counters_lost(const struct counters *c)
 {
 	static const enum counter lost[] = {
-		COUNTER_SAMPLES_LOST_RING,  COUNTER_SAMPLES_LOST_CPU,
-		COUNTER_SAMPLES_LOST_SCRATCH, COUNTER_SAMPLES_MALFORMED,
+		COUNTER_SAMPLES_LOST_RING,      COUNTER_SAMPLES_LOST_CPU,
+		COUNTER_SAMPLES_LOST_SCRATCH,   COUNTER_SAMPLES_MALFORMED,
 		COUNTER_SAMPLES_DROPPED_MEMORY,
 	};
 	uint64_t sum = 0;

@@ -11,28 +11,32 @@
 #include "bpf/counters.h"
 
 /* X(identifier, "metric_name", "one clause for people") */
-#define AGENT_COUNTERS(X)                                                                           \
-	X(SAMPLES, "samples", "samples received")                                                   \
-	X(SAMPLES_MALFORMED, "samples_malformed", "sample records refused by the decoder")          \
-	X(SAMPLES_DROPPED_MEMORY, "samples_dropped_memory", "samples dropped: memory limit")        \
-	X(SAMPLES_LATE, "samples_late", "samples that came after later ones were counted")          \
-	X(EVENTS_MALFORMED, "events_malformed", "process events refused by the decoder")            \
-	X(EVENTS_LOST, "events_lost", "process events lost: perf ring buffer full")                 \
-	X(FRAMES, "frames", "user frames received")                                                 \
-	X(FRAMES_GUESSED, "frames_guessed", "user frames found by frame pointer: guesses")          \
-	X(STACKS_TRUNCATED, "stacks_truncated", "user stacks that end before their outermost frame") \
-	X(FRAMES_UNMAPPED, "frames_unmapped", "frames outside every known mapping")                 \
-	X(FRAMES_UNKNOWN_PROCESS, "frames_unknown_process", "frames of processes gone before they were seen") \
-	X(FRAMES_ANONYMOUS, "frames_anonymous", "frames in memory without a file (JIT code)")       \
-	X(PROCESSES_REFUSED, "processes_refused", "processes beyond the limit of the process table") \
-	X(MAPPINGS_REFUSED, "mappings_refused", "mappings beyond the limit of a process")           \
-	X(MAPS_MALFORMED, "maps_malformed", "lines of /proc/PID/maps not understood")               \
-	X(PROC_UNREADABLE, "proc_unreadable", "/proc reads that failed (mostly: process gone)")     \
-	X(FILES_REFUSED, "files_refused", "binaries beyond the limit of the file table")            \
-	X(FILES_UNOPENED, "files_unopened", "binaries that could not be opened")                    \
-	X(FILES_PIN_EVICTED, "files_pin_evicted", "binaries let go before their names were read")   \
-	X(FILES_BAD, "files_bad", "binaries that are no usable ELF file")                           \
-	X(SYMBOLIZER_FAILED, "symbolizer_failed", "requests on which the symbolizer died, hung or lied") \
+#define AGENT_COUNTERS(X)                                                                         \
+	X(SAMPLES, "samples", "samples received")                                                 \
+	X(SAMPLES_MALFORMED, "samples_malformed", "sample records refused by the decoder")        \
+	X(SAMPLES_DROPPED_MEMORY, "samples_dropped_memory", "samples dropped: memory limit")      \
+	X(SAMPLES_LATE, "samples_late", "samples that came after later ones were counted")        \
+	X(EVENTS_MALFORMED, "events_malformed", "process events refused by the decoder")          \
+	X(EVENTS_LOST, "events_lost", "process events lost: perf ring buffer full")               \
+	X(FRAMES, "frames", "user frames received")                                               \
+	X(FRAMES_GUESSED, "frames_guessed", "user frames found by frame pointer: guesses")        \
+	X(STACKS_TRUNCATED, "stacks_truncated",                                                   \
+	  "user stacks that end before their outermost frame")                                    \
+	X(FRAMES_UNMAPPED, "frames_unmapped", "frames outside every known mapping")               \
+	X(FRAMES_UNKNOWN_PROCESS, "frames_unknown_process",                                       \
+	  "frames of processes gone before they were seen")                                       \
+	X(FRAMES_ANONYMOUS, "frames_anonymous", "frames in memory without a file (JIT code)")     \
+	X(PROCESSES_REFUSED, "processes_refused",                                                 \
+	  "processes beyond the limit of the process table")                                      \
+	X(MAPPINGS_REFUSED, "mappings_refused", "mappings beyond the limit of a process")         \
+	X(MAPS_MALFORMED, "maps_malformed", "lines of /proc/PID/maps not understood")             \
+	X(PROC_UNREADABLE, "proc_unreadable", "/proc reads that failed (mostly: process gone)")   \
+	X(FILES_REFUSED, "files_refused", "binaries beyond the limit of the file table")          \
+	X(FILES_UNOPENED, "files_unopened", "binaries that could not be opened")                  \
+	X(FILES_PIN_EVICTED, "files_pin_evicted", "binaries let go before their names were read") \
+	X(FILES_BAD, "files_bad", "binaries that are no usable ELF file")                         \
+	X(SYMBOLIZER_FAILED, "symbolizer_failed",                                                 \
+	  "requests on which the symbolizer died, hung or lied")                                  \
 	X(CPUS_FAILED, "cpus_failed", "CPUs that came online and could not be profiled")
 
 #define COUNTERS(X) BPF_COUNTERS(X) AGENT_COUNTERS(X)
@@ -41,7 +45,7 @@ enum counter {
 #define X(id, name, help) COUNTER_##id,
 	COUNTERS(X)
 #undef X
-	COUNTER_COUNT
+		COUNTER_COUNT
 };
 
 struct counters {

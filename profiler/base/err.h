@@ -16,7 +16,8 @@ struct err {
 /* Writes the sentence and returns `code`, so that `return err_set(err, -EINVAL, "…")` works. */
 __attribute__((format(printf, 3, 4))) int err_set(struct err *err, int code, const char *fmt, ...);
 
-/* As err_set, with ": " and strerror(-code) behind it. */
-__attribute__((format(printf, 3, 4))) int err_errno(struct err *err, int code, const char *fmt, ...);
+/* As err_set, with ": " and strerror(-code) behind it, which is whole also when the sentence is cut. */
+__attribute__((format(printf, 3, 4))) int err_errno(struct err *err, int code, const char *fmt,
+						    ...);
 
 #endif

@@ -69,8 +69,14 @@ struct unit {
 
 /* "ms" before "m": the first that fits wins. The micro sign and the Greek letter are two characters. */
 static const struct unit units[] = {
-	{ "ns", 1 },	      { "us", 1000 },	   { "\u00b5s", 1000 },	{ "\u03bcs", 1000 },
-	{ "ms", 1000000 },    { "s", NS_PER_SEC }, { "m", 60 * NS_PER_SEC }, { "h", 3600 * NS_PER_SEC },
+	{ "ns", 1 },
+	{ "us", 1000 },
+	{ "\u00b5s", 1000 },
+	{ "\u03bcs", 1000 },
+	{ "ms", 1000000 },
+	{ "s", NS_PER_SEC },
+	{ "m", 60 * NS_PER_SEC },
+	{ "h", 3600 * NS_PER_SEC },
 };
 
 /* The unit at *s, in nanoseconds, and *s behind it; 0 if there is none. */

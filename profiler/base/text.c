@@ -33,9 +33,9 @@ static size_t printable(const unsigned char *s, size_t len)
 				return 0;
 			c = c << 6 | (s[i] & 0x3f);
 		}
-		if (c < forms[f].least || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff) || c < 0xa0 ||
-		    (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069) || c == 0x061c ||
-		    c == 0x200e || c == 0x200f || c == 0xfeff)
+		if (c < forms[f].least || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff) ||
+		    c < 0xa0 || (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069) ||
+		    c == 0x061c || c == 0x200e || c == 0x200f || c == 0xfeff)
 			return 0;
 		return f + 2;
 	}

@@ -49,9 +49,9 @@ int batch_new(struct batch **ret, struct counters *counters, size_t max_bytes)
 	if (!b)
 		return -ENOMEM;
 	b->counters = counters;
-	b->max_entries = max_bytes / BATCH_MIN_RECORD_BYTES < UINT32_MAX / 2 ?
-				 (uint32_t)(max_bytes / BATCH_MIN_RECORD_BYTES) :
-				 UINT32_MAX / 2;
+	b->max_entries = max_bytes / BATCH_MIN_RECORD_BYTES < UINT32_MAX / 2
+				 ? (uint32_t)(max_bytes / BATCH_MIN_RECORD_BYTES)
+				 : UINT32_MAX / 2;
 	b->sorted = true;
 	buffer_init(&b->bytes, max_bytes);
 	*ret = b;
@@ -202,12 +202,13 @@ const struct batch_record *batch_next(struct batch *b, uint64_t until_ns)
 
 void batch_drop(struct batch *b)
 {
-	struct entry *kept = b->entries.items + b->next;
 	uint32_t count = b->entries.count - b->next;
+	struct entry *kept;
 	size_t end = 0;
 
 	if (b->next == 0)
 		return;
+	kept = b->entries.items + b->next;
 	if (count)
 		qsort(kept, count, sizeof(*kept), by_place);
 	for (uint32_t i = 0; i < count; i++) {

@@ -22,7 +22,7 @@ enum batch_kind {
 
 struct batch_record {
 	uint64_t time_ns;
-	const void *bytes; /* 8-byte aligned; borrowed until batch_drop() */
+	const void *bytes; /* 8-byte aligned; borrowed until the next batch_add() or batch_drop() */
 	uint32_t len;
 	uint32_t kind; /* enum batch_kind */
 };

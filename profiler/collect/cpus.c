@@ -20,7 +20,7 @@ static int parse(struct cpus *ret, const char *text, size_t len)
 {
 	/* nohz_full says "(null)" on kernels that could do it and don't. */
 	static const char null_text[] = "(null)";
-	struct cpus cpus = {0};
+	struct cpus cpus = { 0 };
 	int r;
 
 	while (len && (text[len - 1] == '\n' || text[len - 1] == ' '))
@@ -45,7 +45,7 @@ int cpus_read(struct cpus *ret, const char *path)
 	int r;
 
 	if (fd < 0 && errno == ENOENT) {
-		*ret = (struct cpus){0};
+		*ret = (struct cpus){ 0 };
 		return 0;
 	}
 	if (fd < 0)
@@ -63,7 +63,7 @@ int cpus_read_online(struct cpus *ret)
 
 int cpus_read_isolated(struct cpus *ret)
 {
-	struct cpus isolated, nohz_full;
+	struct cpus isolated = { 0 }, nohz_full = { 0 };
 	int r;
 
 	r = cpus_read(&isolated, "/sys/devices/system/cpu/isolated");

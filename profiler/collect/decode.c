@@ -39,8 +39,7 @@ int decode_sample(const void *bytes, size_t len, const struct record_sample **re
 
 	if (!is_aligned(bytes) || len < sizeof(*s))
 		return -EINVAL;
-	if (s->kernel_frames > RECORD_MAX_KERNEL_FRAMES ||
-	    s->user_frames > RECORD_MAX_USER_FRAMES)
+	if (s->kernel_frames > RECORD_MAX_KERNEL_FRAMES || s->user_frames > RECORD_MAX_USER_FRAMES)
 		return -EINVAL;
 	if (len != sizeof(*s) + ((size_t)s->kernel_frames + s->user_frames) * sizeof(uint64_t))
 		return -EINVAL;
@@ -148,8 +147,8 @@ static void decode_mmap(struct cursor *c, uint16_t misc, struct event *e)
 	e->end = e->start + len;
 	if (!len || e->end < e->start)
 		c->failed = true;
-	e->kind = prot & PROT_EXEC && !(misc & PERF_RECORD_MISC_MMAP_BUILD_ID) ? EVENT_MMAP :
-										 EVENT_OTHER;
+	e->kind = prot & PROT_EXEC && !(misc & PERF_RECORD_MISC_MMAP_BUILD_ID) ? EVENT_MMAP
+									       : EVENT_OTHER;
 }
 
 /* PERF_RECORD_LOST: { u64 id, lost; } */
@@ -191,7 +190,7 @@ int decode_event(const void *bytes, size_t len, struct event *ret)
 	const size_t id_len = 2 * sizeof(uint32_t) + sizeof(uint64_t);
 	struct perf_event_header header;
 	struct cursor body, id;
-	struct event e = {0};
+	struct event e = { 0 };
 
 	if (!is_aligned(bytes) || len < sizeof(header) + id_len)
 		return -EINVAL;

@@ -80,8 +80,8 @@ static void keep_last_line(const char *text)
 	}
 }
 
-static __attribute__((format(printf, 2, 0))) int
-hear(enum libbpf_print_level level, const char *format, va_list args)
+static __attribute__((format(printf, 2, 0))) int hear(enum libbpf_print_level level,
+						      const char *format, va_list args)
 {
 	_cleanup_(free_ptr) char *text = NULL;
 
@@ -95,15 +95,17 @@ hear(enum libbpf_print_level level, const char *format, va_list args)
 static int explain(int r, struct err *err)
 {
 	if (r == -EPERM)
-		return err_set(err, r,
-			       "The kernel refuses our BPF programs (EPERM%s%s): the capabilities CAP_BPF "
-			       "and CAP_PERFMON are needed in the initial user namespace, and kernel "
-			       "lockdown must not be \"confidentiality\".",
-			       last_words.line[0] ? "; " : "", last_words.line);
+		return err_set(
+			err, r,
+			"the kernel refuses our BPF programs: the capabilities CAP_BPF and "
+			"CAP_PERFMON must hold in the initial user namespace (no rootless "
+			"container), and kernel lockdown must not be \"confidentiality\"%s%s",
+			last_words.from_verifier ? "; " : "",
+			last_words.from_verifier ? last_words.line : "");
 	if (last_words.from_verifier)
-		return err_set(err, r, "The kernel's verifier refuses a BPF program: \"%s\".",
+		return err_set(err, r, "the kernel's verifier refuses a BPF program: \"%s\"",
 			       last_words.line);
-	return err_errno(err, r, "The BPF programs cannot be loaded (%s)",
+	return err_errno(err, r, "the BPF programs cannot be loaded (%s)",
 			 last_words.line[0] ? last_words.line : "no reason given");
 }
 
@@ -121,10 +123,9 @@ static uint32_t ring_bytes(uint32_t frequency_hz, uint32_t cpus)
 
 static int find_controller(const char *name, uint32_t *ret, struct err *err)
 {
-	static const char *const names[BPF_CONTROLLER_COUNT] = {
-		"",
+	static const char *const names[BPF_CONTROLLER_COUNT] = { "",
 #define X(id, kernel_name, name) name,
-		BPF_CONTROLLERS(X)
+								 BPF_CONTROLLERS(X)
 #undef X
 	};
 
@@ -134,10 +135,11 @@ static int find_controller(const char *name, uint32_t *ret, struct err *err)
 			return 0;
 		}
 	}
-	return err_set(err, -EINVAL,
-		       "Cgroups of the v1 hierarchy \"%s\" can't be told apart in the kernel: it has no "
-		       "controller that we know.",
-		       name);
+	return err_set(
+		err, -EINVAL,
+		"cgroups of the v1 hierarchy \"%s\" can't be told apart in the kernel: it has no "
+		"controller that we know",
+		name);
 }
 
 static int set_filters(struct sampler *skel, const struct session_config *config, struct err *err)
@@ -177,8 +179,8 @@ static uint32_t filter_entries(uint32_t given, uint32_t more)
 static int set_shape(struct programs *p, const struct session_config *config)
 {
 	struct sampler *skel = p->skel;
-	uint32_t cpus = p->possible_cpus < RECORD_CPUS_PER_RING ? p->possible_cpus :
-								  RECORD_CPUS_PER_RING;
+	uint32_t cpus = p->possible_cpus < RECORD_CPUS_PER_RING ? p->possible_cpus
+								: RECORD_CPUS_PER_RING;
 	int r;
 
 	p->ring_bytes = ring_bytes(config->frequency_hz, cpus);
@@ -229,11 +231,9 @@ static int allocate(struct programs *p, uint32_t cpus)
 	p->slots = (cpus + RECORD_CPUS_PER_RING - 1) / RECORD_CPUS_PER_RING;
 	p->tallies = calloc(cpus, sizeof(*p->tallies));
 	p->ring_fds = malloc(p->slots * sizeof(*p->ring_fds));
-	if (!p->tallies || !p->ring_fds)
-		return -ENOMEM;
-	for (uint32_t i = 0; i < p->slots; i++)
+	for (uint32_t i = 0; p->ring_fds && i < p->slots; i++)
 		p->ring_fds[i] = -1;
-	return 0;
+	return p->tallies && p->ring_fds ? 0 : -ENOMEM;
 }
 
 static int load(struct programs *p, const struct session_config *config, struct err *err)
@@ -265,7 +265,7 @@ int programs_load(struct programs **ret, const struct session_config *config, ui
 	if (p)
 		r = allocate(p, cpus);
 	if (r < 0) {
-		err_errno(err, r, "Cannot load the BPF programs");
+		err_errno(err, r, "cannot load the BPF programs");
 		goto out;
 	}
 	r = load(p, config, err);
@@ -355,7 +355,8 @@ int programs_add_target(struct programs *p, uint32_t pid)
 	uint64_t start_ns = 0;
 
 	/* NOEXIST: the kernel's entry of a child that it follows knows more than we do. */
-	if (bpf_map_update_elem(bpf_map__fd(p->skel->maps.targets), &pid, &start_ns, BPF_NOEXIST) < 0 &&
+	if (bpf_map_update_elem(bpf_map__fd(p->skel->maps.targets), &pid, &start_ns, BPF_NOEXIST) <
+		    0 &&
 	    errno != EEXIST)
 		return errno == E2BIG ? -ENOSPC : -errno;
 	return 0;
@@ -363,7 +364,7 @@ int programs_add_target(struct programs *p, uint32_t pid)
 
 int programs_tally(struct programs *p, struct bpf_tally *ret)
 {
-	struct bpf_tally sum = {0};
+	struct bpf_tally sum = { 0 };
 	uint32_t zero = 0;
 
 	if (bpf_map_lookup_elem(bpf_map__fd(p->skel->maps.tallies), &zero, p->tallies) < 0)

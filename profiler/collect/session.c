@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -55,7 +56,7 @@ struct session {
 static int check_capabilities(struct err *err)
 {
 	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {{0}};
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = { { 0 } };
 	uint64_t held;
 	bool bpf, perfmon;
 
@@ -67,7 +68,7 @@ static int check_capabilities(struct err *err)
 	if (bpf && perfmon)
 		return 0;
 	return err_set(err, -EPERM,
-		       "Sampling needs the capabilit%s %s%s%s: run it as root (sudo slowburn ...).",
+		       "sampling needs the capabilit%s %s%s%s: run it as root (sudo slowburn ...)",
 		       bpf || perfmon ? "y" : "ies", bpf ? "" : "CAP_BPF",
 		       bpf || perfmon ? "" : " and ", perfmon ? "" : "CAP_PERFMON");
 }
@@ -78,12 +79,13 @@ static int check_kernel(struct err *err)
 
 	if (access("/sys/kernel/btf/vmlinux", R_OK) < 0)
 		return err_errno(err, -errno,
-				 "This kernel doesn't describe its types (CONFIG_DEBUG_INFO_BTF): "
+				 "this kernel doesn't describe its types (CONFIG_DEBUG_INFO_BTF): "
 				 "\"/sys/kernel/btf/vmlinux\" cannot be read");
 	if (stat("/proc/self/ns/pid", &st) == 0 && st.st_ino != INITIAL_PID_NAMESPACE)
-		return err_set(err, -ENOTSUP,
-			       "This container has process ids of its own, which the kernel's samples "
-			       "don't have: start it with the host's (--pid=host).");
+		return err_set(
+			err, -ENOTSUP,
+			"this container has process ids of its own, which the kernel's samples "
+			"don't have: start it with the host's (--pid=host)");
 	return 0;
 }
 
@@ -97,16 +99,16 @@ static int check_pid(uint32_t pid, struct err *err)
 	if (pid && pid <= INT32_MAX && task_exists(pid, pid))
 		return 0;
 	if (pid && pid <= INT32_MAX && syscall(SYS_tkill, pid, 0) == 0)
-		return err_set(err, -ESRCH, "%u is a thread, not a process: name it with --tid.",
+		return err_set(err, -ESRCH, "%u is a thread, not a process: name it with --tid",
 			       pid);
-	return err_set(err, -ESRCH, "There is no process with pid %u.", pid);
+	return err_set(err, -ESRCH, "there is no process with pid %u", pid);
 }
 
 static int check_tid(uint32_t tid, struct err *err)
 {
 	if (tid && tid <= INT32_MAX && (syscall(SYS_tkill, tid, 0) == 0 || errno != ESRCH))
 		return 0;
-	return err_set(err, -ESRCH, "There is no thread with tid %u.", tid);
+	return err_set(err, -ESRCH, "there is no thread with tid %u", tid);
 }
 
 static int check_config(const struct session_config *config, struct err *err)
@@ -114,17 +116,17 @@ static int check_config(const struct session_config *config, struct err *err)
 	int r = 0;
 
 	if (!config->frequency_hz || config->frequency_hz > SESSION_MAX_FREQUENCY_HZ)
-		return err_set(err, -EINVAL, "A frequency of %u Hz is not between 1 and %u.",
+		return err_set(err, -EINVAL, "a frequency of %u Hz is not between 1 and %u",
 			       config->frequency_hz, SESSION_MAX_FREQUENCY_HZ);
 	if (config->pid_count > SESSION_MAX_TARGETS || config->tid_count > SESSION_MAX_TARGETS)
-		return err_set(err, -E2BIG, "More than %u processes or threads are named.",
+		return err_set(err, -E2BIG, "more than %u processes or threads are named",
 			       SESSION_MAX_TARGETS);
 	if (config->comm_count > SESSION_MAX_COMMS)
-		return err_set(err, -E2BIG, "More than %u command names are given.",
+		return err_set(err, -E2BIG, "more than %u command names are given",
 			       SESSION_MAX_COMMS);
 	if (config->user_only && config->kernel_only)
 		return err_set(err, -EINVAL,
-			       "Only user code and only kernel code: then nothing is left.");
+			       "only user code and only kernel code: then nothing is left");
 	for (uint32_t i = 0; i < config->pid_count && r == 0; i++)
 		r = check_pid(config->pids[i], err);
 	for (uint32_t i = 0; i < config->tid_count && r == 0; i++)
@@ -156,7 +158,7 @@ static int read_cpus(struct session *s, const struct session_config *config, str
 	if (r == 0)
 		r = cpus_read_isolated(&s->isolated);
 	if (r < 0)
-		return err_errno(err, r, "Cannot read which CPUs there are");
+		return err_errno(err, r, "cannot read which CPUs there are");
 	for (uint32_t cpu = 0; cpu < SESSION_MAX_CPUS; cpu++) {
 		if (cpus_has(&possible, cpu) || cpus_has(&s->online, cpu))
 			s->cpu_count = cpu + 1;
@@ -166,11 +168,11 @@ static int read_cpus(struct session *s, const struct session_config *config, str
 		memcpy(s->wanted.bits, config->cpus, sizeof(s->wanted.bits));
 	for (uint32_t cpu = 0; cpu < SESSION_MAX_CPUS; cpu++) {
 		if (cpus_has(&s->wanted, cpu) && !cpus_has(&s->online, cpu))
-			return err_set(err, -ENODEV, "CPU %u is not online.", cpu);
+			return err_set(err, -ENODEV, "CPU %u is not online", cpu);
 	}
 	s->cpus = calloc(s->cpu_count, sizeof(*s->cpus));
 	if (!s->cpus)
-		return err_errno(err, -ENOMEM, "Cannot start a session");
+		return err_errno(err, -ENOMEM, "cannot start a session");
 	for (uint32_t cpu = 0; cpu < s->cpu_count; cpu++)
 		s->cpus[cpu] = (struct session_cpu){
 			.sideband = SIDEBAND_CLOSED,
@@ -211,7 +213,7 @@ static int open_cpu(struct session *s, uint32_t cpu, struct err *err)
 		r = programs_add_ring(s->programs, cpu);
 	if (r < 0) {
 		sideband_close(&c->sideband);
-		return err_errno(err, r, "Cannot watch CPU %u", cpu);
+		return err_errno(err, r, "cannot watch CPU %u", cpu);
 	}
 	return 0;
 }
@@ -245,6 +247,21 @@ static int open_cpus(struct session *s, struct err *err)
 	return 0;
 }
 
+/*
+ * Five descriptors for each CPU are more than the usual soft limit of 1,024 on large machines. If the
+ * hard limit is too low as well, opening fails and says so.
+ */
+static void raise_file_limit(const struct session *s)
+{
+	rlim_t need = (rlim_t)s->cpu_count * (SESSION_EVENTS_PER_CPU + 2) + 256;
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= need)
+		return;
+	limit.rlim_cur = need < limit.rlim_max ? need : limit.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 /* ---- life ---- */
 
 static int new_parts(struct session *s, const struct session_config *config, struct err *err)
@@ -262,12 +279,13 @@ static int new_parts(struct session *s, const struct session_config *config, str
 	if (r < 0)
 		return r;
 	if (getrandom(random, sizeof(random), 0) != sizeof(random))
-		return err_errno(err, -EIO, "Cannot get random numbers");
+		return err_errno(err, -EIO, "cannot get random numbers");
 	ticker_init(&s->ticker, config->event, config->frequency_hz, random);
 	s->facts.period = config->event == SESSION_CPU_CLOCK ? NS_PER_S / config->frequency_hz : 0;
 	s->facts.event_count = s->ticker.count;
 	s->follows_pids = config->pid_count > 0;
 	count_cpus(s);
+	raise_file_limit(s);
 	r = programs_load(&s->programs, config, s->cpu_count, err);
 	if (r < 0)
 		return r;
@@ -280,7 +298,7 @@ int session_new(struct session **ret, const struct session_config *config, struc
 	int r;
 
 	if (!s)
-		return err_errno(err, -ENOMEM, "Cannot start a session");
+		return err_errno(err, -ENOMEM, "cannot start a session");
 	r = new_parts(s, config, err);
 	if (r == 0)
 		*ret = take_ptr(s);

@@ -5,7 +5,11 @@
  * Order: session_new() probes, opens, loads and starts the process events; the caller reads /proc; then
  * session_start() attaches the sampler, last, so that nothing of our own start is in the profile.
  * session_drain() moves what has come into a batch; session_stop() detaches, after which one more
- * drain brings the rest. All calls from one thread.
+ * drain brings the rest. All calls from one thread. The soft limit of open files is raised if there are
+ * more CPUs than it has room for.
+ *
+ * A process of the pid filter is followed by its children, from session_new() on: those that it had
+ * before have to be named.
  */
 #ifndef COLLECT_SESSION_H
 #define COLLECT_SESSION_H
@@ -73,7 +77,10 @@ void session_follow_cpus(struct session *s);
 /* Adds a process to the pid filter (which must be on). 0 or negative errno. */
 int session_add_pid(struct session *s, uint32_t pid);
 
-/* Sets the kernel's counters, and ours of the collector, to their present values. */
+/*
+ * Sets the kernel's counters and CPUS_FAILED to their present values. What batch_add() refuses is in the
+ * batch's counters; EVENTS_LOST by the kernel come as EVENT_LOST, for whoever reads the batch to count.
+ */
 void session_counters(struct session *s, struct counters *counters);
 /* Time spent within our BPF sampler so far. */
 uint64_t session_bpf_ns(struct session *s);

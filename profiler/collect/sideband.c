@@ -101,6 +101,7 @@ int sideband_drain(struct sideband *s, struct batch *batch)
 			result = -ENOMEM;
 		tail += len;
 	}
-	__atomic_store_n(&control->data_tail, tail, __ATOMIC_RELEASE); /* the kernel may overwrite */
+	__atomic_store_n(&control->data_tail, tail,
+			 __ATOMIC_RELEASE); /* the kernel may overwrite */
 	return result;
 }

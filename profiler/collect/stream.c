@@ -83,8 +83,8 @@ int stream_writer_new(struct stream_writer **ret, int fd)
 	if (!w->packed || !w->zstd)
 		goto out;
 	if (ZSTD_isError(ZSTD_CCtx_setParameter(w->zstd, ZSTD_c_checksumFlag, 1)) ||
-	    ZSTD_isError(ZSTD_CCtx_setParameter(w->zstd, ZSTD_c_compressionLevel,
-						COMPRESSION_LEVEL)) ||
+	    ZSTD_isError(
+		    ZSTD_CCtx_setParameter(w->zstd, ZSTD_c_compressionLevel, COMPRESSION_LEVEL)) ||
 	    ZSTD_isError(ZSTD_CCtx_setParameter(w->zstd, ZSTD_c_windowLog, FRAME_WINDOW_LOG)))
 		goto out;
 	r = write_header(w);
@@ -198,14 +198,14 @@ static int read_header(struct stream_reader *r, struct err *err)
 	int e = read_all(r->fd, &header, sizeof(header));
 
 	if (e == -ENODATA || (e == 0 && memcmp(header.magic, magic, sizeof(magic)) != 0))
-		return err_set(err, -EINVAL, "This is no slowburn stream: its first bytes differ.");
+		return err_set(err, -EINVAL, "this is no slowburn stream: its first bytes differ");
 	if (e < 0)
-		return err_errno(err, e, "Cannot read the stream");
+		return err_errno(err, e, "cannot read the stream");
 	if (header.byte_order != BYTE_ORDER_MARK)
 		return err_set(err, -EINVAL,
-			       "The stream was written on a machine of the other byte order.");
+			       "the stream was written on a machine of the other byte order");
 	if (header.version != STREAM_VERSION)
-		return err_set(err, -EINVAL, "The stream has version %u; this program reads %u.",
+		return err_set(err, -EINVAL, "the stream has version %u; this program reads %u",
 			       header.version, STREAM_VERSION);
 	return 0;
 }
@@ -216,7 +216,7 @@ int stream_reader_new(struct stream_reader **ret, int fd, struct err *err)
 	int e = -ENOMEM;
 
 	if (!r)
-		return err_errno(err, -ENOMEM, "Cannot read the stream");
+		return err_errno(err, -ENOMEM, "cannot read the stream");
 	r->fd = fd;
 	r->packed_capacity = ZSTD_DStreamInSize();
 	r->packed_bytes = malloc(r->packed_capacity);
@@ -224,7 +224,7 @@ int stream_reader_new(struct stream_reader **ret, int fd, struct err *err)
 	r->zstd = ZSTD_createDCtx();
 	if (!r->packed_bytes || !r->zstd ||
 	    ZSTD_isError(ZSTD_DCtx_setParameter(r->zstd, ZSTD_d_windowLogMax, FRAME_WINDOW_LOG))) {
-		err_errno(err, e, "Cannot read the stream");
+		err_errno(err, e, "cannot read the stream");
 		goto out;
 	}
 	e = read_header(r, err);
@@ -276,25 +276,25 @@ static int read_frame(struct stream_reader *r, struct err *err)
 			int e = fill(r);
 
 			if (e < 0)
-				return err_errno(err, e, "Cannot read the stream");
+				return err_errno(err, e, "cannot read the stream");
 			if (e == 0)
 				return -ENODATA;
 			in_before = 0;
 		}
 		left = ZSTD_decompressStream(r->zstd, &out, &r->packed);
 		if (ZSTD_isError(left))
-			return err_set(err, -EINVAL, "The stream is damaged after %llu bytes: %s.",
+			return err_set(err, -EINVAL, "the stream is damaged after %llu bytes: %s",
 				       (unsigned long long)r->total_bytes, ZSTD_getErrorName(left));
 		if (left && r->packed.pos == in_before && out.pos == out_before)
 			return err_set(err, -EINVAL,
-				       "The stream is damaged after %llu bytes: a frame is larger "
-				       "than %zu.",
+				       "the stream is damaged after %llu bytes: a frame is larger "
+				       "than %zu",
 				       (unsigned long long)r->total_bytes, FRAME_MAX_BYTES);
 	}
 	r->len = out.pos;
 	r->total_bytes += out.pos;
 	if (r->total_bytes > STREAM_MAX_BYTES)
-		return err_set(err, -EINVAL, "The stream holds more than %llu bytes.",
+		return err_set(err, -EINVAL, "the stream holds more than %llu bytes",
 			       (unsigned long long)STREAM_MAX_BYTES);
 	return 0;
 }
@@ -347,14 +347,14 @@ static int read_payload(struct stream_reader *r, const struct chunk_header *head
 
 	e = reserve_chunk(r, header->len + padding);
 	if (e < 0)
-		return err_errno(err, e, "Cannot read the stream");
+		return err_errno(err, e, "cannot read the stream");
 	e = read_bytes(r, r->chunk, header->len + padding, err);
 	if (e < 0)
 		return e;
 	bytes = (const uint8_t *)r->chunk + header->len;
 	for (size_t i = 0; i < padding; i++) {
 		if (bytes[i])
-			return err_set(err, -EINVAL, "The stream is damaged: chunk %llu has a tail.",
+			return err_set(err, -EINVAL, "the stream is damaged: chunk %llu has a tail",
 				       (unsigned long long)r->chunks);
 	}
 	return 0;
@@ -364,7 +364,7 @@ static int read_end(struct stream_reader *r, const struct chunk_header *header, 
 {
 	if (header->len || header->key != r->chunks)
 		return err_set(err, -EINVAL,
-			       "The stream is damaged: %llu chunks were written and %llu are there.",
+			       "the stream is damaged: %llu chunks were written and %llu are there",
 			       (unsigned long long)header->key, (unsigned long long)r->chunks);
 	r->ended = true;
 	return 0;
@@ -382,7 +382,7 @@ int stream_read(struct stream_reader *r, struct stream_chunk *ret, struct err *e
 		return e;
 	if (header.kind >= STREAM_KIND_COUNT || header.len > STREAM_MAX_CHUNK_BYTES)
 		return err_set(err, -EINVAL,
-			       "The stream is damaged: chunk %llu has kind %u and %u bytes.",
+			       "the stream is damaged: chunk %llu has kind %u and %u bytes",
 			       (unsigned long long)r->chunks, header.kind, header.len);
 	if (header.kind == STREAM_END)
 		return read_end(r, &header, err);

@@ -7,9 +7,11 @@
  *	then chunks:  u32 kind, u32 len, u64 key, len bytes, zero padding to 8
  *	the last:     STREAM_END, with the number of chunks before it as its key
  *
- * Chunks are compressed together: the file is a sequence of zstd frames of ≤ 1 MiB of content, so that
- * a capture that was killed can be read up to its last whole frame. A file may be hostile: lengths are
- * bounded (chunk ≤ 16 MiB, whole stream ≤ 64 GiB), memory is too.
+ * The first line of that, 24 bytes, is as it stands; behind it everything is compressed: zstd frames
+ * with checksums, of ≤ 1 MiB of content each, which chunks may lie across. A frame also ends where a
+ * drain did, so that a capture that was killed can be read up to its last whole frame. A file may be
+ * hostile: lengths are bounded (chunk ≤ 16 MiB, whole stream ≤ 64 GiB), memory is too, and nothing is
+ * handed out before its frame's checksum was right.
  */
 #ifndef COLLECT_STREAM_H
 #define COLLECT_STREAM_H
@@ -30,7 +32,7 @@ enum stream_kind {
 	STREAM_DRAIN, /* a drain ended; key: CLOCK_MONOTONIC */
 	STREAM_TEXT, /* /proc text; key: what << 32 | pid; empty chunk after an error: see STREAM_TEXT_ERROR */
 	STREAM_TEXT_ERROR, /* that text could not be read; key as above; bytes: i32 errno */
-	STREAM_FILE, /* a binary was opened (or not); key: file number; bytes: i32 result */
+	STREAM_FILE, /* a binary was opened (or not); key: inode number; bytes: i32 result */
 	STREAM_CGROUP, /* key: id; bytes: path */
 	STREAM_SYMBOLS, /* what the symbolizer said; key: space; bytes: its reply */
 	STREAM_KIND_COUNT

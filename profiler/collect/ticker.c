@@ -75,26 +75,27 @@ static struct perf_event_attr attributes(const struct ticker *t, uint32_t i)
 static int explain(const struct ticker *t, uint32_t cpu, int e, struct err *err)
 {
 	if (e == -ENODEV)
-		return err_set(err, e, "CPU %u is not online.", cpu);
+		return err_set(err, e, "CPU %u is not online", cpu);
 	if (t->event == SESSION_CYCLES && (e == -ENOENT || e == -EOPNOTSUPP))
-		return err_set(err, e,
-			       "This machine has no hardware counter for cycles, as is usual in virtual "
-			       "machines: use cpu-clock.");
+		return err_set(
+			err, e,
+			"this machine has no hardware counter for cycles, as is usual in virtual "
+			"machines: use cpu-clock");
 	if (e == -EINVAL && t->event == SESSION_CYCLES)
 		return err_set(err, e,
-			       "The kernel refuses %u Hz: the sysctl "
-			       "kernel.perf_event_max_sample_rate is lower.",
+			       "the kernel refuses %u Hz: the sysctl "
+			       "kernel.perf_event_max_sample_rate is lower",
 			       t->frequency_hz);
 	if (e == -EMFILE)
-		return err_set(err, e, "Too many open files at CPU %u: raise the limit (ulimit -n).",
+		return err_set(err, e, "too many open files at CPU %u: raise the limit (ulimit -n)",
 			       cpu);
 	if (e == -EACCES || e == -EPERM)
 		return err_set(err, e,
-			       "The kernel refuses to sample CPU %u: this needs the capability "
+			       "the kernel refuses to sample CPU %u: this needs the capability "
 			       "CAP_PERFMON (run it as root), in a container outside its own user "
-			       "namespace.",
+			       "namespace",
 			       cpu);
-	return err_errno(err, e, "Cannot sample CPU %u", cpu);
+	return err_errno(err, e, "cannot sample CPU %u", cpu);
 }
 
 static int open_one(const struct ticker *t, uint32_t cpu, uint32_t i, int program_fd)

@@ -29,9 +29,9 @@ struct ticks {
 	int fds[SESSION_EVENTS_PER_CPU];
 };
 
-#define TICKS_CLOSED                          \
-	{                                     \
-		.fds = { -1, -1, -1, -1 }     \
+#define TICKS_CLOSED                      \
+	{                                 \
+		.fds = { -1, -1, -1, -1 } \
 	}
 
 /* `random` decides the periods. */

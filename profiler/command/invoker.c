@@ -48,10 +48,11 @@ static int find_ids(uid_t *ret_uid, gid_t *ret_gid)
 
 static void text_set(char *to, size_t size, const char *from)
 {
-	size_t len = from ? strlen(from) : 0;
+	size_t len;
 
-	if (len >= size)
-		len = 0;
+	if (!from || strlen(from) >= size)
+		from = "";
+	len = strlen(from);
 	memcpy(to, from, len);
 	to[len] = '\0';
 }

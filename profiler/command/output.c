@@ -51,30 +51,24 @@ void output_abandon_all(void)
 			unlink(partials[i]);
 }
 
+/* What it leaves on failure is output_release()'s. */
 static int partial_open(struct output *o, const char *path)
 {
 	const char *slash = strrchr(path, '/');
 	size_t folder = slash ? (size_t)(slash - path) + 1 : 0;
-	_cleanup_(free_ptr) char *name = malloc(folder + sizeof(PARTIAL_NAME));
 	int r;
 
-	if (!name)
+	o->partial = malloc(folder + sizeof(PARTIAL_NAME));
+	if (!o->partial)
 		return -ENOMEM;
-	memcpy(name, path, folder);
-	memcpy(name + folder, PARTIAL_NAME, sizeof(PARTIAL_NAME));
-	o->fd = mkostemp(name, O_CLOEXEC); /* mode 0600 */
-	if (o->fd < 0)
-		return -errno;
-	r = partial_remember(name);
-	if (r == 0)
-		r = invoker_own(o->fd);
-	if (r < 0) {
-		partial_forget(name);
-		unlink(name);
+	memcpy(o->partial, path, folder);
+	memcpy(o->partial + folder, PARTIAL_NAME, sizeof(PARTIAL_NAME));
+	/* Before there is a file: no signal must find one that isn't remembered. */
+	r = partial_remember(o->partial);
+	if (r < 0)
 		return r;
-	}
-	o->partial = take_ptr(name);
-	return 0;
+	o->fd = mkostemp(o->partial, O_CLOEXEC); /* mode 0600 */
+	return o->fd < 0 ? -errno : invoker_own(o->fd);
 }
 
 /* Is it what standard output is already? Then one writer is enough, and the same rules hold. */
@@ -176,29 +170,36 @@ static char *numbered(const char *path, uint32_t number)
 		return strdup(path);
 	if (len < suffix || strcmp(path + len - suffix, PPROF_SUFFIX) != 0)
 		suffix = 0;
-	if (asprintf(&name, "%.*s-%u%s", (int)(len - suffix), path, number, path + len - suffix) <
-	    0)
-		return NULL;
-	return name;
+	len -= suffix;
+	return asprintf(&name, "%.*s-%u%s", (int)len, path, number, path + len) < 0 ? NULL : name;
 }
 
-/* Makes an empty file under the first name that is free. */
+/* An empty file that is ours alone. */
+static int make_empty(const char *path)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		return -errno;
+	close(fd);
+	return 0;
+}
+
+/* Makes one under the first name that is free, which becomes the target. */
 static int take_name(struct output *o)
 {
 	for (uint32_t n = 1; n <= MAX_TRIES; n++) {
-		_cleanup_(free_ptr) char *name = numbered(o->path, n);
-		_cleanup_(fd_close) int fd = -1;
+		char *name = numbered(o->path, n);
+		int r = name ? make_empty(name) : -ENOMEM;
 
-		if (!name)
-			return -ENOMEM;
-		fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-		if (fd >= 0) {
+		if (r == 0) {
 			free(o->path);
-			o->path = take_ptr(name);
+			o->path = name;
 			return 0;
 		}
-		if (errno != EEXIST)
-			return -errno;
+		free(name);
+		if (r != -EEXIST)
+			return r;
 	}
 	return -EEXIST;
 }
@@ -241,10 +242,9 @@ void output_release(struct output *o)
 {
 	if (!o->standard)
 		fd_close(&o->fd);
-	if (o->partial) {
+	if (o->partial)
 		unlink(o->partial);
-		partial_forget(o->partial);
-	}
+	partial_forget(o->partial);
 	free(o->partial);
 	free(o->path);
 	*o = (struct output)OUTPUT_INIT;

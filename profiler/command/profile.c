@@ -49,6 +49,7 @@ struct request {
 /* All that a capture holds; released in one place. */
 struct work {
 	struct request *request;
+	struct invoker invoker;
 	struct answer answer;
 	struct output recording;
 	struct launch command;
@@ -107,14 +108,11 @@ static int check(const struct request *q, struct err *err)
 static int hold_command(struct work *w, struct err *err)
 {
 	struct request *q = w->request;
-	struct invoker who;
 	int r;
 
 	if (!q->command)
 		return 0;
-	r = invoker_find(&who, err);
-	if (r == 0)
-		r = launch_hold(&w->command, &who, q->command, err);
+	r = launch_hold(&w->command, &w->invoker, q->command, err);
 	if (r < 0 || q->selection.whole_machine)
 		return r;
 	r = selection_add_pid(&q->selection, (uint32_t)w->command.pid);
@@ -129,7 +127,9 @@ static int prepare(struct work *w, struct err *err)
 
 	if (r < 0)
 		return err_errno(err, r, "cannot catch signals");
-	r = answer_open(&w->answer, &q->answer, true, err);
+	r = invoker_find(&w->invoker, err);
+	if (r == 0)
+		r = answer_open(&w->answer, &q->answer, true, err);
 	if (r == 0 && q->record)
 		r = output_open(&w->recording, q->record, true, err);
 	if (r == 0)
@@ -228,13 +228,13 @@ static int finish(struct work *w)
 	struct err err;
 
 	r = capture_finish(w->capture, &w->profile, &err);
-	w->has_profile = r == 0;
-	if (r < 0)
+	w->has_profile = r >= 0;
+	if (r != 0) /* 1: only the recording failed */
 		status = command_fail(COMMAND_FAILED, &err);
 	end_command(w);
 	if (r == 0 && w->request->record && output_finish(&w->recording, &err) < 0)
 		status = command_fail(COMMAND_FAILED, &err);
-	if (r == 0 && answer_write(&w->answer, &w->profile) != COMMAND_OK)
+	if (w->has_profile && answer_write(&w->answer, &w->profile) != COMMAND_OK)
 		status = COMMAND_FAILED;
 	return status;
 }

@@ -37,10 +37,13 @@ static int take(void *into, int key, const char *arg, struct err *err)
 static int read_profile(const char *file, struct profile *ret, struct err *err)
 {
 	_cleanup_(fd_close) int fd = open(file, O_RDONLY | O_NOCTTY | O_CLOEXEC);
+	struct err why;
+	int r;
 
 	if (fd < 0)
 		return err_errno(err, -errno, "cannot read \"%s\"", file);
-	return capture_replay(fd, ret, err);
+	r = capture_replay(fd, ret, &why);
+	return r < 0 ? err_set(err, r, "cannot replay \"%s\": %s", file, why.text) : r;
 }
 
 static int replay(const struct request *q)
@@ -80,10 +83,12 @@ static int run(int argc, char **argv, uint64_t start_ns)
 	int r = options_parse(&replay_command, argc, argv, &q, NULL, &err);
 
 	(void)start_ns;
-	if (r == 0 && !q.file)
+	if (r == 0 && q.file)
+		return replay(&q);
+	if (r == 0)
 		r = err_set(&err, -EINVAL,
 			    "which recording? 'slowburn profile --record FILE' makes one");
-	return r == 0 ? replay(&q) : options_status(r, &err);
+	return options_status(r, &err);
 }
 
 const struct command replay_command = {

@@ -53,8 +53,8 @@ static int add_frame(struct calltree *t, const struct call_frame *f)
 	if (!added)
 		return -ENOMEM;
 	*added = *f;
-	return index_add(&t->frame_index, hash, t->frames.count - 1) < 0 ? -ENOMEM :
-									    (int)t->frames.count - 1;
+	return index_add(&t->frame_index, hash, t->frames.count - 1) < 0 ? -ENOMEM
+									 : (int)t->frames.count - 1;
 }
 
 static int add_node(struct calltree *t, uint32_t parent, uint32_t frame)
@@ -66,8 +66,8 @@ static int add_node(struct calltree *t, uint32_t parent, uint32_t frame)
 
 	if (found != UINT32_MAX)
 		return (int)found;
-	r = array_reserve((void **)&t->nodes.items, &t->nodes.capacity, t->nodes.count + 1, sizeof(n),
-			  MAX_NODES);
+	r = array_reserve((void **)&t->nodes.items, &t->nodes.capacity, t->nodes.count + 1,
+			  sizeof(n), MAX_NODES);
 	if (r < 0)
 		return r;
 	r = index_add(&t->node_index, hash, t->nodes.count);
@@ -99,9 +99,9 @@ static int add_module(struct calltree *t, const struct call_module *m)
 	if (!added)
 		return -ENOMEM;
 	*added = *m;
-	return index_add(&t->module_index, hash, t->modules.count - 1) < 0 ?
-		       -ENOMEM :
-		       (int)t->modules.count - 1;
+	return index_add(&t->module_index, hash, t->modules.count - 1) < 0
+		       ? -ENOMEM
+		       : (int)t->modules.count - 1;
 }
 
 /* The module of each mapping; module 0 is "". */

@@ -55,7 +55,9 @@ static int scratch_intern(struct folding *f, struct root_texts *texts)
 {
 	int r = buffer_error(&f->scratch);
 
-	return r < 0 ? r : root_texts_add(texts, f->scratch.data ? f->scratch.data : "", f->scratch.len);
+	return r < 0 ? r
+		     : root_texts_add(texts, f->scratch.data ? f->scratch.data : "",
+				      f->scratch.len);
 }
 
 static void comm_text(struct folding *f, uint32_t series)

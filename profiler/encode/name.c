@@ -23,8 +23,8 @@ static bool starts_with(const char *s, const char *end, const char *prefix)
 /* Length of an operator's name at `s` ("operator<<"), whose signs are no brackets; 0 if it is none. */
 static size_t operator_name(const char *s, const char *end)
 {
-	static const char *const signs[] = { "<=>", "<<=", ">>=", "->*", "<<", ">>", "<=",
-					     ">=",  "->",  "()",  "<",	 ">" };
+	static const char *const signs[] = { "<=>", "<<=", ">>=", "->*", "<<", ">>",
+					     "<=",  ">=",  "->",  "()",  "<",  ">" };
 	const size_t word = strlen("operator");
 
 	if (!starts_with(s, end, "operator"))
@@ -102,7 +102,8 @@ void name_fit(struct buffer *out, const char *clean, size_t len, size_t columns,
 		clean = no_parameters.data;
 		len = no_parameters.len;
 	}
-	if (text_width(clean, len) > columns && elide_brackets(&no_arguments, clean, len, '<', '>')) {
+	if (text_width(clean, len) > columns &&
+	    elide_brackets(&no_arguments, clean, len, '<', '>')) {
 		clean = no_arguments.data;
 		len = no_arguments.len;
 	}

@@ -156,7 +156,8 @@ static void put_locations(struct writer *w)
 		const struct profile_location *l = &p->locations.items[i];
 
 		for (uint32_t j = 0; j < l->line_count; j++) {
-			lines[j].function_id = (uint64_t)p->lines.items[l->first_line + j].function + 1;
+			lines[j].function_id =
+				(uint64_t)p->lines.items[l->first_line + j].function + 1;
 			lines[j].line = p->lines.items[l->first_line + j].line;
 		}
 		out.id = (uint64_t)i + 1;
@@ -168,8 +169,8 @@ static void put_locations(struct writer *w)
 }
 
 /* A function and a location that are in no binary: `id` is both's. */
-static void put_frame(struct writer *w, uint64_t function_id, uint64_t location_id, const char *name,
-		      size_t len)
+static void put_frame(struct writer *w, uint64_t function_id, uint64_t location_id,
+		      const char *name, size_t len)
 {
 	Pprof__Function f = PPROF__FUNCTION__INIT;
 	Pprof__Line line = PPROF__LINE__INIT, *lines = &line;
@@ -201,8 +202,7 @@ static int put_root_frames(struct writer *w)
 		int r;
 
 		buffer_clear(&w->scratch);
-		r = root_frame_text(p, (uint32_t)(i / keys), w->root->keys[i % keys],
-				    &w->scratch);
+		r = root_frame_text(p, (uint32_t)(i / keys), w->root->keys[i % keys], &w->scratch);
 		if (r < 0)
 			return r;
 		r = root_texts_add(&w->root_texts, w->scratch.data, w->scratch.len);
@@ -324,7 +324,8 @@ static int put_lost(struct writer *w)
 		return 0;
 	if (__builtin_mul_overflow(lost, p->facts.period, &value))
 		value = UINT64_MAX;
-	put_frame(w, lost_id(p->functions.count), lost_id(p->locations.count), name, sizeof(name) - 1);
+	put_frame(w, lost_id(p->functions.count), lost_id(p->locations.count), name,
+		  sizeof(name) - 1);
 	w->stack.count = 0;
 	r = stack_push(w, lost_id(p->locations.count));
 	if (r < 0)
@@ -402,9 +403,9 @@ static void put_mapping(struct writer *w, uint32_t number)
 
 	out.id = (uint64_t)number + 1;
 	out.memory_start = use->lowest;
-	out.memory_limit = m->limit > use->highest	? m->limit :
-			   use->highest < UINT64_MAX	? use->highest + 1 :
-							  UINT64_MAX;
+	out.memory_limit = m->limit > use->highest     ? m->limit
+			   : use->highest < UINT64_MAX ? use->highest + 1
+						       : UINT64_MAX;
 	out.file_offset = m->offset;
 	out.filename = m->name;
 	out.build_id = m->build_id;
@@ -428,7 +429,8 @@ static void put_mappings(struct writer *w)
 			put_mapping(w, i);
 }
 
-__attribute__((format(printf, 2, 3))) static int64_t put_printf(struct writer *w, const char *fmt, ...)
+__attribute__((format(printf, 2, 3))) static int64_t put_printf(struct writer *w, const char *fmt,
+								...)
 {
 	char text[256];
 	va_list args;
@@ -451,10 +453,11 @@ static size_t put_comments(struct writer *w, int64_t *comments)
 	uint64_t lost = counters_lost(&w->p->counters);
 	size_t n = 0;
 
-	comments[n++] = put_printf(w, "slowburn: %s, %s, %" PRIu32 " samples a second on %" PRIu32
-				   " of %" PRIu32 " CPUs",
-				   f->filtered ? "what its filter let through" : "the whole machine",
-				   f->event, f->frequency_hz, f->cpus_profiled, f->cpus_online);
+	comments[n++] = put_printf(
+		w,
+		"slowburn: %s, %s, %" PRIu32 " samples a second on %" PRIu32 " of %" PRIu32 " CPUs",
+		f->filtered ? "what its filter let through" : "the whole machine", f->event,
+		f->frequency_hz, f->cpus_profiled, f->cpus_online);
 	if (f->machine_ns)
 		comments[n++] = put_printf(w, "/proc/stat: busy %.2f s of %.2f s, stolen %.2f s",
 					   seconds(f->busy_ns), seconds(f->machine_ns),
@@ -463,11 +466,13 @@ static size_t put_comments(struct writer *w, int64_t *comments)
 		comments[n++] = put_printf(w, "own cost: %.3f s of CPU, %.3f s within BPF programs",
 					   seconds(f->own_cpu_ns), seconds(f->own_bpf_ns));
 	if (lost)
-		comments[n++] = put_printf(w, "lost: %" PRIu64 " samples, here as [lost samples]", lost);
+		comments[n++] =
+			put_printf(w, "lost: %" PRIu64 " samples, here as [lost samples]", lost);
 	for (enum counter id = 0; id < COUNTER_COUNT; id++)
 		if (counter_get(&w->p->counters, id))
-			comments[n++] = put_printf(w, "%s: %" PRIu64, counter_help(id),
-						   counter_get(&w->p->counters, id));
+			comments[n++] = put_printf(w, "%" PRIu64 " %s",
+						   counter_get(&w->p->counters, id),
+						   counter_help(id));
 	return n;
 }
 

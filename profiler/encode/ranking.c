@@ -124,7 +124,8 @@ static int add_sample(struct ranking *k, const struct profile_sample *s, const s
 	if (owner->pid != PROFILE_NONE)
 		k->pids.items[owner->pid].value += s->value;
 	if (node) {
-		const struct call_frame *leaf = &k->tree.frames.items[k->tree.nodes.items[node].frame];
+		const struct call_frame *leaf =
+			&k->tree.frames.items[k->tree.nodes.items[node].frame];
 
 		if (leaf->kind == PROFILE_MAPPING_KERNEL) {
 			k->kernel_value += s->value;
@@ -255,7 +256,8 @@ static bool hotter_pid(const struct ranking *k, uint32_t a, uint32_t b)
 	return x->value != y->value ? x->value > y->value : x->pid < y->pid;
 }
 
-uint32_t ranking_top_pids(const struct ranking *k, uint32_t process, uint32_t max, uint32_t *ret_pids)
+uint32_t ranking_top_pids(const struct ranking *k, uint32_t process, uint32_t max,
+			  uint32_t *ret_pids)
 {
 	uint32_t count = 0;
 
@@ -272,7 +274,8 @@ static bool hotter_stack(const struct ranking *k, uint32_t a, uint32_t b)
 
 	if (x->value != y->value)
 		return x->value > y->value;
-	r = compare_names(k, k->processes.items[x->process].comm, k->processes.items[y->process].comm);
+	r = compare_names(k, k->processes.items[x->process].comm,
+			  k->processes.items[y->process].comm);
 	return r ? r < 0 : x->node < y->node;
 }
 

@@ -59,7 +59,8 @@ void ranking_release(struct ranking *k);
 uint32_t ranking_top_functions(const struct ranking *k, uint32_t max, uint32_t *ret_frames);
 uint32_t ranking_top_unnamed(const struct ranking *k, uint32_t max, uint32_t *ret_frames);
 uint32_t ranking_top_processes(const struct ranking *k, uint32_t max, uint32_t *ret_processes);
-uint32_t ranking_top_pids(const struct ranking *k, uint32_t process, uint32_t max, uint32_t *ret_pids);
+uint32_t ranking_top_pids(const struct ranking *k, uint32_t process, uint32_t max,
+			  uint32_t *ret_pids);
 /* Those that were sampled more than once. */
 uint32_t ranking_top_stacks(const struct ranking *k, uint32_t max, uint32_t *ret_stacks);
 

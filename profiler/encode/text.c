@@ -26,7 +26,7 @@
 #define MAX_ROWS 1000
 #define STACK_LEAF_FRAMES 30 /* shown at most, nearest the leaf */
 #define STACK_ROOT_FRAMES 2
-#define STACK_LINES 2
+#define STACK_LINES 2 /* unless two frames at each end need more */
 #define SHOWN_PIDS 3
 #define SHOWN_UNNAMED 3
 
@@ -49,10 +49,9 @@ struct text {
 
 static void attribute(struct text *t, enum attribute a)
 {
-	static const char *const codes[] = { [PLAIN] = "\033[m",
-					     [BOLD] = "\033[1m",
-					     [DIM] = "\033[2m",
-					     [ALARM] = "\033[1;31m" };
+	static const char *const codes[] = {
+		[PLAIN] = "\033[m", [BOLD] = "\033[1m", [DIM] = "\033[2m", [ALARM] = "\033[1;31m"
+	};
 
 	if (t->color)
 		buffer_text(t->out, codes[a]);
@@ -87,12 +86,14 @@ struct figure {
 	char text[40];
 };
 
-/* "66", "6.6", "0.66", "<0.01" */
+/* "66", "6.6", "0.66", "<0.01", "0" */
 static struct figure figure_percent(double x)
 {
 	struct figure f;
 
-	if (x > 0 && x < 0.01)
+	if (x <= 0)
+		snprintf(f.text, sizeof(f.text), "0");
+	else if (x < 0.01)
 		snprintf(f.text, sizeof(f.text), "<0.01");
 	else
 		snprintf(f.text, sizeof(f.text), "%.*f", x >= 9.95 ? 0 : x >= 0.995 ? 1 : 2, x);
@@ -225,6 +226,13 @@ static void put_name(struct text *t, struct buffer *out, uint32_t string, size_t
 
 /* ---- the first lines ------------------------------------------------------------------------- */
 
+static uint64_t product_capped(uint64_t a, uint64_t b)
+{
+	uint64_t product;
+
+	return __builtin_mul_overflow(a, b, &product) ? UINT64_MAX : product;
+}
+
 static const char *plural(uint64_t n)
 {
 	return n == 1 ? "" : "s";
@@ -271,7 +279,7 @@ static void split_line(struct text *t)
 		double share = percent(t->ranking.value, f->busy_ns);
 
 		if (f->filtered)
-			say(t, "; a filter was on: %s %% of what was busy by /proc/stat",
+			say(t, "; a filter was on: this is %s %% of what was busy by /proc/stat",
 			    figure_percent(share).text);
 		else
 			say(t, "; %s %% of what was busy by /proc/stat was sampled",
@@ -293,7 +301,15 @@ static uint32_t row_limit(const struct text *t, uint32_t usual)
 	return t->rows ? t->rows : usual;
 }
 
-/* "  23.4  ±2.3  " */
+/* Ends a line; a last column that is empty leaves no spaces. */
+static void end_row(struct text *t)
+{
+	while (t->out->len && t->out->data[t->out->len - 1] == ' ')
+		t->out->len--;
+	buffer_text(t->out, "\n");
+}
+
+/* "  23.4   ±2.3" */
 static void put_share(struct text *t, uint64_t value, uint64_t count)
 {
 	double share = percent(value, t->ranking.value);
@@ -326,8 +342,8 @@ static void put_module(struct text *t, const struct call_frame *f, size_t column
 
 	if (!m->len)
 		return;
-	name = is_kernel_image(m) ? escaped(t, "[kernel]", strlen("[kernel]")) :
-				    escaped(t, m->text, m->len);
+	name = is_kernel_image(m) ? escaped(t, "[kernel]", strlen("[kernel]"))
+				  : escaped(t, m->text, m->len);
 	attribute(t, DIM);
 	if (!buffer_error(name))
 		text_fit(t->out, name->data, name->len, columns, false);
@@ -355,28 +371,33 @@ static void functions_table(struct text *t)
 		put_name(t, t->out, f->name, name_columns, true);
 		buffer_text(t->out, "  ");
 		put_module(t, f, module_columns);
-		buffer_text(t->out, "\n");
+		end_row(t);
 		rest -= s->self_value;
 	}
 	for (uint32_t i = 0; i < k->tree.frames.count; i++)
 		all += k->functions[i].self_value > 0;
 	if (all > count)
-		buffer_printf(t->out, "%6.1f  %15sin %s more function%s\n", percent(rest, k->value), "",
-			      figure_count(all - count).text, plural(all - count));
+		buffer_printf(t->out, "%6.1f  %15sin %s more function%s\n", percent(rest, k->value),
+			      "", figure_count(all - count).text, plural(all - count));
+	else if (rest)
+		buffer_printf(t->out, "%6.1f  %15swithout a stack\n", percent(rest, k->value), "");
 }
 
-static void put_pids(struct text *t, uint32_t process)
+static void put_pids(struct text *t, uint32_t process, size_t columns)
 {
 	const struct ranking *k = &t->ranking;
 	uint32_t top[SHOWN_PIDS], all = k->processes.items[process].pid_count;
 
+	buffer_clear(&t->scratch);
 	if (all > SHOWN_PIDS) {
-		buffer_printf(t->out, "%s pids", figure_count(all).text);
-		return;
+		buffer_printf(&t->scratch, "%s pids", figure_count(all).text);
+	} else {
+		ranking_top_pids(k, process, SHOWN_PIDS, top);
+		for (uint32_t i = 0; i < all; i++)
+			buffer_printf(&t->scratch, "%s%" PRId64, i ? ", " : "",
+				      k->pids.items[top[i]].pid);
 	}
-	ranking_top_pids(k, process, SHOWN_PIDS, top);
-	for (uint32_t i = 0; i < all; i++)
-		buffer_printf(t->out, "%s%" PRId64, i ? ", " : "", k->pids.items[top[i]].pid);
+	text_fit(t->out, t->scratch.data, t->scratch.len, columns, false);
 }
 
 static void processes_table(struct text *t)
@@ -398,8 +419,8 @@ static void processes_table(struct text *t)
 			      percent(row->kernel_value, row->value));
 		put_name(t, t->out, row->comm, comm_columns, true);
 		buffer_text(t->out, "  ");
-		put_pids(t, t->top[i]);
-		buffer_text(t->out, "\n");
+		put_pids(t, t->top[i], t->columns - comm_columns - 33);
+		end_row(t);
 		rest -= row->value;
 	}
 	for (uint32_t i = 0; i < k->processes.count; i++)
@@ -448,7 +469,7 @@ static void say_part(struct text *t, const struct stack_part *part, bool first)
 	if (!first)
 		say(t, ARROW);
 	put_name(t, &t->sentence, t->ranking.tree.frames.items[part->frame].name,
-		 (t->columns - 15) / 2 - 4, false);
+		 (t->columns - 15) * 3 / 5, false);
 	if (part->repeats > 1)
 		say(t, " ×%" PRIu32, part->repeats);
 }
@@ -550,7 +571,7 @@ static void samples_line(struct text *t)
 	    figure_percent(percent(lost, taken)).text);
 	if (t->is_time)
 		say(t, ": about %s s of CPU that is in no line above",
-		    figure_value(lost * t->facts->period).text);
+		    figure_value(product_capped(lost, t->facts->period)).text);
 	say(t, ".");
 	attribute(t, ALARM);
 	paragraph(t, 2);
@@ -575,9 +596,9 @@ static const char *unnamed_reason(const struct call_frame *f)
 {
 	switch (f->kind) {
 	case PROFILE_MAPPING_USER:
-		return "has no symbol there: install its debug symbols (-dbgsym package)";
+		return "has no symbol there: it was stripped";
 	case PROFILE_MAPPING_KERNEL:
-		return "has no symbol there: is the sysctl kernel.kptr_restrict 2?";
+		return "has no name: its symbols could not be read (is kernel.kptr_restrict 2?)";
 	case PROFILE_MAPPING_ANONYMOUS:
 		return "is code made at run time (JIT)";
 	default:
@@ -598,7 +619,8 @@ static void unnamed_lines(struct text *t)
 	for (uint32_t i = 0; i < count; i++) {
 		const struct call_frame *f = &k->tree.frames.items[top[i]];
 
-		buffer_printf(t->out, "%6.1f  ", percent(k->functions[top[i]].self_value, k->value));
+		buffer_printf(t->out, "%6.1f  ",
+			      percent(k->functions[top[i]].self_value, k->value));
 		put_name(t, &t->sentence, f->name, 40, false);
 		say(t, " %s", unnamed_reason(f));
 		wrap(t, t->out, 8, false);
@@ -613,8 +635,8 @@ static void gaps_line(struct text *t)
 	for (enum counter id = 0; id < COUNTER_COUNT; id++) {
 		if (!counter(t, id) || is_said(id))
 			continue;
-		say(t, "%s%s: %s", any ? "; " : "Also counted: ", counter_help(id),
-		    figure_count(counter(t, id)).text);
+		say(t, "%s%s %s", any ? "; " : "Also counted: ", figure_count(counter(t, id)).text,
+		    counter_help(id));
 		any = true;
 	}
 	if (any)

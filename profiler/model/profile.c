@@ -27,7 +27,7 @@ struct set {
 	size_t size, key_size;
 };
 
-#define SET(array, by, key_bytes)                                               \
+#define SET(array, by, key_bytes)                                                                \
 	(&(const struct set){ (void **)&(array).items, &(array).count, &(array).capacity, &(by), \
 			      sizeof(*(array).items), (key_bytes) })
 
@@ -78,7 +78,8 @@ int profile_init(struct profile *p, size_t max_bytes, uint32_t max_items)
 	if (r < 0)
 		goto out;
 	/* Not indexed: nobody's child, and so never found as one. */
-	r = array_reserve((void **)&p->nodes.items, &p->nodes.capacity, 1, sizeof(empty), p->max_items);
+	r = array_reserve((void **)&p->nodes.items, &p->nodes.capacity, 1, sizeof(empty),
+			  p->max_items);
 	if (r < 0)
 		goto out;
 	p->nodes.items[p->nodes.count++] = empty;
@@ -187,8 +188,8 @@ int profile_location(struct profile *p, uint32_t mapping, uint64_t address, bool
 		     const struct profile_line *lines, uint32_t line_count)
 {
 	const size_t lines_bytes = line_count * sizeof(*lines);
-	const struct location_key key = { address, hash_bytes(lines, lines_bytes), mapping, line_count,
-					  lines };
+	const struct location_key key = { address, hash_bytes(lines, lines_bytes), mapping,
+					  line_count, lines };
 	uint64_t hash = hash_bytes(&key, offsetof(struct location_key, lines));
 	uint32_t found = index_find(&p->location_index, hash, location_equal, p, &key);
 	int r;

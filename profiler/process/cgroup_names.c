@@ -41,6 +41,7 @@ struct cgroup_names {
 	ARRAY(struct name) names;
 	struct index by_id;
 	struct arena paths;
+	size_t path_bytes; /* in it, at most MAX_NAME_BYTES */
 	uint64_t next_walk_ns;
 };
 
@@ -53,7 +54,8 @@ int cgroup_names_new(struct cgroup_names **ret, const struct cgroup_hierarchy *h
 		return -ENOMEM;
 	n->hierarchy = *h;
 	n->source = source;
-	arena_init(&n->paths, MAX_NAME_BYTES);
+	/* Alignment and the ends of chunks are room too. */
+	arena_init(&n->paths, 2 * MAX_NAME_BYTES);
 	*ret = n;
 	return 0;
 }
@@ -108,9 +110,12 @@ int cgroup_names_set(struct cgroup_names *n, uint64_t id, const char *path)
 
 	if (r < 0 || (name->path && !strcmp(name->path, path)))
 		return r;
-	path = len < MAX_PATH_BYTES ? arena_copy(&n->paths, path, len) : NULL;
-	if (!path)
+	if (len >= MAX_PATH_BYTES || len >= MAX_NAME_BYTES - n->path_bytes)
 		return -E2BIG;
+	path = arena_copy(&n->paths, path, len);
+	if (!path)
+		return -ENOMEM;
+	n->path_bytes += len + 1;
 	name->path = path;
 	return 0;
 }

@@ -40,6 +40,7 @@ struct file_table {
 	ARRAY(struct entry) files;
 	struct index by_inode; /* the first file with each inode number */
 	struct arena paths;
+	size_t path_bytes; /* in it, at most PATH_BYTES a file */
 	uint32_t max_files, max_pins;
 	uint32_t pins, newest, oldest;
 };
@@ -58,8 +59,8 @@ int file_table_new(struct file_table **ret, const struct process_source *source,
 	t->max_files = max_files;
 	t->max_pins = max_pins;
 	t->newest = t->oldest = NONE;
-	/* One chunk of the arena must fit. */
-	arena_init(&t->paths, ((size_t)128 << 10) + (size_t)max_files * PATH_BYTES);
+	/* Alignment and the ends of chunks are room too. */
+	arena_init(&t->paths, ((size_t)128 << 10) + 2 * (size_t)max_files * PATH_BYTES);
 	*ret = t;
 	return 0;
 }
@@ -118,6 +119,7 @@ static int file_add(struct file_table *t, uint32_t first, uint64_t hash,
 		    const struct file_place *place)
 {
 	struct entry *e;
+	size_t len = strlen(place->path);
 	uint32_t number = t->files.count;
 	const char *path;
 	int r = array_reserve((void **)&t->files.items, &t->files.capacity, number + 1, sizeof(*e),
@@ -125,9 +127,12 @@ static int file_add(struct file_table *t, uint32_t first, uint64_t hash,
 
 	if (r < 0)
 		return r;
-	path = arena_copy(&t->paths, place->path, strlen(place->path));
-	if (!path)
+	if (len >= (size_t)t->max_files * PATH_BYTES - t->path_bytes)
 		return -E2BIG;
+	path = arena_copy(&t->paths, place->path, len);
+	if (!path)
+		return -ENOMEM;
+	t->path_bytes += len + 1;
 	if (first == NONE) {
 		r = index_add(&t->by_inode, hash, number);
 		if (r < 0)

@@ -12,6 +12,7 @@
 #include <string.h>
 
 struct mapping_list {
+	struct mapping_budget *budget;
 	uint32_t users;
 	uint32_t count;
 	uint32_t capacity;
@@ -27,8 +28,10 @@ struct mapping_list *mapping_list_share(struct mapping_list *l)
 
 void mapping_list_drop(struct mapping_list *l)
 {
-	if (l && --l->users == 0)
-		free(l);
+	if (!l || --l->users > 0)
+		return;
+	l->budget->used -= l->capacity;
+	free(l);
 }
 
 uint32_t mapping_list_count(const struct mapping_list *l)
@@ -69,26 +72,32 @@ uint32_t mapping_list_find(const struct mapping_list *l, uint64_t addr, uint32_t
 	return i < l->count && addr >= l->items[i].start ? i : UINT32_MAX;
 }
 
-/* A list of our own with room for `need` mappings. */
-static int make_own(struct mapping_list **l, uint32_t need)
+/* A list of our own with room for `need` mappings, which are at least those that it has. */
+static int make_own(struct mapping_list **l, struct mapping_budget *budget, uint32_t need)
 {
 	struct mapping_list *old = *l, *own;
 	bool shared = old && old->users > 1;
-	uint32_t count = mapping_list_count(old);
 	uint32_t capacity = need + need / 2 + 4;
+	uint32_t given_back = old && !shared ? old->capacity : 0;
 
 	if (old && !shared && need <= old->capacity)
 		return 0;
+	if (capacity - given_back > budget->max - budget->used)
+		return -E2BIG;
 	own = realloc(shared ? NULL : old, sizeof(*own) + capacity * sizeof(own->items[0]));
 	if (!own)
 		return -ENOMEM;
+	if (!old)
+		own->count = 0;
 	if (shared) {
-		memcpy(own->items, old->items, count * sizeof(own->items[0]));
+		own->count = old->count;
+		memcpy(own->items, old->items, old->count * sizeof(own->items[0]));
 		old->users--;
 	}
+	own->budget = budget;
 	own->users = 1;
-	own->count = count;
 	own->capacity = capacity;
+	budget->used += capacity - given_back;
 	*l = own;
 	return 0;
 }
@@ -110,7 +119,8 @@ static struct mapping mapping_tail(const struct mapping *m, uint64_t start)
 	return tail;
 }
 
-int mapping_list_insert(struct mapping_list **l, const struct mapping *m)
+int mapping_list_insert(struct mapping_list **l, struct mapping_budget *budget,
+			const struct mapping *m)
 {
 	uint32_t count = mapping_list_count(*l);
 	uint32_t first = first_beyond(*l, m->start), last = first; /* [first, last) overlap m */
@@ -133,7 +143,7 @@ int mapping_list_insert(struct mapping_list **l, const struct mapping *m)
 	after = count - (last - first) + n;
 	if (after > PROCESS_MAX_MAPPINGS && after > count)
 		return -E2BIG;
-	r = make_own(l, after > count ? after : count);
+	r = make_own(l, budget, after > count ? after : count);
 	if (r < 0)
 		return r;
 	items = (*l)->items;

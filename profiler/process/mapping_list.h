@@ -14,6 +14,14 @@
 
 struct mapping_list;
 
+/*
+ * What all lists together may hold, counted as room that they have. A process with thousands of mappings
+ * whose children each change one would otherwise cost its own memory over again, many times.
+ */
+struct mapping_budget {
+	uint32_t used, max;
+};
+
 struct mapping_list *mapping_list_share(struct mapping_list *l);
 void mapping_list_drop(struct mapping_list *l);
 
@@ -26,8 +34,10 @@ uint32_t mapping_list_find(const struct mapping_list *l, uint64_t addr, uint32_t
 
 /*
  * Puts `m` (start < end) in, as mmap(MAP_FIXED) does: what it covers is gone, what it cuts keeps its
- * ends with their offsets. 0; -E2BIG beyond PROCESS_MAX_MAPPINGS or -ENOMEM, and nothing has changed.
+ * ends with their offsets. 0; -E2BIG beyond PROCESS_MAX_MAPPINGS or the budget, or -ENOMEM, and nothing
+ * has changed. The list borrows the budget for its life.
  */
-int mapping_list_insert(struct mapping_list **l, const struct mapping *m);
+int mapping_list_insert(struct mapping_list **l, struct mapping_budget *budget,
+			const struct mapping *m);
 
 #endif

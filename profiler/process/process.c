@@ -12,6 +12,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,6 +25,9 @@
 #define MAX_TEXT_BYTES ((size_t)16 << 20)
 /* A text buffer that one huge process made is not kept. */
 #define KEPT_TEXT_BYTES ((size_t)1 << 20)
+
+/* Of all processes: 32 MiB. A busy desktop has 20,000. */
+#define MAX_ALL_MAPPINGS (1U << 20)
 
 #define GRACE_NS NS_PER_S
 #define SWEEP_EVERY_NS NS_PER_S
@@ -45,6 +49,7 @@ struct process_table {
 	struct file_table *files;
 	struct counters *counters;
 	struct roster roster;
+	struct mapping_budget budget;
 	uint64_t epoch; /* counts the times that events were lost; from 1 */
 	uint64_t next_sweep_ns;
 	uint32_t sweep;
@@ -67,6 +72,7 @@ int process_table_new(struct process_table **ret, const struct process_source *s
 	t->files = files;
 	t->counters = counters;
 	t->epoch = 1;
+	t->budget.max = MAX_ALL_MAPPINGS;
 	buffer_init(&t->text, MAX_TEXT_BYTES);
 	r = roster_init(&t->roster, max_processes);
 	if (r < 0) {
@@ -241,7 +247,7 @@ static struct mapping mapping_make(struct process_table *t, const struct file_pl
 
 static int mapping_insert(struct process_table *t, struct mapping_list **l, const struct mapping *m)
 {
-	int r = mapping_list_insert(l, m);
+	int r = mapping_list_insert(l, &t->budget, m);
 
 	if (r < 0)
 		counter_add(t->counters, COUNTER_MAPPINGS_REFUSED, 1);
@@ -476,8 +482,19 @@ void process_table_lost(struct process_table *t)
 
 /* ---- samples ---- */
 
+uint32_t process_table_mappings(struct process_table *t, uint32_t pid, const struct mapping **ret)
+{
+	const struct process *p = roster_find(&t->roster, pid);
+	uint32_t count = p ? mapping_list_count(p->mappings) : 0;
+
+	if (count)
+		*ret = mapping_list_at(p->mappings, 0);
+	return count;
+}
+
 /* False if `id` is an earlier image than the one that is known: nothing can be said of it any more. */
-static bool identity_settle(struct process *p, const struct process_id *id, uint64_t time_ns)
+static bool identity_settle(struct process_table *t, struct process *p, const struct process_id *id,
+			    uint64_t time_ns)
 {
 	bool settled = time_ns >= later(p->exec_ns, EXEC_SETTLE_NS);
 	bool newer = false;
@@ -492,7 +509,8 @@ static bool identity_settle(struct process *p, const struct process_id *id, uint
 		newer = true;
 	}
 	if (newer) {
-		/* Its fork or exec was lost. */
+		/* Its fork or exec was lost; if we saw somebody die, it was the one before. */
+		roster_revive(&t->roster, p);
 		mappings_set(p, NULL);
 		p->epoch = 0;
 	}
@@ -552,7 +570,7 @@ void process_table_resolve(struct process_table *t, uint64_t time_ns, const stru
 	*ret = (struct mapping){ .kind = MAPPING_UNKNOWN_PROCESS };
 	reap(t, time_ns);
 	p = process_get(t, time_ns, id->pid);
-	if (p && identity_settle(p, id, time_ns)) {
+	if (p && identity_settle(t, p, id, time_ns)) {
 		if (p->dead)
 			roster_bury(&t->roster, p, time_ns);
 		m = mapping_know(t, p, time_ns, addr);
@@ -562,7 +580,7 @@ void process_table_resolve(struct process_table *t, uint64_t time_ns, const stru
 			ret->kind = MAPPING_UNMAPPED;
 	}
 	if (ret->kind == MAPPING_FILE)
-		mapping_pin(t, p, m);
+		mapping_pin(t, p, ret);
 	else if (ret->kind == MAPPING_UNKNOWN_PROCESS)
 		counter_add(t->counters, COUNTER_FRAMES_UNKNOWN_PROCESS, 1);
 	else if (ret->kind == MAPPING_UNMAPPED)

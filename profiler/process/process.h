@@ -7,9 +7,10 @@
  * events can't say (processes that were there before us, lost events) comes from /proc, with
  * per-process back-off: 100 ms, doubled up to 25 s.
  *
- * A process image is (pid, start time, exec id). An exited process is kept 1 s past its exit, in the
- * clock of the events; the table holds at most `max_processes`, the longest dead are dropped first,
- * then new ones refused and counted. Not thread safe.
+ * A process image is (pid, start time, exec id). An exited process is kept 1 s, in the clock of the
+ * events, past its exit or the last sign of it: a leader may exit before its threads, which goes on with
+ * their samples and exits. The table holds at most `max_processes`: beyond it the longest dead are
+ * dropped first, then those that /proc no longer has, then new ones refused and counted. Not thread safe.
  */
 #ifndef PROCESS_PROCESS_H
 #define PROCESS_PROCESS_H
@@ -66,6 +67,12 @@ void process_table_mmap(struct process_table *t, uint64_t time_ns, uint32_t pid,
 void process_table_exit(struct process_table *t, uint64_t time_ns, uint32_t pid, uint32_t tid);
 /* Events were lost: what is known of any process may be stale, and is read anew when next asked for. */
 void process_table_lost(struct process_table *t);
+
+/*
+ * The executable mappings that are known of a process now: sorted, without overlaps, at most
+ * PROCESS_MAX_MAPPINGS; 0 if it isn't known. *ret is borrowed until the next call that takes the table.
+ */
+uint32_t process_table_mappings(struct process_table *t, uint32_t pid, const struct mapping **ret);
 
 struct process_id {
 	uint64_t start_ns; /* CLOCK_BOOTTIME */

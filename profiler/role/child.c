@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A child is our own program again, by exec: what the parent had in memory, in its environment, among its
- * descriptors and signal handlers is gone by construction, not by remembering to clean it.
+ * A child is our own program again, by exec: what the parent had in memory, in its environment,
+ * among its descriptors and signal handlers is gone by construction, not by remembering to clean
+ * it.
  *
- * Between fork and exec only async-signal-safe calls are made. A close-on-exec pipe tells the parent when exec
- * has happened (end of file) or why not (an errno).
+ * Between fork and exec only async-signal-safe calls are made. A close-on-exec pipe tells the
+ * parent when exec has happened (end of file) or why not (an errno).
  *
- * Refused: posix_spawn, which can neither set PDEATHSIG nor close a range; a pid handed to the child to check its
- * parent after exec: PDEATHSIG set before exec outlives it, and the socket's end would end the child anyway.
+ * Refused: posix_spawn, which can neither set PDEATHSIG nor close a range; a pid handed to the
+ * child to check its parent after exec: PDEATHSIG set before exec outlives it, and the socket's end
+ * would end the child anyway.
  */
 #include "profiler/role/child.h"
 
@@ -28,7 +30,9 @@
 
 #define STOP_PATIENCE_NS (100 * NS_PER_MS)
 
-/* The variables that a child keeps: how sanitizers behave is for whoever started the test to say. */
+/*
+ * The variables that a child keeps: how sanitizers behave is for whoever started the test to say.
+ */
 static const char *const kept_variables[] = {
 	"ASAN_OPTIONS",
 	"LSAN_OPTIONS",
@@ -58,8 +62,9 @@ static void environment_make(char *ret_environment[KEPT_COUNT + 2])
 }
 
 /*
- * Caught signals go back to their default with exec; ignored ones and the mask would stay. Ctrl-C goes to the
- * whole process group: the parent decides what it means, a child ends when its socket does.
+ * Caught signals go back to their default with exec; ignored ones and the mask would stay. Ctrl-C
+ * goes to the whole process group: the parent decides what it means, a child ends when its socket
+ * does.
  */
 static void signals_reset(void)
 {
@@ -165,19 +170,19 @@ int child_start(struct child *c, const char *role, struct err *err)
 	*c = (struct child){ .socket = -1 };
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0 ||
 	    pipe2(report, O_CLOEXEC) < 0) {
-		r = err_errno(err, -errno, "No socket for the %s process", role);
+		r = err_errno(err, -errno, "no socket for the %s process", role);
 		goto out;
 	}
 	pid = fork_quietly(role, pair[1], report[1]);
 	if (pid < 0) {
-		r = err_errno(err, -errno, "The %s process could not be forked", role);
+		r = err_errno(err, -errno, "the %s process could not be forked", role);
 		goto out;
 	}
 	fd_close(&report[1]);
 	r = exec_result(report[0]);
 	if (r < 0) {
 		reap(pid, &unused);
-		err_errno(err, r, "The %s process could not be started", role);
+		err_errno(err, r, "the %s process could not be started", role);
 		goto out;
 	}
 	*c = (struct child){ .pid = pid, .socket = take_fd(&pair[0]) };
@@ -239,7 +244,10 @@ void child_stop(struct child *c, struct rusage *usage)
 	if (c->pid <= 0)
 		return;
 	await_end(c->pid, STOP_PATIENCE_NS);
-	/* Harmless if it has ended: it is a zombie until the next line, so its pid is nobody else's. */
+	/*
+	 * Harmless if it has ended: it is a zombie until the next line, so its pid is nobody
+	 * else's.
+	 */
 	kill(c->pid, SIGKILL);
 	reap(c->pid, &ended);
 	c->pid = 0;
@@ -257,10 +265,10 @@ int child_enter(void)
 	if (domain != AF_UNIX)
 		return -EPROTOTYPE;
 	if (fcntl(ROLE_CHILD_SOCKET, F_SETFD, FD_CLOEXEC) < 0 ||
-	    close_range(ROLE_CHILD_SOCKET + 1, ~0u, 0) < 0 ||
-	    prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 ||
-	    /* exec of /proc/self/exe would leave us with the name "exe" in everybody's process list */
-	    prctl(PR_SET_NAME, "slowburn") < 0)
+	    close_range(ROLE_CHILD_SOCKET + 1, ~0u, 0) < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+		return -errno;
+	/* exec of /proc/self/exe would leave us with the name "exe" in everybody's process list. */
+	if (prctl(PR_SET_NAME, "slowburn") < 0)
 		return -errno;
 	return 0;
 }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Frames over a stream socket pair. Every call is non-blocking and followed by poll() until the deadline,
- * so that a peer which stops in the middle of a frame costs its time and no more.
+ * Frames over a stream socket pair. Every call is non-blocking and followed by poll() until the
+ * deadline, so that a peer which stops in the middle of a frame costs its time and no more.
  *
- * Refused: SOCK_SEQPACKET, which would keep the borders of messages for us, because it must hold a message
- * in one piece in the socket's buffer (212 kB by default; replies are megabytes); and writev with a header,
- * because sendmsg is needed for the descriptors anyway.
+ * Refused: SOCK_SEQPACKET, which would keep the borders of messages for us, because it must hold a
+ * message in one piece in the socket's buffer (212 kB by default; replies are megabytes); and
+ * writev with a header, because sendmsg is needed for the descriptors anyway.
  */
 #include "profiler/role/socket.h"
 
@@ -198,7 +198,9 @@ static void take_descriptors(struct socket_message *m, struct msghdr *msg)
 static int receive_header(int socket, struct frame_header *header, struct socket_message *m,
 			  uint64_t deadline_ns)
 {
-	/* Room for no more than we want: the kernel itself closes the surplus and sets MSG_CTRUNC. */
+	/*
+	 * Room for no more than we want: the kernel itself closes the surplus and sets MSG_CTRUNC.
+	 */
 	_Alignas(struct cmsghdr) char control[CMSG_SPACE(SOCKET_MAX_FDS * sizeof(int))];
 	struct iovec iov = { .iov_base = header, .iov_len = sizeof(*header) };
 	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };

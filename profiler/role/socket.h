@@ -4,8 +4,8 @@
  *
  *	u32 len, u32 type, len bytes; descriptors travel with the first byte
  *
- * Either side may be compromised: lengths are bounded by the receiver, surplus descriptors are closed,
- * and nothing waits longer than its deadline.
+ * Either side may be compromised: lengths are bounded by the receiver, surplus descriptors are
+ * closed, and nothing waits longer than its deadline.
  */
 #ifndef ROLE_SOCKET_H
 #define ROLE_SOCKET_H
@@ -29,9 +29,9 @@ void socket_message_init(struct socket_message *m, size_t max_bytes);
 void socket_message_release(struct socket_message *m);
 
 /*
- * `deadline_ns`: CLOCK_MONOTONIC, or UINT64_MAX. Both: 0, -ETIMEDOUT, -EPIPE (the other end is gone),
- * -EPROTO (not a frame, or too long), -ENOMEM or another negative errno; after any failure the
- * socket is of no more use.
+ * `deadline_ns`: CLOCK_MONOTONIC, or UINT64_MAX. Both: 0, -ETIMEDOUT, -EPIPE (the other end is
+ * gone), -EPROTO (not a frame, or too long), -ENOMEM or another negative errno; after any failure
+ * the socket is of no more use.
  */
 int socket_send(int socket, uint32_t type, const void *bytes, size_t len, const int *fds,
 		uint32_t fd_count, uint64_t deadline_ns);

@@ -1,0 +1,200 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+#
+# What the command line refuses, and the help. Needs no privileges: none of it gets as far as BPF.
+
+# shellcheck disable=SC2154 # set by slowburn.bash
+
+load slowburn
+
+# Each line: the words, "=>", what the sentence holds.
+refuse_all() {
+	local line words
+	while IFS= read -r line; do
+		eval "words=(${line%% => *})"
+		try slowburn "${words[@]}"
+		refused 2 "${line##* => }"
+		equal "standard output" "$output" ""
+		equal "files" "$(files)" ""
+	done
+}
+
+@test "numbers that make no sense" {
+	refuse_all <<- 'EOT'
+		profile -F 0 => frequency "0" is not a number from 1 to 20000
+		profile -F 1e9 => frequency "1e9"
+		profile -F 1000000000 => frequency "1000000000"
+		profile -F 20001 => frequency "20001"
+		profile -F -1 => frequency "-1"
+		profile -F 99hz => frequency "99hz"
+		profile -F '' => frequency ""
+		profile -F 99999999999999999999999 => frequency "99999999999999999999999"
+		profile --duration -1 => duration "-1" is not a time
+		profile --duration 0 => duration "0" is no time at all
+		profile --duration 0.0s => duration "0.0s" is no time at all
+		profile --duration 99999999h => duration "99999999h" is longer than 10000h
+		profile --duration 10x => duration "10x" is not a time
+		profile --duration '' => duration "" is not a time
+		profile --duration ' 1' => duration " 1" is not a time
+		profile -p abc => process "abc" is not a number
+		profile -p 0 => process "0" is not a number
+		profile -p -1 => process "-1" is not a number
+		profile -p 1,,2 => process "" is not a number
+		profile -p 1, => process "" is not a number
+		profile -p 4194305 => process "4194305" is not a number from 1 to 4194304
+		profile -t 0x10 => thread "0x10" is not a number
+		profile -C 99999 => CPU list "99999" goes beyond 4095
+		profile -C 3-1 => CPU list "3-1" is not a list
+		profile -C a => CPU list "a" is not a list
+		profile -C '' => CPU list "" is not a list
+	EOT
+}
+
+@test "words that mean nothing" {
+	refuse_all <<- 'EOT'
+		profile -e instructions => event "instructions" is not cpu-clock or cycles
+		profile --format svg => format "svg" is not text, pprof or collapsed
+		profile --root foo => "foo"
+		profile --root comm,,pid => root
+		profile --root '' => root
+		profile --comm '' => empty
+		profile --cgroup '' => empty
+		profile --bogus => unknown option "--bogus"
+		profile -Z => unknown option "-Z"
+		profile -ukZ => unknown option "-Z"
+		profile -F => option "-F" needs a value: HZ
+		profile --duration => option "--duration" needs a value: TIME
+		profile --c=3 => option "--c" may mean several
+		profile --user=1 => option "--user" takes no value
+		profile ls => "ls" is no option: a command to run comes after --
+		profile foo -- ls => "foo" is no option
+		profile - => "-" is no option
+		profile -- => no command after --
+		profile -- '' => empty word
+		profile --record - => needs a file
+		replay => which recording?
+		replay a b => one recording at a time: "a" or "b"
+		replay --duration 1 a => unknown option "--duration"
+		help nonsense => no command "nonsense"
+		help profile replay => "replay" is one word too many
+		version 3 => "3" is one word too many
+	EOT
+}
+
+@test "options that contradict each other" {
+	refuse_all <<- 'EOT'
+		profile -u -k => --user and --kernel
+		profile -uk => --user and --kernel
+		profile -a -p 1 => --all
+		profile -a -t 1 -- true => --all
+		profile -o x --record x => both name "x"
+	EOT
+}
+
+@test "more --comm than there is room for" {
+	words=()
+	for i in {1..17}; do words+=(--comm "c$i"); done
+	try slowburn profile "${words[@]}"
+	refused 2 '"c17" is one too many: 16'
+}
+
+@test "more pids than there is room for" {
+	words=()
+	for i in {1..7}; do words+=(-p "$(seq -s, $((i * 10000)) $((i * 10000 + 9999)))"); done
+	try slowburn profile "${words[@]}"
+	refused 2 'more than 65536'
+}
+
+@test "subcommands that don't exist" {
+	refuse_all <<- 'EOT'
+		profil => did you mean "profile"?
+		pofile => did you mean "profile"?
+		rpelay => did you mean "replay"?
+		hepl => did you mean "help"?
+		doctor => no command "doctor": see 'slowburn help'
+		x => no command "x": see
+		'' => no command ""
+		--bogus => unknown option "--bogus"
+		$'new\nline' => no command "new\nline"
+	EOT
+}
+
+@test "no subcommand at all: the overview, on standard error" {
+	try slowburn
+	equal status "$status" 2
+	equal stdout "$output" ""
+	holds stderr "$stderr" "slowburn profile --duration 10s"
+}
+
+@test "a role of ours, called by hand" {
+	try slowburn symbolizer < /dev/null
+	refused 1 "started by slowburn itself"
+}
+
+@test "version" {
+	for words in version --version -V; do
+		try slowburn $words
+		equal "$words: status" "$status" 0
+		[[ ${lines[0]} =~ ^slowburn\ [0-9]+\.[0-9]+ ]] || { echo "first line: $output"; return 1; }
+		holds "$words" "$output" "libbpf.so"
+		holds "$words" "$output" "libelf"
+		holds "$words" "$output" "Apache-2.0"
+		equal "$words: stderr" "$stderr" ""
+	done
+}
+
+@test "help: the overview, and each command by two ways" {
+	for words in help --help -h; do
+		try slowburn $words
+		equal "$words: status" "$status" 0
+		for command in profile replay version help; do
+			holds "$words" "$output" "slowburn $command"
+		done
+	done
+	for command in profile replay version help; do
+		try slowburn help $command
+		equal "help $command: status" "$status" 0
+		by_help=$output
+		try slowburn $command --help
+		equal "$command --help: status" "$status" 0
+		equal "$command --help" "$output" "$by_help"
+		holds "$command --help" "$output" "Usage: slowburn $command"
+	done
+}
+
+@test "help: every option of the issue" {
+	try slowburn profile --help
+	for option in --duration= '-F, --frequency=' '-p, --pid=' '-t, --tid=' '-C, --cpus=' --cgroup= \
+		--comm= '-u, --user' '-k, --kernel' '-e, --event=' '-a, --all' '-o, --output=' --format= \
+		--root= --record= '-h, --help' '[-- COMMAND'; do
+		[[ $output == *"$option"* ]] || { echo "no $option"; return 1; }
+	done
+}
+
+@test "help to a full disk and to a pipe that broke" {
+	try sh -c 'slowburn help > /dev/full'
+	refused 1 "No space left on device"
+	try sh -c 'slowburn profile --help > /dev/full'
+	refused 1 "No space left on device"
+	try sh -c 'slowburn version > /dev/full'
+	refused 1 "No space left on device"
+	try bash -c 'slowburn help --man | true; echo ${PIPESTATUS[0]}'
+	equal stderr "$stderr" ""
+}
+
+@test "the manual page: no warning, every option, every command" {
+	need mandoc
+	slowburn help --man > slowburn.8
+	try mandoc -Tlint -Wwarning slowburn.8
+	equal "mandoc: status" "$status" 0
+	equal "mandoc" "$output$stderr" ""
+	mandoc -Tascii slowburn.8 | sed 's/.\x08//g' > page
+	for command in profile replay version help; do
+		while read -r option; do
+			grep -qF -- "$option" page || { echo "slowburn $command: no $option"; return 1; }
+		done < <(slowburn $command --help | grep -oE '^ +(-., )?--[a-z]+' | grep -oE -- '--[a-z]+')
+	done
+	for text in 'EXIT STATUS' 'ENVIRONMENT' 'EXAMPLES' '127' 'SLOWBURN_TIMING' 'NO_COLOR'; do
+		grep -qF -- "$text" page || { echo "no $text"; return 1; }
+	done
+}

@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "profiler/agent/machine.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "profiler/base/clock.h"
+#include "tests/unit/torture.h"
+
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+#define TICKS_PER_S 100
+#define MS(n) ((n)*1000000ULL)
+
+/* Every field of cpu0 to cpu3 is another power of ten, so that a sum tells what is in it. */
+#define FOUR_CPUS                                            \
+	"cpu  4444 4444 4444 4444 4444 4444 4444 4444 0 0\n" \
+	"cpu0 1 2 3 4 5 6 7 8 0 0\n"                         \
+	"cpu1 10 20 30 40 50 60 70 80 0 0\n"                 \
+	"cpu2 100 200 300 400 500 600 700 800 0 0\n"         \
+	"cpu3 1000 2000 3000 4000 5000 6000 7000 8000 9000 9000\n"
+
+static const struct {
+	const char *name, *text;
+	uint32_t cpus; /* bits 0 to 11 */
+	int r;
+	uint64_t busy, idle, steal; /* ticks */
+} rows[] = {
+	{ "one CPU", FOUR_CPUS, 0x1, 0, 19, 9, 8 },
+	{ "two CPUs", FOUR_CPUS, 0x5, 0, 1919, 909, 808 },
+	{ "all CPUs", FOUR_CPUS, 0xfff, 0, 21109, 9999, 8888 },
+	{ "guest time is in user already", FOUR_CPUS, 0x8, 0, 19000, 9000, 8000 },
+	{ "a CPU that is not there", FOUR_CPUS, 0x10, -EINVAL, 0, 0, 0 },
+	{ "no CPU", FOUR_CPUS, 0, -EINVAL, 0, 0, 0 },
+	{ "nothing", "", 0xfff, -EINVAL, 0, 0, 0 },
+	{ "only the sum", "cpu  1 2 3 4 5 6 7 8 9 10\n", 0xfff, -EINVAL, 0, 0, 0 },
+	{ "other lines", "intr 1 2 3\ncpu0 1 2 3 4 5 6 7 8\nctxt 5\nbtime 1\n", 0x1, 0, 19, 9, 8 },
+	{ "no newline at the end", "cpu0 1 2 3 4 5 6 7 8", 0x1, 0, 19, 9, 8 },
+	{ "several spaces", "cpu0  1   2 3 4 5 6 7 8  \n", 0x1, 0, 19, 9, 8 },
+	{ "the last CPU", "cpu11 1 2 3 4 5 6 7 8\n", 0x800, 0, 19, 9, 8 },
+	{ "a CPU beyond the set", "cpu12 1 2 3 4 5 6 7 8\n", 0xfff, -EINVAL, 0, 0, 0 },
+	{ "a CPU beyond any", "cpu99999999999999999999 1 2 3 4 5 6 7 8\n", 0xfff, -EINVAL, 0, 0,
+	  0 },
+	{ "two days up", "cpu0 1 2 3 20000000 5 6 7 8\n", 0x1, 0, 19, 20000005, 8 },
+	{ "four years up", "cpu0 1 2 3 12622780800 5 6 7 8\n", 0x1, 0, 19, 12622780805, 8 },
+	{ "a field too few", "cpu0 1 2 3 4 5 6 7\n", 0x1, -EINVAL, 0, 0, 0 },
+	{ "fields of the next line", "cpu0 1 2 3 4 5 6 7\n8\n", 0x1, -EINVAL, 0, 0, 0 },
+	{ "a negative field", "cpu0 1 2 3 4 -5 6 7 8\n", 0x1, -EINVAL, 0, 0, 0 },
+	{ "no numbers", "cpu0 a b c d e f g h\n", 0x1, -EINVAL, 0, 0, 0 },
+	{ "a bad line costs itself only", "cpu0 x\ncpu1 1 2 3 4 5 6 7 8\n", 0x3, 0, 19, 9, 8 },
+	{ "a name that begins the same", "cpufreq 1 2 3 4 5 6 7 8\n", 0xfff, -EINVAL, 0, 0, 0 },
+	{ "spaces before", " cpu0 1 2 3 4 5 6 7 8\n", 0x1, 0, 19, 9, 8 },
+	{ "empty lines", "\n\n\ncpu0 1 2 3 4 5 6 7 8\n\n", 0x1, 0, 19, 9, 8 },
+};
+
+static void proc_stat(void **state)
+{
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		uint8_t cpus[2] = { (uint8_t)rows[i].cpus, (uint8_t)(rows[i].cpus >> 8) };
+		struct machine_usage m = { 1, 2, 3 };
+		uint64_t busy = rows[i].r < 0 ? 1 : rows[i].busy * MS(10);
+		uint64_t idle = rows[i].r < 0 ? 2 : rows[i].idle * MS(10);
+		uint64_t steal = rows[i].r < 0 ? 3 : rows[i].steal * MS(10);
+		int r = machine_usage_parse(rows[i].text, strlen(rows[i].text), cpus, 12,
+					    TICKS_PER_S, &m);
+
+		if (r != rows[i].r || m.busy_ns != busy || m.idle_ns != idle || m.steal_ns != steal)
+			fail_msg("%s: got %d, %" PRIu64 " %" PRIu64 " %" PRIu64
+				 ", want %d, %" PRIu64 " %" PRIu64 " %" PRIu64,
+				 rows[i].name, r, m.busy_ns, m.idle_ns, m.steal_ns, rows[i].r, busy,
+				 idle, steal);
+	}
+}
+
+static void no_cpus_at_all(void **state)
+{
+	struct machine_usage m;
+	uint8_t cpus = 0xff;
+
+	assert_int_equal(machine_usage_parse(FOUR_CPUS, strlen(FOUR_CPUS), &cpus, 0, TICKS_PER_S,
+					     &m),
+			 -EINVAL);
+}
+
+static void spin(uint64_t cpu_ns)
+{
+	uint64_t start = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
+
+	while (clock_ns(CLOCK_PROCESS_CPUTIME_ID) - start < cpu_ns)
+		;
+}
+
+/* A machine's time passes on all its CPUs: busy, idle and stolen make up the time that went by. */
+static void the_live_machine(void **state)
+{
+	uint64_t online = (uint64_t)sysconf(_SC_NPROCESSORS_ONLN), wall, sum;
+	struct machine_usage before, after;
+	uint8_t cpus[1024];
+
+	memset(cpus, 0xff, sizeof(cpus));
+	assert_int_equal(machine_usage_read(cpus, sizeof(cpus) * 8, &before), 0);
+	wall = clock_ns(CLOCK_MONOTONIC);
+	spin(MS(300));
+	assert_int_equal(machine_usage_read(cpus, sizeof(cpus) * 8, &after), 0);
+	wall = (clock_ns(CLOCK_MONOTONIC) - wall) * online;
+	assert_in_range(after.busy_ns - before.busy_ns, MS(250), wall + MS(50) * online);
+	sum = after.busy_ns - before.busy_ns + after.idle_ns - before.idle_ns + after.steal_ns -
+	      before.steal_ns;
+	assert_in_range(sum, wall - wall / 5 - MS(50) * online, wall + wall / 5 + MS(50) * online);
+}
+
+/* A child that uses 100 ms of CPU time and 32 MiB, says so, and waits to be killed. */
+static pid_t child_start(void)
+{
+	pid_t child;
+	int ready[2];
+	char byte;
+
+	assert_int_equal(pipe(ready), 0);
+	child = fork();
+	assert_true(child >= 0);
+	if (child == 0) {
+		char *p = mmap(NULL, 32 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+			       -1, 0);
+
+		if (p == MAP_FAILED)
+			_exit(1);
+		memset(p, 1, 32 << 20);
+		spin(MS(100));
+		if (write(ready[1], "", 1) == 1)
+			pause();
+		_exit(1);
+	}
+	close(ready[1]);
+	assert_int_equal(read(ready[0], &byte, 1), 1);
+	close(ready[0]);
+	return child;
+}
+
+static void our_own_cost(void **state)
+{
+	uint64_t cpu = own_cpu_ns(0), with_child;
+	pid_t child = child_start();
+	uint64_t memory, memory_with_child;
+
+	with_child = own_cpu_ns(child);
+	assert_in_range(with_child - cpu, MS(100), MS(2000));
+	spin(MS(20));
+	assert_in_range(own_cpu_ns(0) - cpu, MS(20), MS(2000));
+	memory = own_memory_bytes(0);
+	memory_with_child = own_memory_bytes(child);
+	assert_in_range(memory, 100 << 10, 1 << 30);
+	assert_in_range(memory_with_child - memory, 30 << 20, 300 << 20);
+
+	assert_int_equal(kill(child, SIGKILL), 0);
+	assert_int_equal(waitpid(child, NULL, 0), child);
+	/* Gone: it counts as nothing, and is no error. */
+	cpu = own_cpu_ns(0);
+	assert_in_range(own_cpu_ns(child) - cpu, 0, MS(100));
+	assert_in_range(own_memory_bytes(child), 100 << 10, memory + (20 << 20));
+}
+
+static int read_stat(void *ctx)
+{
+	struct machine_usage m;
+	uint8_t cpus[128];
+
+	memset(cpus, 0xff, sizeof(cpus));
+	return machine_usage_read(cpus, sizeof(cpus) * 8, &m);
+}
+
+static int read_memory(void *ctx)
+{
+	return own_memory_bytes(0) ? 0 : -ENOMEM;
+}
+
+static void survives_without_memory(void **state)
+{
+	assert_true(torture(read_stat, NULL) >= 1);
+	assert_true(torture(read_memory, NULL) >= 1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(proc_stat),
+		cmocka_unit_test(no_cpus_at_all),
+		cmocka_unit_test(the_live_machine),
+		cmocka_unit_test(our_own_cost),
+		cmocka_unit_test(survives_without_memory),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,809 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Real sessions on this kernel, against children that do known things. What needs root says so and is
+ * skipped without it.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "profiler/base/buffer.h"
+#include "profiler/base/clock.h"
+#include "profiler/collect/decode.h"
+#include "profiler/collect/session.h"
+
+#define FREQUENCY_HZ 997
+#define CAPTURE_MS 250
+/* An undisturbed CPU gives 249, but others may run beside us. How exact they are, tests/e2e measures. */
+#define ENOUGH_SAMPLES 10
+
+#define NEEDS_ROOT()                                            \
+	do {                                                    \
+		if (geteuid() != 0) {                           \
+			print_message("needs root: skipped\n"); \
+			skip();                                 \
+		}                                               \
+	} while (0)
+
+/* ---- children ---- */
+
+/* Each asks for its frame's address, which gives it a frame pointer, however it is compiled. */
+#define HAS_FRAME() (*(void *volatile *)&frame_address = __builtin_frame_address(0))
+static void *frame_address;
+static volatile uint64_t work;
+
+__attribute__((noinline)) static void spin_forever(void)
+{
+	HAS_FRAME();
+	for (;;)
+		work++;
+}
+
+__attribute__((noinline)) static void spin_middle(void)
+{
+	HAS_FRAME();
+	spin_forever();
+	HAS_FRAME();
+}
+
+__attribute__((noinline)) static void spin_outer(void)
+{
+	HAS_FRAME();
+	spin_middle();
+	HAS_FRAME();
+}
+
+static void spin_in_kernel(void)
+{
+	static char bytes[1 << 20];
+	int fd = open("/dev/zero", O_RDONLY | O_CLOEXEC);
+
+	for (;;)
+		work += (uint64_t)read(fd, bytes, sizeof(bytes));
+}
+
+static pid_t start_child(void (*body)(void), const char *name)
+{
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		prctl(PR_SET_NAME, name);
+		body();
+		_exit(0);
+	}
+	assert_true(pid > 0);
+	return pid;
+}
+
+static void stop_child(pid_t pid)
+{
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+}
+
+/* ---- capturing ---- */
+
+struct capture {
+	struct session *session;
+	struct batch *batch;
+	struct counters counters;
+};
+
+static const struct session_config all = {
+	.frequency_hz = FREQUENCY_HZ,
+	.cgroup_controller = "",
+};
+
+static void begin(struct capture *c, const struct session_config *config)
+{
+	struct err err = { "" };
+	int r;
+
+	memset(c, 0, sizeof(*c));
+	assert_int_equal(batch_new(&c->batch, &c->counters, 64 << 20), 0);
+	r = session_new(&c->session, config, &err);
+	if (r < 0)
+		fail_msg("session_new: %d: %s", r, err.text);
+	r = session_start(c->session, &err);
+	if (r < 0)
+		fail_msg("session_start: %d: %s", r, err.text);
+}
+
+static void pass_ms(struct capture *c, int ms)
+{
+	for (; ms > 0; ms -= 50) {
+		usleep(50000);
+		assert_int_equal(session_drain(c->session, c->batch), 0);
+	}
+}
+
+static void finish(struct capture *c)
+{
+	session_stop(c->session);
+	assert_int_equal(session_drain(c->session, c->batch), 0);
+	session_counters(c->session, &c->counters);
+}
+
+static void release(struct capture *c)
+{
+	session_free(c->session);
+	batch_free(c->batch);
+}
+
+static const struct record_sample *next_sample(struct capture *c)
+{
+	const struct record_sample *sample;
+	const struct batch_record *r;
+
+	while ((r = batch_next(c->batch, UINT64_MAX))) {
+		if (r->kind != BATCH_SAMPLE)
+			continue;
+		assert_int_equal(decode_sample(r->bytes, r->len, &sample), 0);
+		return sample;
+	}
+	return NULL;
+}
+
+/* Captures for a moment and counts the samples: all, and those of process `pid`. */
+static void count_samples(const struct session_config *config, pid_t pid, int ms, uint32_t *ret_all,
+			  uint32_t *ret_pid)
+{
+	const struct record_sample *s;
+	struct capture c;
+
+	*ret_all = *ret_pid = 0;
+	begin(&c, config);
+	pass_ms(&c, ms);
+	finish(&c);
+	while ((s = next_sample(&c))) {
+		++*ret_all;
+		*ret_pid += s->tgid == (uint32_t)pid;
+	}
+	assert_int_equal(*ret_all, counter_get(&c.counters, COUNTER_SAMPLES_SENT));
+	release(&c);
+}
+
+static void expect_only(const struct session_config *config, pid_t pid)
+{
+	uint32_t n_all, n_pid;
+
+	count_samples(config, pid, CAPTURE_MS, &n_all, &n_pid);
+	assert_int_equal(n_all, n_pid);
+	if (n_pid < ENOUGH_SAMPLES)
+		fail_msg("%u samples, expected at least %u", n_pid, ENOUGH_SAMPLES);
+}
+
+/* ---- samples ---- */
+
+static bool is_in(uint64_t frame, void (*function)(void))
+{
+	return (frame & FRAME_ADDR_MASK) - (uintptr_t)function < 200;
+}
+
+static void check_busy_sample(const struct record_sample *s, pid_t pid)
+{
+	const uint64_t *user = (const uint64_t *)s->frames + s->kernel_frames;
+
+	assert_int_equal(s->tid, pid);
+	assert_string_equal(s->comm, "busy");
+	assert_string_equal(s->leader_comm, "busy");
+	assert_true(s->start_ns > 0);
+	assert_true(s->value > 0);
+	assert_int_equal(!!(s->flags & RECORD_FLAG_KERNEL), s->kernel_frames > 0);
+	assert_true(s->user_frames >= 1);
+	assert_int_equal(user[0] >> FRAME_KIND_SHIFT, FRAME_REGISTER);
+	if (s->user_frames >= 3 && is_in(user[0], spin_forever)) {
+		assert_int_equal(user[1] >> FRAME_KIND_SHIFT, FRAME_POINTER);
+		assert_true(is_in(user[1], spin_middle));
+		assert_true(is_in(user[2], spin_outer));
+	}
+}
+
+static void test_busy_child(void **state)
+{
+	uint32_t count = 0, complete = 0;
+	const struct record_sample *s;
+	uint64_t from_ns, last_ns = 0;
+	struct capture c;
+	pid_t pid;
+
+	NEEDS_ROOT();
+	pid = start_child(spin_outer, "busy");
+	from_ns = clock_ns(CLOCK_MONOTONIC);
+	begin(&c, &all);
+	pass_ms(&c, CAPTURE_MS);
+	finish(&c);
+	while ((s = next_sample(&c))) {
+		assert_true(s->time_ns >= from_ns && s->time_ns >= last_ns);
+		last_ns = s->time_ns;
+		if (s->tgid != (uint32_t)pid)
+			continue;
+		check_busy_sample(s, pid);
+		count++;
+		complete += s->user_frames >= 3;
+	}
+	stop_child(pid);
+	if (count < ENOUGH_SAMPLES || complete < count * 9 / 10)
+		fail_msg("%u samples, %u with three frames; expected at least %u", count, complete,
+			 ENOUGH_SAMPLES);
+	assert_true(session_bpf_ns(c.session) > 0);
+	assert_true(session_memory_bytes(c.session) > 100000);
+	assert_int_equal(session_facts(c.session)->period, NS_PER_S / FREQUENCY_HZ);
+	release(&c);
+}
+
+static void test_kernel_stack(void **state)
+{
+	uint32_t in_kernel = 0, with_user = 0;
+	struct session_config config = all;
+	const struct record_sample *s;
+	struct capture c;
+	uint32_t pid;
+
+	NEEDS_ROOT();
+	pid = (uint32_t)start_child(spin_in_kernel, "reader");
+	config.pids = &pid;
+	config.pid_count = 1;
+	config.kernel_only = true;
+	begin(&c, &config);
+	pass_ms(&c, CAPTURE_MS);
+	finish(&c);
+	while ((s = next_sample(&c))) {
+		assert_true(s->flags & RECORD_FLAG_KERNEL);
+		/* read(), the entry to the kernel, and something below */
+		in_kernel += s->kernel_frames >= 3;
+		with_user += s->user_frames > 0;
+	}
+	stop_child((pid_t)pid);
+	if (in_kernel < ENOUGH_SAMPLES || with_user < in_kernel * 9 / 10)
+		fail_msg("%u samples in the kernel, %u with a user stack; expected at least %u",
+			 in_kernel, with_user, ENOUGH_SAMPLES);
+	release(&c);
+}
+
+static void test_user_only(void **state)
+{
+	struct session_config config = all;
+	const struct record_sample *s;
+	struct capture c;
+	uint32_t pid;
+
+	NEEDS_ROOT();
+	pid = (uint32_t)start_child(spin_in_kernel, "reader");
+	config.pids = &pid;
+	config.pid_count = 1;
+	config.user_only = true;
+	begin(&c, &config);
+	pass_ms(&c, CAPTURE_MS);
+	finish(&c);
+	while ((s = next_sample(&c)))
+		assert_int_equal(s->flags & RECORD_FLAG_KERNEL, 0);
+	stop_child((pid_t)pid);
+	assert_true(counter_get(&c.counters, COUNTER_SAMPLES_FILTERED) >= ENOUGH_SAMPLES);
+	release(&c);
+}
+
+/* ---- filters ---- */
+
+static void test_filters(void **state)
+{
+	static const char *const comms[] = { "nobody", "chosen" };
+	struct session_config config;
+	uint32_t pid, n_all, n_pid;
+	pid_t other;
+
+	NEEDS_ROOT();
+	pid = (uint32_t)start_child(spin_outer, "chosen");
+	other = start_child(spin_outer, "other");
+
+	config = all;
+	config.pids = &pid;
+	config.pid_count = 1;
+	expect_only(&config, (pid_t)pid);
+
+	config = all;
+	config.tids = &pid;
+	config.tid_count = 1;
+	expect_only(&config, (pid_t)pid);
+
+	config = all;
+	config.comms = comms;
+	config.comm_count = 2;
+	expect_only(&config, (pid_t)pid);
+
+	config.comm_count = 1;
+	count_samples(&config, (pid_t)pid, CAPTURE_MS, &n_all, &n_pid);
+	assert_int_equal(n_all, 0);
+	stop_child((pid_t)pid);
+	stop_child(other);
+}
+
+static uint64_t cgroup_of(const char *controller, pid_t pid)
+{
+	struct session_config config = all;
+	const struct record_sample *s;
+	uint64_t id = 0;
+	struct capture c;
+
+	config.cgroup_controller = controller;
+	begin(&c, &config);
+	pass_ms(&c, 100);
+	finish(&c);
+	while ((s = next_sample(&c))) {
+		if (s->tgid == (uint32_t)pid)
+			id = s->cgroup;
+	}
+	release(&c);
+	return id;
+}
+
+static void expect_cgroup(const char *controller, uint64_t id, pid_t pid, bool expected)
+{
+	struct session_config config = all;
+	uint32_t n_all, n_pid;
+
+	config.cgroup_controller = controller;
+	config.cgroup = id;
+	count_samples(&config, pid, 100, &n_all, &n_pid);
+	if ((n_pid > 0) != expected || (!expected && n_all))
+		fail_msg("cgroup %llu of \"%s\": %u samples, %u of the child; expected %s",
+			 (unsigned long long)id, controller, n_all, n_pid,
+			 expected ? "some" : "none");
+}
+
+/* The v2 hierarchy and, where there is one, a v1: the child's own cgroup, its root, and another. */
+static void test_cgroups(void **state)
+{
+	static const struct {
+		const char *controller, *root;
+	} hierarchies[] = {
+		{ "", "/sys/fs/cgroup" },
+		{ "", "/sys/fs/cgroup/unified" },
+		{ "memory", "/sys/fs/cgroup/memory" },
+		{ "blkio", "/sys/fs/cgroup/blkio" },
+	};
+	uint32_t checked = 0;
+	pid_t pid;
+
+	NEEDS_ROOT();
+	pid = start_child(spin_outer, "grouped");
+	for (size_t i = 0; i < sizeof(hierarchies) / sizeof(hierarchies[0]); i++) {
+		const char *controller = hierarchies[i].controller;
+		char path[256];
+		uint64_t id;
+		struct stat st;
+
+		snprintf(path, sizeof(path), "%s/cgroup.procs", hierarchies[i].root);
+		if (stat(path, &st) < 0 || stat(hierarchies[i].root, &st) < 0)
+			continue;
+		checked++;
+		id = cgroup_of(controller, pid);
+		assert_true(id != 0);
+		expect_cgroup(controller, id, pid, true);
+		expect_cgroup(controller, st.st_ino, pid, true);
+		expect_cgroup(controller, 0xdeadbeef, pid, false);
+	}
+	stop_child(pid);
+	assert_true(checked > 0);
+}
+
+/* ---- processes ---- */
+
+static void spin_in_grandchild(void)
+{
+	pid_t pid = start_child(spin_outer, "grandchild");
+
+	waitpid(pid, NULL, 0);
+}
+
+/* Stops until go_on(): what it does then, it does under the filter. */
+static void wait_then_fork(void)
+{
+	raise(SIGSTOP);
+	spin_in_grandchild();
+}
+
+static void go_on(uint32_t pid)
+{
+	int status;
+
+	assert_int_equal(waitpid((pid_t)pid, &status, WUNTRACED), pid);
+	assert_true(WIFSTOPPED(status));
+	assert_int_equal(kill((pid_t)pid, SIGCONT), 0);
+}
+
+static void test_children_are_followed(void **state)
+{
+	struct session_config config = all;
+	const struct record_sample *s;
+	uint32_t count = 0, pid;
+	struct capture c;
+
+	NEEDS_ROOT();
+	pid = (uint32_t)start_child(wait_then_fork, "parent");
+	config.pids = &pid;
+	config.pid_count = 1;
+	begin(&c, &config);
+	go_on(pid);
+	pass_ms(&c, CAPTURE_MS);
+	finish(&c);
+	while ((s = next_sample(&c)))
+		count += strcmp(s->comm, "grandchild") == 0;
+	stop_child((pid_t)pid);
+	if (count < ENOUGH_SAMPLES)
+		fail_msg("%u samples of the grandchild, expected at least %u", count,
+			 ENOUGH_SAMPLES);
+	release(&c);
+}
+
+static void *spin_in_thread(void *arg)
+{
+	prctl(PR_SET_NAME, "second");
+	spin_outer();
+	return arg;
+}
+
+static void leader_exits(void)
+{
+	pthread_t thread;
+
+	raise(SIGSTOP);
+	pthread_create(&thread, NULL, spin_in_thread, NULL);
+	pthread_exit(NULL);
+}
+
+/* The filter keeps a process whose first thread is gone; so does its name. */
+static void test_leader_exits_first(void **state)
+{
+	struct session_config config = all;
+	const struct record_sample *s;
+	uint32_t count = 0, pid;
+	struct capture c;
+
+	NEEDS_ROOT();
+	pid = (uint32_t)start_child(leader_exits, "first");
+	config.pids = &pid;
+	config.pid_count = 1;
+	begin(&c, &config);
+	go_on(pid);
+	pass_ms(&c, CAPTURE_MS);
+	finish(&c);
+	while ((s = next_sample(&c))) {
+		if (strcmp(s->comm, "second") != 0)
+			continue;
+		count++;
+		assert_int_equal(s->tgid, pid);
+		assert_int_not_equal(s->tid, pid);
+		assert_string_equal(s->leader_comm, "first");
+	}
+	stop_child((pid_t)pid);
+	if (count < ENOUGH_SAMPLES)
+		fail_msg("%u samples of the second thread, expected at least %u", count,
+			 ENOUGH_SAMPLES);
+	release(&c);
+}
+
+static void exec_true(void)
+{
+	execl("/bin/true", "true", (char *)NULL);
+}
+
+/* Of a process that lived a millisecond: forked, exec'd, mapped its binary and died, in that order. */
+static void test_process_events(void **state)
+{
+	enum { FORKED = 1, EXECED = 2, MAPPED = 4, EXITED = 8 } seen = 0;
+	const struct batch_record *r;
+	struct capture c;
+	struct event e;
+	pid_t pid;
+
+	NEEDS_ROOT();
+	begin(&c, &all);
+	pid = start_child(exec_true, "short");
+	waitpid(pid, NULL, 0);
+	finish(&c);
+	while ((r = batch_next(c.batch, UINT64_MAX))) {
+		if (r->kind != BATCH_EVENT)
+			continue;
+		assert_int_equal(decode_event(r->bytes, r->len, &e), 0);
+		if (e.pid != (uint32_t)pid)
+			continue;
+		if (e.kind == EVENT_FORK && e.parent_pid == (uint32_t)getpid())
+			seen |= FORKED;
+		if (e.kind == EVENT_EXEC && seen == FORKED)
+			seen |= EXECED;
+		if (e.kind == EVENT_MMAP && strstr(e.path, "/true") && seen == (FORKED | EXECED))
+			seen |= MAPPED;
+		if (e.kind == EVENT_EXIT && seen == (FORKED | EXECED | MAPPED))
+			seen |= EXITED;
+	}
+	assert_int_equal(seen, FORKED | EXECED | MAPPED | EXITED);
+	assert_int_equal(counter_get(&c.counters, COUNTER_EVENTS_MALFORMED), 0);
+	release(&c);
+}
+
+/* ---- CPUs ---- */
+
+static bool has_cpu_1(void)
+{
+	cpu_set_t set;
+
+	return sched_getaffinity(0, sizeof(set), &set) == 0 && CPU_ISSET(0, &set) &&
+	       CPU_ISSET(1, &set);
+}
+
+static void spin_on_cpu_1(void)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(1, &set);
+	sched_setaffinity(0, sizeof(set), &set);
+	spin_outer();
+}
+
+static void set_online(const char *path, const char *list)
+{
+	int fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
+
+	assert_true(fd >= 0);
+	assert_int_equal(fd_write_all(fd, list, strlen(list)), 0);
+	close(fd);
+}
+
+static uint32_t samples_on_cpu_1(struct capture *c)
+{
+	const struct record_sample *s;
+	uint32_t count = 0;
+
+	pass_ms(c, CAPTURE_MS);
+	while ((s = next_sample(c)))
+		count += s->cpu == 1;
+	batch_drop(c->batch);
+	return count;
+}
+
+/* CPU 1 is said to go and to come back, in a mount namespace of our own. */
+static void follow_cpu_1(const char *path)
+{
+	uint32_t before, gone, back;
+	struct capture c;
+
+	begin(&c, &all);
+	before = samples_on_cpu_1(&c);
+	set_online(path, "0\n");
+	session_follow_cpus(c.session);
+	assert_int_equal(session_facts(c.session)->cpus_profiled, 1);
+	(void)samples_on_cpu_1(&c);
+	gone = samples_on_cpu_1(&c);
+	set_online(path, "0-1\n");
+	session_follow_cpus(c.session);
+	assert_int_equal(session_facts(c.session)->cpus_profiled, 2);
+	back = samples_on_cpu_1(&c);
+	finish(&c);
+	assert_int_equal(counter_get(&c.counters, COUNTER_CPUS_FAILED), 0);
+	release(&c);
+	if (before < ENOUGH_SAMPLES || gone || back < ENOUGH_SAMPLES)
+		fail_msg("samples of CPU 1: %u, %u without it, %u with it again; expected at least "
+			 "%u, none, %u",
+			 before, gone, back, ENOUGH_SAMPLES, ENOUGH_SAMPLES);
+}
+
+static void test_hot_plug(void **state)
+{
+	char path[] = "/tmp/slowburn-online-XXXXXX";
+	pid_t pid;
+	int fd;
+
+	NEEDS_ROOT();
+	if (!has_cpu_1()) {
+		print_message("needs two CPUs: skipped\n");
+		skip();
+	}
+	fd = mkostemp(path, O_CLOEXEC);
+	assert_true(fd >= 0);
+	close(fd);
+	set_online(path, "0-1\n");
+	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+	    mount(path, "/sys/devices/system/cpu/online", NULL, MS_BIND, NULL) < 0) {
+		print_message("needs a mount namespace (%s): skipped\n", strerror(errno));
+		unlink(path);
+		skip();
+	}
+	pid = start_child(spin_on_cpu_1, "pinned");
+	follow_cpu_1(path);
+	stop_child(pid);
+	umount("/sys/devices/system/cpu/online");
+	unlink(path);
+}
+
+static void test_named_cpu(void **state)
+{
+	static uint8_t cpus[SESSION_MAX_CPUS / 8] = { 1 };
+	struct session_config config = all;
+	const struct record_sample *s;
+	struct capture c;
+	uint32_t count = 0;
+	pid_t pids[2];
+
+	NEEDS_ROOT();
+	for (int i = 0; i < 2; i++)
+		pids[i] = start_child(spin_outer, "everywhere");
+	config.cpus = cpus;
+	begin(&c, &config);
+	assert_int_equal(session_facts(c.session)->cpus_profiled, 1);
+	pass_ms(&c, CAPTURE_MS);
+	finish(&c);
+	while ((s = next_sample(&c))) {
+		assert_int_equal(s->cpu, 0);
+		count++;
+	}
+	assert_true(count > 0);
+	for (int i = 0; i < 2; i++)
+		stop_child(pids[i]);
+	release(&c);
+}
+
+/* ---- what is refused ---- */
+
+static void expect_error(const char *name, const struct session_config *config, int code,
+			 const char *text)
+{
+	struct session *s = NULL;
+	struct err err = { "" };
+	int r = session_new(&s, config, &err);
+
+	if (r != code || s || !strstr(err.text, text))
+		fail_msg("%s: got %d \"%s\", expected %d \"%s\"", name, r, err.text, code, text);
+}
+
+static void test_refused(void **state)
+{
+	static uint8_t cpus[SESSION_MAX_CPUS / 8];
+	const uint32_t pid = INT32_MAX, zero = 0, thread = (uint32_t)getpid();
+	struct session_config config;
+
+	config = all;
+	config.frequency_hz = 0;
+	expect_error("0 Hz", &config, -EINVAL, "0 Hz");
+	config.frequency_hz = SESSION_MAX_FREQUENCY_HZ + 1;
+	expect_error("20001 Hz", &config, -EINVAL, "20001 Hz");
+
+	config = all;
+	config.pids = &pid;
+	config.pid_count = 1;
+	expect_error("unknown pid", &config, -ESRCH, "no process with pid 2147483647");
+	config.pids = &zero;
+	expect_error("pid 0", &config, -ESRCH, "no process with pid 0");
+	config.pids = &thread;
+	config.tids = &pid;
+	config.tid_count = 1;
+	expect_error("unknown tid", &config, -ESRCH, "no thread with tid 2147483647");
+
+	config = all;
+	config.user_only = config.kernel_only = true;
+	expect_error("nothing left", &config, -EINVAL, "nothing");
+	config = all;
+	config.comm_count = SESSION_MAX_COMMS + 1;
+	expect_error("many names", &config, -E2BIG, "16");
+
+	if (geteuid() != 0)
+		return;
+	config = all;
+	cpus[SESSION_MAX_CPUS / 8 - 1] = 0x80;
+	config.cpus = cpus;
+	expect_error("CPU 4095", &config, -ENODEV, "CPU 4095 is not online");
+	config = all;
+	config.cgroup_controller = "name=systemd";
+	expect_error("hierarchy", &config, -EINVAL, "name=systemd");
+}
+
+static atomic_uint waiting_tid;
+
+static void *wait_in_thread(void *arg)
+{
+	waiting_tid = (unsigned int)syscall(SYS_gettid);
+	for (;;)
+		pause();
+	return arg;
+}
+
+static void test_thread_is_no_process(void **state)
+{
+	struct session_config config = all;
+	pthread_t thread;
+	uint32_t tid;
+	char text[64];
+
+	assert_int_equal(pthread_create(&thread, NULL, wait_in_thread, NULL), 0);
+	while (!(tid = waiting_tid))
+		sched_yield();
+	config.pids = &tid;
+	config.pid_count = 1;
+	snprintf(text, sizeof(text), "%u is a thread", tid);
+	expect_error("a thread as process", &config, -ESRCH, text);
+	pthread_cancel(thread);
+	pthread_join(thread, NULL);
+}
+
+/* Says in its exit status whether nobody is told which capabilities are missing. */
+static void test_without_privileges(void **state)
+{
+	int status = 0;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		struct session *s;
+		struct err err = { "" };
+		int r;
+
+		if (geteuid() == 0 && setresuid(65534, 65534, 65534) < 0)
+			_exit(2);
+		r = session_new(&s, &all, &err);
+		_exit(r == -EPERM && strstr(err.text, "CAP_BPF") && strstr(err.text, "root") ? 0
+											     : 1);
+	}
+	assert_true(pid > 0);
+	waitpid(pid, &status, 0);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+static void test_cycles(void **state)
+{
+	struct session_config config = all;
+	struct session *s = NULL;
+	struct err err = { "" };
+	int r;
+
+	NEEDS_ROOT();
+	config.event = SESSION_CYCLES;
+	assert_int_equal(session_new(&s, &config, &err), 0);
+	r = session_start(s, &err);
+	if (r < 0)
+		assert_non_null(strstr(err.text, "no hardware counter for cycles"));
+	session_stop(s);
+	session_free(s);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_busy_child),
+		cmocka_unit_test(test_kernel_stack),
+		cmocka_unit_test(test_user_only),
+		cmocka_unit_test(test_filters),
+		cmocka_unit_test(test_cgroups),
+		cmocka_unit_test(test_children_are_followed),
+		cmocka_unit_test(test_leader_exits_first),
+		cmocka_unit_test(test_process_events),
+		cmocka_unit_test(test_named_cpu),
+		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_thread_is_no_process),
+		cmocka_unit_test(test_without_privileges),
+		cmocka_unit_test(test_cycles),
+		cmocka_unit_test(test_hot_plug),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

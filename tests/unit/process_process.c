@@ -1,0 +1,907 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "profiler/process/process.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "profiler/base/clock.h"
+#include "profiler/process/stat.h"
+#include "tests/unit/process_fake.h"
+#include "tests/unit/torture.h"
+
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+#define MS 1000000ULL
+#define S (1000 * MS)
+/* Start times are ticks of 10 ms in /proc. */
+#define START(ticks) ((ticks)*10 * MS)
+#define STAT(pid, ticks) \
+	pid " (x) y) z) S 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 0 " ticks " 22 23\n"
+#define MAPS_A "400000-401000 r-xp 00000000 08:01 10 /bin/a\n"
+#define MAPS_B "400000-401000 r-xp 00000000 08:01 11 /bin/b\n"
+
+struct bench {
+	struct fake fake;
+	struct counters counters;
+	struct file_table *files;
+	struct process_table *t;
+};
+
+static void begin_with(struct bench *b, uint32_t max_processes, uint32_t max_files)
+{
+	*b = (struct bench){ 0 };
+	fake_init(&b->fake);
+	assert_int_equal(file_table_new(&b->files, &b->fake.source, &b->counters, max_files, 64),
+			 0);
+	assert_int_equal(process_table_new(&b->t, &b->fake.source, b->files, &b->counters,
+					   max_processes),
+			 0);
+}
+
+static void begin(struct bench *b)
+{
+	begin_with(b, 16, 64);
+}
+
+static void end(struct bench *b)
+{
+	process_table_free(b->t);
+	file_table_free(b->files);
+}
+
+static void map(struct bench *b, uint64_t time_ns, uint32_t pid, uint64_t start, uint64_t end,
+		uint64_t ino, const char *path)
+{
+	struct mapping_event e = { .start = start,
+				   .end = end,
+				   .offset = 0x1000,
+				   .ino = ino,
+				   .generation = ino ? 77 : 0,
+				   .major = 8,
+				   .minor = 1,
+				   .path = path };
+
+	process_table_mmap(b->t, time_ns, pid, &e);
+}
+
+static struct mapping ask(struct bench *b, uint64_t time_ns, uint32_t pid, uint64_t start_ns,
+			  uint32_t exec_id, uint64_t addr)
+{
+	struct process_id id = { .start_ns = start_ns, .pid = pid, .exec_id = exec_id };
+	struct mapping m;
+
+	process_table_resolve(b->t, time_ns, &id, addr, &m);
+	return m;
+}
+
+/* What `addr` is in a process that started at START(5), with exec_id 1: a file's name or a kind. */
+static const char *what_is(struct bench *b, uint64_t time_ns, uint32_t pid, uint64_t addr)
+{
+	static const char *const kinds[] = { [MAPPING_VDSO] = "vdso",
+					     [MAPPING_ANONYMOUS] = "anonymous",
+					     [MAPPING_UNKNOWN_PROCESS] = "unknown",
+					     [MAPPING_UNMAPPED] = "unmapped" };
+	struct mapping m = ask(b, time_ns, pid, START(5), 1, addr);
+
+	return m.kind == MAPPING_FILE ? file_table_get(b->files, m.file)->path : kinds[m.kind];
+}
+
+static void scanned(void **state)
+{
+	struct bench b;
+	struct mapping m;
+
+	(void)state;
+	begin(&b);
+	fake_set(&b.fake, PROCESS_TEXT_PIDS, 0, "7\n8\n9\nself\n99999999999\n\n10", 0);
+	fake_set(&b.fake, PROCESS_TEXT_MAPS, 7,
+		 "3ff000-400000 r--p 00000000 08:01 10 /bin/a\n"
+		 "400000-401000 r-xp 00001000 08:01 10 /bin/a\n"
+		 "rubbish\n"
+		 "401000-402000 rw-p 00002000 08:01 10 /bin/a\n"
+		 "500000-501000 rwxp 00000000 00:00 0 \n"
+		 "7fff0000-7fff1000 r-xp 00000000 00:00 0                  [vdso]\n",
+		 0);
+	fake_set(&b.fake, PROCESS_TEXT_MAPS, 8, "", 0); /* a kernel thread */
+	fake_set(&b.fake, PROCESS_TEXT_MAPS, 9, NULL, -EACCES);
+	assert_int_equal(process_table_scan(b.t, 100 * S), 0);
+	assert_int_equal(b.fake.opens, 0); /* not before a sample needs it */
+	assert_int_equal(counter_get(&b.counters, COUNTER_MAPS_MALFORMED), 1);
+	assert_int_equal(counter_get(&b.counters, COUNTER_PROC_UNREADABLE), 2); /* 9 and 10 */
+
+	m = ask(&b, 100 * S, 7, START(5), 1, 0x400123);
+	assert_int_equal(m.kind, MAPPING_FILE);
+	assert_int_equal(m.start, 0x400000);
+	assert_int_equal(m.end, 0x401000);
+	assert_int_equal(m.offset, 0x1000);
+	assert_int_equal(b.fake.opens, 1);
+	assert_int_equal(b.fake.last.pid, 7);
+	assert_int_equal(b.fake.last.start, 0x400000);
+	assert_int_equal(b.fake.last.end, 0x401000);
+	assert_int_equal(b.fake.last.ino, 10);
+	assert_string_equal(b.fake.last_path, "/bin/a");
+	assert_string_equal(what_is(&b, 100 * S, 7, 0x500000), "anonymous");
+	assert_string_equal(what_is(&b, 100 * S, 7, 0x7fff0fff), "vdso");
+	assert_string_equal(what_is(&b, 100 * S, 7, 0x3ff000), "unmapped"); /* not executable */
+	assert_int_equal(b.fake.opens, 1);
+	assert_int_equal(counter_get(&b.counters, COUNTER_FRAMES_ANONYMOUS), 1);
+	assert_int_equal(counter_get(&b.counters, COUNTER_FRAMES_UNMAPPED), 1);
+	end(&b);
+}
+
+static void scan_fails(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	begin(&b);
+	fake_set(&b.fake, PROCESS_TEXT_PIDS, 0, NULL, -EACCES);
+	assert_int_equal(process_table_scan(b.t, 100 * S), -EACCES);
+	end(&b);
+}
+
+/* begin-1, begin, end-1, end. */
+static void bounds(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	begin(&b);
+	process_table_exec(b.t, 100 * S, 7);
+	map(&b, 100 * S, 7, 0x400000, 0x401000, 10, "/bin/a");
+	assert_string_equal(what_is(&b, 101 * S, 7, 0x3fffff), "unmapped");
+	assert_string_equal(what_is(&b, 101 * S, 7, 0x400000), "/bin/a");
+	assert_string_equal(what_is(&b, 101 * S, 7, 0x400fff), "/bin/a");
+	assert_string_equal(what_is(&b, 101 * S, 7, 0x401000), "unmapped");
+	end(&b);
+}
+
+static void kinds(void **state)
+{
+	static const struct {
+		const char *path;
+		uint64_t ino;
+		const char *want;
+	} rows[] = {
+		{ "/bin/a", 10, "/bin/a" },
+		{ "/bin/a (deleted)", 10, "/bin/a" },
+		{ "/memfd:jit (deleted)", 10, "/memfd:jit" },
+		{ "/dev/shm/x", 10, "/dev/shm/x" },
+		{ "//toolong", 10, "//toolong" },
+		{ "//anon", 0, "anonymous" },
+		{ "//anon", 10, "anonymous" },
+		{ "", 0, "anonymous" },
+		{ "", 10, "anonymous" },
+		{ "[vdso]", 0, "vdso" },
+		{ "[vsyscall]", 0, "anonymous" },
+		{ "[heap]", 0, "anonymous" },
+		{ "[stack]", 0, "anonymous" },
+		{ "[anon:dalvik]", 0, "anonymous" },
+		{ "[uprobes]", 0, "anonymous" },
+		{ "anon_inode:[perf_event]", 10, "anonymous" },
+		{ "/dev/zero", 10, "anonymous" },
+		{ "/dev/zero (deleted)", 10, "anonymous" },
+		{ "/dev/zeroes", 10, "/dev/zeroes" },
+		{ "/anon_hugepage (deleted)", 10, "anonymous" },
+		{ "/SYSV00000000 (deleted)", 10, "anonymous" },
+		{ "/SYSV0000000", 10, "/SYSV0000000" },
+		{ "/SYSV00000000/a", 10, "/SYSV00000000/a" },
+		{ "/no/inode", 0, "anonymous" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct bench b;
+		const char *got;
+
+		begin(&b);
+		process_table_exec(b.t, 100 * S, 7);
+		map(&b, 100 * S, 7, 0x400000, 0x401000, rows[i].ino, rows[i].path);
+		got = what_is(&b, 101 * S, 7, 0x400010);
+		if (strcmp(got, rows[i].want) != 0)
+			fail_msg("\"%s\", inode %" PRIu64 ": got %s, want %s", rows[i].path,
+				 rows[i].ino, got, rows[i].want);
+		end(&b);
+	}
+}
+
+/* The vDSO's own pages and anonymous memory have no offset, whatever MMAP2 says. */
+static void offsets(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	begin(&b);
+	process_table_exec(b.t, 100 * S, 7);
+	map(&b, 100 * S, 7, 0x400000, 0x401000, 10, "/bin/a");
+	map(&b, 100 * S, 7, 0x500000, 0x501000, 0, "[vdso]");
+	map(&b, 100 * S, 7, 0x600000, 0x601000, 0, "//anon");
+	assert_int_equal(ask(&b, 101 * S, 7, START(5), 1, 0x400000).offset, 0x1000);
+	assert_int_equal(ask(&b, 101 * S, 7, START(5), 1, 0x500000).offset, 0);
+	assert_int_equal(ask(&b, 101 * S, 7, START(5), 1, 0x600000).offset, 0);
+	end(&b);
+}
+
+/* A new binary is opened when it is mapped, not when it is hit; and once. */
+static void pinned_at_once(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	begin(&b);
+	process_table_fork(b.t, 100 * S, 7, 6);
+	process_table_exec(b.t, 100 * S, 7);
+	map(&b, 100 * S, 7, 0x400000, 0x401000, 10, "/bin/a (deleted)");
+	assert_int_equal(b.fake.opens, 1);
+	assert_int_equal(b.fake.last.pid, 7);
+	assert_int_equal(b.fake.last.parent_pid, 6);
+	assert_int_equal(b.fake.last.generation, 77);
+	assert_string_equal(b.fake.last_path, "/bin/a");
+	map(&b, 100 * S, 8, 0x400000, 0x401000, 10, "/bin/a");
+	assert_string_equal(what_is(&b, 101 * S, 7, 0x400000), "/bin/a");
+	file_table_unpin(b.files, 0);
+	/* its names are known: mapping it opens it no more, a new sample does */
+	map(&b, 100 * S, 9, 0x400000, 0x401000, 10, "/bin/a");
+	assert_int_equal(b.fake.opens, 1);
+	assert_string_equal(what_is(&b, 101 * S, 7, 0x400000), "/bin/a");
+	assert_int_equal(b.fake.opens, 2);
+	end(&b);
+}
+
+/* maps has no inode generation, MMAP2 has: one file all the same. */
+static void one_file_by_both_ways(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	begin(&b);
+	fake_set(&b.fake, PROCESS_TEXT_PIDS, 0, "7\n", 0);
+	fake_set(&b.fake, PROCESS_TEXT_MAPS, 7, MAPS_A, 0);
+	process_table_scan(b.t, 100 * S);
+	process_table_exec(b.t, 100 * S, 8);
+	map(&b, 100 * S, 8, 0x600000, 0x601000, 10, "/bin/a");
+	assert_int_equal(ask(&b, 101 * S, 7, START(5), 1, 0x400000).file,
+			 ask(&b, 101 * S, 8, START(5), 1, 0x600000).file);
+	assert_int_equal(file_table_count(b.files), 1);
+	end(&b);
+}
+
+static void fork_copies(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	begin(&b);
+	process_table_exec(b.t, 100 * S, 7);
+	map(&b, 100 * S, 7, 0x400000, 0x401000, 10, "/bin/a");
+	process_table_fork(b.t, 101 * S, 8, 7);
+	map(&b, 102 * S, 7, 0x500000, 0x501000, 11, "/lib/parent");
+	map(&b, 102 * S, 8, 0x500000, 0x501000, 12, "/lib/child");
+	assert_string_equal(what_is(&b, 103 * S, 7, 0x400000), "/bin/a");
+	assert_string_equal(what_is(&b, 103 * S, 8, 0x400000), "/bin/a");
+	assert_string_equal(what_is(&b, 103 * S, 7, 0x500000), "/lib/parent");
+	assert_string_equal(what_is(&b, 103 * S, 8, 0x500000), "/lib/child");
+	process_table_exec(b.t, 104 * S, 8);
+	map(&b, 104 * S, 8, 0x400000, 0x401000, 13, "/bin/b");
+	assert_string_equal(what_is(&b, 105 * S, 8, 0x400000), "/bin/b");
+	assert_string_equal(what_is(&b, 105 * S, 8, 0x500000), "unmapped");
+	assert_string_equal(what_is(&b, 105 * S, 7, 0x400000), "/bin/a");
+	/* nothing of it needed /proc, but for the address in no mapping */
+	assert_int_equal(b.fake.reads[PROCESS_TEXT_MAPS], 1);
+	end(&b);
+}
+
+static void threads_change_nothing(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	begin(&b);
+	process_table_exec(b.t, 100 * S, 7);
+	map(&b, 100 * S, 7, 0x400000, 0x401000, 10, "/bin/a");
+	process_table_fork(b.t, 101 * S, 7, 7);
+	process_table_exit(b.t, 102 * S, 7, 9);
+	process_table_exit(b.t, 102 * S, 99, 99); /* nobody */
+	assert_string_equal(what_is(&b, 200 * S, 7, 0x400000), "/bin/a");
+	end(&b);
+}
+
+static void exec_empties(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	begin(&b);
+	process_table_exec(b.t, 100 * S, 7);
+	map(&b, 100 * S, 7, 0x400000, 0x401000, 10, "/bin/a");
+	assert_string_equal(what_is(&b, 101 * S, 7, 0x400000), "/bin/a");
+	process_table_exec(b.t, 102 * S, 7);
+	map(&b, 102 * S, 7, 0x500000, 0x501000, 11, "/bin/b");
+	assert_int_equal(ask(&b, 103 * S, 7, START(5), 2, 0x400000).kind, MAPPING_UNMAPPED);
+	assert_int_equal(ask(&b, 103 * S, 7, START(5), 2, 0x500000).kind, MAPPING_FILE);
+	/* a sample of the image before it comes too late to be resolved, and does no harm */
+	assert_int_equal(ask(&b, 103 * S, 7, START(5), 1, 0x500000).kind, MAPPING_UNKNOWN_PROCESS);
+	assert_int_equal(ask(&b, 103 * S, 7, START(5), 2, 0x500000).kind, MAPPING_FILE);
+	end(&b);
+}
+
+/* The kernel counts exec_id up a moment after the event: a sample in between is no reason to forget. */
+static void exec_settles(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	begin(&b);
+	process_table_fork(b.t, 100 * S, 7, 6);
+	process_table_exec(b.t, 101 * S, 7);
+	map(&b, 101 * S, 7, 0x400000, 0x401000, 10, "/bin/a");
+	assert_int_equal(ask(&b, 101 * S + 100, 7, START(5), 1, 0x400000).kind, MAPPING_FILE);
+	assert_int_equal(ask(&b, 101 * S + MS, 7, START(5), 2, 0x400000).kind, MAPPING_FILE);
+	assert_int_equal(b.fake.reads[PROCESS_TEXT_MAPS], 0);
+	assert_int_equal(ask(&b, 102 * S, 7, START(5), 1, 0x400000).kind, MAPPING_UNKNOWN_PROCESS);
+	end(&b);
+}
+
+static void dlclose_dlopen(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	begin(&b);
+	process_table_exec(b.t, 100 * S, 7);
+	map(&b, 100 * S, 7, 0x400000, 0x404000, 10, "/lib/one");
+	assert_string_equal(what_is(&b, 101 * S, 7, 0x402000), "/lib/one");
+	/* munmap() tells nothing; what comes to lie there does */
+	map(&b, 102 * S, 7, 0x401000, 0x403000, 11, "/lib/two");
+	assert_string_equal(what_is(&b, 103 * S, 7, 0x400fff), "/lib/one");
+	assert_string_equal(what_is(&b, 103 * S, 7, 0x401000), "/lib/two");
+	assert_string_equal(what_is(&b, 103 * S, 7, 0x402fff), "/lib/two");
+	assert_string_equal(what_is(&b, 103 * S, 7, 0x403000), "/lib/one");
+	assert_int_equal(ask(&b, 103 * S, 7, START(5), 1, 0x403000).offset, 0x4000);
+	end(&b);
+}
+
+static void exit_grace(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	begin(&b);
+	process_table_exec(b.t, 100 * S, 7);
+	map(&b, 100 * S, 7, 0x400000, 0x401000, 10, "/bin/a");
+	process_table_exit(b.t, 101 * S, 7, 7);
+	assert_string_equal(what_is(&b, 101 * S, 7, 0x400000), "/bin/a");
+	assert_string_equal(what_is(&b, 102 * S, 7, 0x400000), "/bin/a");
+	/* a sample of one of its threads, or the thread's exit, keeps it for another second */
+	assert_string_equal(what_is(&b, 103 * S, 7, 0x400000), "/bin/a");
+	process_table_exit(b.t, 104 * S, 7, 9);
+	assert_string_equal(what_is(&b, 105 * S, 7, 0x400000), "/bin/a");
+	assert_int_equal(b.fake.reads[PROCESS_TEXT_MAPS], 0);
+	assert_string_equal(what_is(&b, 106 * S + 1, 7, 0x400000), "unknown");
+	end(&b);
+}
+
+static void gone_unless_seen(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	begin(&b);
+	process_table_exec(b.t, 100 * S, 7);
+	map(&b, 100 * S, 7, 0x400000, 0x401000, 10, "/bin/a");
+	process_table_exit(b.t, 101 * S, 7, 7);
+	assert_string_equal(what_is(&b, 102 * S + 1, 7, 0x400000), "unknown");
+	assert_int_equal(counter_get(&b.counters, COUNTER_FRAMES_UNKNOWN_PROCESS), 1);
+	end(&b);
+}
+
+static void pid_reused(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	begin(&b);
+	process_table_exec(b.t, 100 * S, 7);
+	map(&b, 100 * S, 7, 0x400000, 0x401000, 10, "/bin/a");
+	assert_int_equal(ask(&b, 100 * S + 50 * MS, 7, START(5), 1, 0x400000).kind, MAPPING_FILE);
+	process_table_exit(b.t, 101 * S, 7, 7);
+	process_table_fork(b.t, 101 * S + MS, 7, 6);
+	process_table_exec(b.t, 101 * S + MS, 7);
+	map(&b, 101 * S + MS, 7, 0x500000, 0x501000, 11, "/bin/b");
+	fake_set(&b.fake, PROCESS_TEXT_MAPS, 7, "", 0);
+	assert_int_equal(ask(&b, 102 * S, 7, START(6), 9, 0x500000).kind, MAPPING_FILE);
+	assert_int_equal(ask(&b, 102 * S, 7, START(6), 9, 0x400000).kind, MAPPING_UNMAPPED);
+	assert_int_equal(ask(&b, 102 * S, 7, START(5), 1, 0x400000).kind, MAPPING_UNKNOWN_PROCESS);
+	assert_int_equal(ask(&b, 200 * S, 7, START(6), 9, 0x500000).kind, MAPPING_FILE);
+	end(&b);
+}
+
+/* The same without the events: they were lost, and only the sample's identity tells. */
+static void pid_reused_unseen(void **state)
+{
+	struct bench b;
+	struct mapping m;
+
+	(void)state;
+	begin(&b);
+	fake_set(&b.fake, PROCESS_TEXT_PIDS, 0, "7\n", 0);
+	fake_set(&b.fake, PROCESS_TEXT_MAPS, 7, MAPS_A, 0);
+	process_table_scan(b.t, 100 * S);
+	assert_string_equal(what_is(&b, 101 * S, 7, 0x400000), "/bin/a");
+	fake_set(&b.fake, PROCESS_TEXT_MAPS, 7, MAPS_B, 0);
+	fake_set(&b.fake, PROCESS_TEXT_STAT, 7, STAT("7", "9000"), 0);
+	m = ask(&b, 102 * S, 7, START(9000), 1, 0x400000);
+	assert_int_equal(m.kind, MAPPING_FILE);
+	assert_string_equal(file_table_get(b.files, m.file)->path, "/bin/b");
+	end(&b);
+}
+
+/* Its death was seen, its successor's birth was not: the successor isn't dead. */
+static void pid_reused_half_seen(void **state)
+{
+	struct bench b;
+	struct mapping m;
+
+	(void)state;
+	begin(&b);
+	process_table_exec(b.t, 100 * S, 7);
+	map(&b, 100 * S, 7, 0x400000, 0x401000, 10, "/bin/a");
+	assert_string_equal(what_is(&b, 101 * S, 7, 0x400000), "/bin/a");
+	process_table_exit(b.t, 101 * S, 7, 7);
+	fake_set(&b.fake, PROCESS_TEXT_MAPS, 7, MAPS_B, 0);
+	fake_set(&b.fake, PROCESS_TEXT_STAT, 7, STAT("7", "9000"), 0);
+	m = ask(&b, 101 * S + MS, 7, START(9000), 1, 0x400000);
+	assert_int_equal(m.kind, MAPPING_FILE);
+	assert_string_equal(file_table_get(b.files, m.file)->path, "/bin/b");
+	assert_int_equal(ask(&b, 110 * S, 7, START(9000), 1, 0x400000).kind, MAPPING_FILE);
+	end(&b);
+}
+
+/* The pid is another's already when /proc is asked: its mappings are not ours. */
+static void maps_of_another(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	begin(&b);
+	fake_set(&b.fake, PROCESS_TEXT_MAPS, 7, MAPS_B, 0);
+	fake_set(&b.fake, PROCESS_TEXT_STAT, 7, STAT("7", "9000"), 0);
+	assert_string_equal(what_is(&b, 100 * S, 7, 0x400000), "unknown");
+	assert_int_equal(b.fake.reads[PROCESS_TEXT_MAPS], 1);
+	assert_int_equal(b.fake.opens, 0);
+	/* and the one who has it now is read for itself */
+	assert_int_equal(ask(&b, 102 * S, 7, START(9000), 1, 0x400000).kind, MAPPING_FILE);
+	end(&b);
+}
+
+/* An exec that was lost: what was known is forgotten, and read. */
+static void exec_unseen(void **state)
+{
+	struct bench b;
+	struct mapping m;
+
+	(void)state;
+	begin(&b);
+	process_table_exec(b.t, 100 * S, 7);
+	map(&b, 100 * S, 7, 0x400000, 0x401000, 10, "/bin/a");
+	assert_string_equal(what_is(&b, 101 * S, 7, 0x400000), "/bin/a");
+	fake_set(&b.fake, PROCESS_TEXT_MAPS, 7, MAPS_B, 0);
+	fake_set(&b.fake, PROCESS_TEXT_STAT, 7, STAT("7", "5"), 0);
+	m = ask(&b, 102 * S, 7, START(5), 2, 0x400000);
+	assert_int_equal(m.kind, MAPPING_FILE);
+	assert_string_equal(file_table_get(b.files, m.file)->path, "/bin/b");
+	end(&b);
+}
+
+/* Unknown addresses: 100 ms, 200 ms, … 25 s between two looks at /proc, whatever is asked. */
+static void backoff(void **state)
+{
+	static const uint64_t delays_ms[] = { 100,  200,   400,   800,   1600, 3200,
+					      6400, 12800, 25000, 25000, 25000 };
+	uint64_t now = 100 * S;
+	struct bench b;
+
+	(void)state;
+	begin(&b);
+	fake_set(&b.fake, PROCESS_TEXT_MAPS, 7, MAPS_A, 0);
+	fake_set(&b.fake, PROCESS_TEXT_STAT, 7, STAT("7", "5"), 0);
+	assert_string_equal(what_is(&b, now, 7, 0x900000), "unmapped");
+	for (uint32_t i = 0; i < COUNT(delays_ms); i++) {
+		assert_int_equal(b.fake.reads[PROCESS_TEXT_MAPS], i + 1);
+		what_is(&b, now + 1, 7, 0x900000);
+		what_is(&b, now + delays_ms[i] * MS - 1, 7, 0x900000);
+		assert_int_equal(b.fake.reads[PROCESS_TEXT_MAPS], i + 1);
+		now += delays_ms[i] * MS;
+		what_is(&b, now, 7, 0x900000);
+	}
+	/* after a long time without need it starts over */
+	now += 51 * S;
+	what_is(&b, now, 7, 0x900000);
+	what_is(&b, now + 100 * MS, 7, 0x900000);
+	assert_int_equal(b.fake.reads[PROCESS_TEXT_MAPS], COUNT(delays_ms) + 3);
+	/* known addresses and nonsense never ask */
+	what_is(&b, now + 99 * S, 7, 0x400000);
+	what_is(&b, now + 99 * S, 7, 0);
+	what_is(&b, now + 99 * S, 7, UINT64_MAX);
+	assert_int_equal(b.fake.reads[PROCESS_TEXT_MAPS], COUNT(delays_ms) + 3);
+	end(&b);
+}
+
+/* A mapping that no event told of is found by looking. */
+static void missed_mapping(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	begin(&b);
+	process_table_exec(b.t, 100 * S, 7);
+	map(&b, 100 * S, 7, 0x500000, 0x501000, 11, "/bin/b");
+	fake_set(&b.fake, PROCESS_TEXT_MAPS, 7, MAPS_A, 0);
+	fake_set(&b.fake, PROCESS_TEXT_STAT, 7, STAT("7", "5"), 0);
+	assert_string_equal(what_is(&b, 101 * S, 7, 0x400000), "/bin/a");
+	end(&b);
+}
+
+static void lost(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	begin(&b);
+	process_table_exec(b.t, 100 * S, 7);
+	map(&b, 100 * S, 7, 0x400000, 0x401000, 10, "/bin/a");
+	fake_set(&b.fake, PROCESS_TEXT_MAPS, 7, MAPS_B, 0);
+	fake_set(&b.fake, PROCESS_TEXT_STAT, 7, STAT("7", "5"), 0);
+	assert_string_equal(what_is(&b, 101 * S, 7, 0x400000), "/bin/a");
+	process_table_lost(b.t);
+	assert_int_equal(b.fake.reads[PROCESS_TEXT_MAPS], 0);
+	assert_string_equal(what_is(&b, 102 * S, 7, 0x400000), "/bin/b");
+	assert_string_equal(what_is(&b, 102 * S, 7, 0x400000), "/bin/b");
+	assert_int_equal(b.fake.reads[PROCESS_TEXT_MAPS], 1);
+	/* again and again: what is known is kept until it may be read */
+	fake_set(&b.fake, PROCESS_TEXT_MAPS, 7, MAPS_A, 0);
+	process_table_lost(b.t);
+	assert_string_equal(what_is(&b, 102 * S + 99 * MS, 7, 0x400000), "/bin/b");
+	assert_string_equal(what_is(&b, 102 * S + 100 * MS, 7, 0x400000), "/bin/a");
+	/* exec makes all known again */
+	process_table_lost(b.t);
+	process_table_exec(b.t, 110 * S, 7);
+	map(&b, 110 * S, 7, 0x400000, 0x401000, 12, "/bin/c");
+	assert_int_equal(ask(&b, 111 * S, 7, START(5), 2, 0x400000).kind, MAPPING_FILE);
+	assert_int_equal(b.fake.reads[PROCESS_TEXT_MAPS], 2);
+	end(&b);
+}
+
+/* What /proc can't say any more doesn't cost what is known. */
+static void lost_and_gone(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	begin(&b);
+	process_table_exec(b.t, 100 * S, 7);
+	map(&b, 100 * S, 7, 0x400000, 0x401000, 10, "/bin/a");
+	process_table_lost(b.t);
+	assert_string_equal(what_is(&b, 101 * S, 7, 0x400000), "/bin/a");
+	assert_int_equal(counter_get(&b.counters, COUNTER_PROC_UNREADABLE), 1);
+	fake_set(&b.fake, PROCESS_TEXT_MAPS, 7, "", 0); /* a zombie leader */
+	process_table_fork(b.t, 101 * S, 8, 7);
+	fake_set(&b.fake, PROCESS_TEXT_MAPS, 8, "", 0);
+	assert_string_equal(what_is(&b, 101 * S, 8, 0x400000), "/bin/a");
+	end(&b);
+}
+
+static void unknown_process(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	begin(&b);
+	fake_set(&b.fake, PROCESS_TEXT_MAPS, 7, MAPS_A, 0);
+	fake_set(&b.fake, PROCESS_TEXT_STAT, 7, STAT("7", "5"), 0);
+	assert_string_equal(what_is(&b, 100 * S, 7, 0x400000), "/bin/a");
+	assert_string_equal(what_is(&b, 100 * S, 8, 0x400000), "unknown");
+	assert_string_equal(what_is(&b, 100 * S, 8, 0x400001), "unknown");
+	assert_int_equal(b.fake.reads[PROCESS_TEXT_MAPS], 2);
+	assert_int_equal(counter_get(&b.counters, COUNTER_FRAMES_UNKNOWN_PROCESS), 2);
+	end(&b);
+}
+
+/* A mapping of a process of which nothing else is known is no reason to believe that there is no more. */
+static void half_known(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	begin(&b);
+	map(&b, 100 * S, 7, 0x500000, 0x501000, 11, "/lib/b");
+	fake_set(&b.fake, PROCESS_TEXT_MAPS, 7,
+		 MAPS_A "500000-501000 r-xp 00001000 08:01 11 /lib/b\n", 0);
+	fake_set(&b.fake, PROCESS_TEXT_STAT, 7, STAT("7", "5"), 0);
+	assert_string_equal(what_is(&b, 101 * S, 7, 0x400000), "/bin/a");
+	assert_string_equal(what_is(&b, 101 * S, 7, 0x500000), "/lib/b");
+	end(&b);
+}
+
+static void process_limit(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	begin_with(&b, 3, 64);
+	fake_set(&b.fake, PROCESS_TEXT_PIDS, 0, "1\n2\n3\n", 0);
+	for (uint32_t pid = 1; pid <= 3; pid++) {
+		process_table_exec(b.t, 100 * S, pid);
+		map(&b, 100 * S, pid, 0x400000, 0x401000, 10, "/bin/a");
+	}
+	/* all live: the new one is refused, once */
+	process_table_exec(b.t, 100 * S, 4);
+	map(&b, 100 * S, 4, 0x400000, 0x401000, 10, "/bin/a");
+	assert_string_equal(what_is(&b, 100 * S, 4, 0x400000), "unknown");
+	assert_int_equal(counter_get(&b.counters, COUNTER_PROCESSES_REFUSED), 1);
+	assert_int_equal(b.fake.reads[PROCESS_TEXT_PIDS], 1); /* once a second */
+	/* two dead: the longest dead makes room, before its second is over */
+	process_table_exit(b.t, 100 * S + 2, 2, 2);
+	process_table_exit(b.t, 100 * S + 3, 1, 1);
+	process_table_exec(b.t, 100 * S + 4, 4);
+	map(&b, 100 * S + 4, 4, 0x400000, 0x401000, 10, "/bin/a");
+	assert_string_equal(what_is(&b, 100 * S + 5, 4, 0x400000), "/bin/a");
+	assert_string_equal(what_is(&b, 100 * S + 5, 1, 0x400000), "/bin/a");
+	assert_string_equal(what_is(&b, 100 * S + 5, 3, 0x400000), "/bin/a");
+	assert_int_equal(counter_get(&b.counters, COUNTER_PROCESSES_REFUSED), 1);
+	end(&b);
+}
+
+/* Exits that were lost must not fill the table for ever. */
+static void exits_unseen(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	begin_with(&b, 3, 64);
+	for (uint32_t pid = 1; pid <= 3; pid++) {
+		process_table_exec(b.t, 100 * S, pid);
+		map(&b, 100 * S, pid, 0x400000, 0x401000, 10, "/bin/a");
+	}
+	fake_set(&b.fake, PROCESS_TEXT_PIDS, 0, "2\n4\n", 0);
+	process_table_exec(b.t, 101 * S, 4);
+	map(&b, 101 * S, 4, 0x400000, 0x401000, 10, "/bin/a");
+	assert_string_equal(what_is(&b, 101 * S, 4, 0x400000), "/bin/a");
+	assert_string_equal(what_is(&b, 101 * S, 2, 0x400000), "/bin/a");
+	assert_int_equal(counter_get(&b.counters, COUNTER_PROCESSES_REFUSED), 0);
+	end(&b);
+}
+
+static void mapping_limit(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	begin(&b);
+	process_table_exec(b.t, 100 * S, 7);
+	for (uint64_t i = 0; i < PROCESS_MAX_MAPPINGS + 2; i++)
+		map(&b, 100 * S, 7, 0x1000000 + i * 0x2000, 0x1001000 + i * 0x2000, 0, "//anon");
+	assert_int_equal(counter_get(&b.counters, COUNTER_MAPPINGS_REFUSED), 2);
+	/* What was unmapped meanwhile only /proc can tell. */
+	fake_set(&b.fake, PROCESS_TEXT_MAPS, 7, MAPS_A, 0);
+	fake_set(&b.fake, PROCESS_TEXT_STAT, 7, STAT("7", "5"), 0);
+	assert_string_equal(what_is(&b, 101 * S, 7, 0x1000000), "unmapped");
+	assert_string_equal(what_is(&b, 101 * S, 7, 0x400000), "/bin/a");
+	map(&b, 102 * S, 7, 0x1000000, 0x1001000, 0, "//anon");
+	assert_string_equal(what_is(&b, 103 * S, 7, 0x1000000), "anonymous");
+	end(&b);
+}
+
+/* A file that the table has no room for hides what was there before. */
+static void file_limit(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	begin_with(&b, 16, 1);
+	process_table_exec(b.t, 100 * S, 7);
+	map(&b, 100 * S, 7, 0x400000, 0x402000, 10, "/bin/a");
+	map(&b, 101 * S, 7, 0x401000, 0x402000, 11, "/bin/b");
+	assert_string_equal(what_is(&b, 102 * S, 7, 0x400000), "/bin/a");
+	assert_string_equal(what_is(&b, 102 * S, 7, 0x401000), "unmapped");
+	assert_int_equal(counter_get(&b.counters, COUNTER_FILES_REFUSED), 1);
+	end(&b);
+}
+
+/* A recording may say anything. */
+static void absurd(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	begin(&b);
+	map(&b, 0, 7, 5, 5, 10, "/bin/a");
+	map(&b, 0, 7, 6, 5, 10, "/bin/a");
+	assert_int_equal(file_table_count(b.files), 0);
+	map(&b, UINT64_MAX, 7, 0, UINT64_MAX, UINT64_MAX, "/bin/a");
+	assert_string_equal(what_is(&b, UINT64_MAX, 7, 0x400000), "/bin/a");
+	process_table_exit(b.t, UINT64_MAX, 7, 7);
+	process_table_exit(b.t, 0, 7, 7);
+	process_table_fork(b.t, 0, 8, 7);
+	process_table_fork(b.t, UINT64_MAX, 7, 8);
+	process_table_exec(b.t, UINT64_MAX, 9);
+	assert_string_equal(what_is(&b, UINT64_MAX, 9, 0x400000), "unknown");
+	assert_string_equal(what_is(&b, 0, 9, 0x400000), "unknown");
+	end(&b);
+	process_table_free(NULL);
+}
+
+/* What is known is sorted and whole, whatever could not be had. */
+static int history(void *ctx)
+{
+	const struct mapping *all;
+	struct bench *b = ctx;
+	uint32_t n;
+	int r;
+
+	*b = (struct bench){ 0 };
+	fake_init(&b->fake);
+	fake_set(&b->fake, PROCESS_TEXT_PIDS, 0, "7\n8\n", 0);
+	fake_set(&b->fake, PROCESS_TEXT_MAPS, 7, MAPS_A, 0);
+	fake_set(&b->fake, PROCESS_TEXT_STAT, 7, STAT("7", "5"), 0);
+	r = file_table_new(&b->files, &b->fake.source, &b->counters, 64, 4);
+	if (r >= 0)
+		r = process_table_new(&b->t, &b->fake.source, b->files, &b->counters, 16);
+	if (r >= 0)
+		r = process_table_scan(b->t, 100 * S);
+	if (r >= 0) {
+		process_table_fork(b->t, 101 * S, 9, 7);
+		for (uint64_t i = 0; i < 40; i++)
+			map(b, 101 * S, 9, 0x500000 + 0x2000 * i, 0x501000 + 0x2000 * i, 20 + i,
+			    "/lib/x");
+		for (uint32_t pid = 7; pid < 10; pid++)
+			what_is(b, 102 * S, pid, 0x400000);
+		n = process_table_mappings(b->t, 9, &all);
+		for (uint32_t i = 1; i < n; i++)
+			assert_true(all[i - 1].end <= all[i].start);
+	}
+	process_table_free(b->t);
+	file_table_free(b->files);
+	return r;
+}
+
+static void survives_without_memory(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	assert_in_range(torture(history, &b), 10, 1000);
+}
+
+static uint64_t start_of(pid_t pid)
+{
+	struct buffer text = BUFFER_INIT(4096);
+	uint64_t ticks;
+
+	assert_int_equal(process_source_live.read(NULL, PROCESS_TEXT_STAT, (uint32_t)pid, &text),
+			 0);
+	assert_int_equal(stat_start_parse(text.data, text.len, &ticks), 0);
+	buffer_release(&text);
+	return START(ticks);
+}
+
+/* A child of ours, as /proc has it: found, its binary opened, and still known when it is gone. */
+static void real_child(void **state)
+{
+	uint64_t now = clock_ns(CLOCK_MONOTONIC);
+	struct counters counters = { 0 };
+	struct file_table *files;
+	struct process_table *t;
+	struct process_id id = { .exec_id = 1 };
+	struct stat ours, opened;
+	struct mapping m;
+	pid_t pid = fork();
+
+	(void)state;
+	if (pid == 0) {
+		for (;;)
+			pause();
+	}
+	id.pid = (uint32_t)pid;
+	id.start_ns = start_of(pid) + 7; /* between two ticks, as the kernel's own is */
+	assert_int_equal(file_table_new(&files, &process_source_live, &counters, 4096, 64), 0);
+	assert_int_equal(process_table_new(&t, &process_source_live, files, &counters, 4096), 0);
+
+	/* asked for without a scan: read for itself, its start compared */
+	process_table_resolve(t, now, &id, (uintptr_t)real_child, &m);
+	assert_int_equal(m.kind, MAPPING_FILE);
+	assert_int_equal(file_table_get(files, m.file)->state, FILE_PINNED);
+	assert_int_equal(fstat(file_table_get(files, m.file)->fd, &opened), 0);
+	assert_int_equal(stat("/proc/self/exe", &ours), 0);
+	assert_int_equal(opened.st_ino, ours.st_ino);
+	assert_int_equal(counter_get(&counters, COUNTER_PROC_UNREADABLE), 0);
+
+	/* another that had its pid before is not it */
+	id.start_ns -= 100 * S;
+	process_table_resolve(t, now, &id, (uintptr_t)real_child, &m);
+	assert_int_equal(m.kind, MAPPING_UNKNOWN_PROCESS);
+	id.start_ns += 100 * S;
+
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	process_table_exit(t, now + 1, id.pid, id.pid);
+	process_table_resolve(t, now + S, &id, (uintptr_t)real_child, &m);
+	assert_int_equal(m.kind, MAPPING_FILE);
+	process_table_free(t);
+	file_table_free(files);
+}
+
+static void real_scan(void **state)
+{
+	uint64_t now = clock_ns(CLOCK_MONOTONIC);
+	struct counters counters = { 0 };
+	const struct mapping *all;
+	struct file_table *files;
+	struct process_table *t;
+	bool found = false;
+	uint32_t n;
+
+	(void)state;
+	assert_int_equal(file_table_new(&files, &process_source_live, &counters, 65536, 64), 0);
+	assert_int_equal(process_table_new(&t, &process_source_live, files, &counters, 65536), 0);
+	assert_int_equal(process_table_scan(t, now), 0);
+	n = process_table_mappings(t, (uint32_t)getpid(), &all);
+	for (uint32_t i = 0; i < n; i++)
+		found |= all[i].start <= (uintptr_t)real_scan && (uintptr_t)real_scan < all[i].end;
+	assert_true(found);
+	assert_int_equal(file_table_pinned(files), 0);
+	assert_int_equal(counter_get(&counters, COUNTER_MAPS_MALFORMED), 0);
+	process_table_free(t);
+	file_table_free(files);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(scanned),
+		cmocka_unit_test(scan_fails),
+		cmocka_unit_test(bounds),
+		cmocka_unit_test(kinds),
+		cmocka_unit_test(offsets),
+		cmocka_unit_test(pinned_at_once),
+		cmocka_unit_test(one_file_by_both_ways),
+		cmocka_unit_test(fork_copies),
+		cmocka_unit_test(threads_change_nothing),
+		cmocka_unit_test(exec_empties),
+		cmocka_unit_test(exec_settles),
+		cmocka_unit_test(dlclose_dlopen),
+		cmocka_unit_test(exit_grace),
+		cmocka_unit_test(gone_unless_seen),
+		cmocka_unit_test(pid_reused),
+		cmocka_unit_test(pid_reused_unseen),
+		cmocka_unit_test(pid_reused_half_seen),
+		cmocka_unit_test(maps_of_another),
+		cmocka_unit_test(exec_unseen),
+		cmocka_unit_test(backoff),
+		cmocka_unit_test(missed_mapping),
+		cmocka_unit_test(lost),
+		cmocka_unit_test(lost_and_gone),
+		cmocka_unit_test(unknown_process),
+		cmocka_unit_test(half_known),
+		cmocka_unit_test(process_limit),
+		cmocka_unit_test(exits_unseen),
+		cmocka_unit_test(mapping_limit),
+		cmocka_unit_test(file_limit),
+		cmocka_unit_test(absurd),
+		cmocka_unit_test(survives_without_memory),
+		cmocka_unit_test(real_child),
+		cmocka_unit_test(real_scan),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -429,31 +429,54 @@ static int nodes_add(struct resolver *r, uint32_t *node_of)
 	return 0;
 }
 
-int resolver_finish(struct resolver *r)
+static int all_series_add(struct resolver *r, uint32_t *series_of)
+{
+	const struct window *w = &r->pipeline->window;
+
+	for (uint32_t i = 0; i < w->series.count; i++) {
+		int id = series_add(r, &w->series.items[i]);
+
+		if (id < 0)
+			return id;
+		series_of[i] = (uint32_t)id;
+	}
+	return 0;
+}
+
+static int samples_add(struct resolver *r, const uint32_t *series_of, const uint32_t *node_of)
 {
 	const struct window *w = &r->pipeline->window;
 	struct profile *p = r->profile;
 	bool time = strcmp(p->facts.value_unit, "nanoseconds") == 0;
-	_cleanup_(free_ptr) uint32_t *node_of = calloc(w->nodes.count + 1UL, sizeof(*node_of));
-	_cleanup_(free_ptr) uint32_t *series_of = calloc(w->series.count + 1UL, sizeof(*series_of));
+
+	for (uint32_t i = 0; i < w->samples.count; i++) {
+		const struct window_sample *s = &w->samples.items[i];
+		/* The clock's events have unequal periods; a sample stands for their common rate. */
+		uint64_t value = time ? s->count * p->facts.period : s->value;
+		int e = profile_add(p, series_of[s->series], node_of[s->node], s->count, value);
+
+		if (e < 0)
+			return e;
+	}
+	return 0;
+}
+
+int resolver_finish(struct resolver *r)
+{
+	const struct window *w = &r->pipeline->window;
+	uint32_t *node_of = NULL, *series_of = NULL;
 	int e = name_missing(r, false);
 
 	if (e < 0)
 		return e;
-	if (!node_of || !series_of)
-		return -ENOMEM;
-	e = nodes_add(r, node_of);
-	for (uint32_t i = 0; e >= 0 && i < w->series.count; i++) {
-		e = series_add(r, &w->series.items[i]);
-		if (e >= 0)
-			series_of[i] = (uint32_t)e;
-	}
-	for (uint32_t i = 0; e >= 0 && i < w->samples.count; i++) {
-		const struct window_sample *s = &w->samples.items[i];
-		/* The clock's events have unequal periods; a sample stands for their common rate. */
-		uint64_t value = time ? s->count * p->facts.period : s->value;
-
-		e = profile_add(p, series_of[s->series], node_of[s->node], s->count, value);
-	}
-	return e < 0 ? e : 0;
+	node_of = calloc(w->nodes.count + 1UL, sizeof(*node_of));
+	series_of = calloc(w->series.count + 1UL, sizeof(*series_of));
+	e = node_of && series_of ? nodes_add(r, node_of) : -ENOMEM;
+	if (e >= 0)
+		e = all_series_add(r, series_of);
+	if (e >= 0)
+		e = samples_add(r, series_of, node_of);
+	free(node_of);
+	free(series_of);
+	return e;
 }

@@ -596,7 +596,7 @@ static const char *unnamed_reason(const struct call_frame *f)
 {
 	switch (f->kind) {
 	case PROFILE_MAPPING_USER:
-		return "has no symbol there: it was stripped";
+		return "has no symbol there: stripped, or could not be read";
 	case PROFILE_MAPPING_KERNEL:
 		return "has no name: its symbols could not be read (is kernel.kptr_restrict 2?)";
 	case PROFILE_MAPPING_ANONYMOUS:

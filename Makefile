@@ -87,6 +87,7 @@ pkgs_symbolizer := libelf
 libs_symbolizer := -liberty
 libs_encode     := -lm
 pkgs_collect    := libbpf libelf zlib libzstd
+libs_collect    := -lm
 pkgs_encode     := libprotobuf-c libdeflate
 
 # The headers (beginnings of names) that nobody else may include.
@@ -132,6 +133,7 @@ BPF_C     := $(wildcard bpf/*.bpf.c)
 BPF_H     := $(wildcard bpf/*.bpf.h)
 ABI_H     := $(filter-out $(BPF_H),$(wildcard bpf/*.h))
 WORK_C    := $(wildcard tests/workload/*.c)
+WORK_H    := $(wildcard tests/workload/*.h)
 SCRIPTS   := $(wildcard tests/check tests/layers tests/headers tests/cover tests/bench/run deploy/install-packages .ci/run)
 
 # ---- flags ---------------------------------------------------------------------------------
@@ -277,7 +279,7 @@ $(foreach f,$(FUZZ),$(eval $(call fuzz_rule,$(f))))
 
 # Workloads are what others' programs are: no hardening, no sanitizers, no banned calls. A line
 # "// CFLAGS: ..." among a file's first five replaces the flags.
-$(BUILD)/tests/workload/%: tests/workload/%.c $(BUILD)/flags
+$(BUILD)/tests/workload/%: tests/workload/%.c $(WORK_H) $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call say,WORK,$@)
 	$(Q)flags=$$(sed -n '1,5s|^// CFLAGS: *||p' $<); \
@@ -322,7 +324,7 @@ profile: ## install what is missing (as root), build, profile this machine for 1
 
 bench: ## install what is missing (as root), build, measure beside perf and others
 	+@deploy/install-packages --if-root build bench
-	+@$(as_user) $(MAKE) check-build
+	+@$(as_user) $(MAKE) all check-build-e2e
 	+@BUILD='$(BUILD)' tests/bench/run
 
 GROUPS ?= build check
@@ -351,7 +353,7 @@ headers: $(GENERATED) $(SKEL) $(PROTO_H) ## each header compiles alone; each fil
 	@CC='$(CC) $(CPPFLAGS_ALL) $(PKG_CFLAGS) -std=gnu11 -O2 $(WARN) -Werror' \
 	 BPF_CC='$(CLANG) $(BPF_FLAGS)' tests/headers $(OUR_H) $(ABI_H) $(BPF_H)
 
-FORMATTED := $(OUR_C) $(OUR_H) $(BPF_C) $(BPF_H) $(ABI_H) $(WORK_C)
+FORMATTED := $(OUR_C) $(OUR_H) $(BPF_C) $(BPF_H) $(ABI_H) $(WORK_C) $(WORK_H)
 
 format: ## format the sources
 	$(if $(FORMATTED),$(Q)$(CLANG_FORMAT) -i $(FORMATTED))

@@ -344,6 +344,8 @@ static int segments_read(struct elf_file *f, struct scan *scan)
 			return -ENOMEM;
 		if (p.p_type == PT_NOTE)
 			notes_read(f, p.p_offset, p.p_filesz, p.p_align);
+		if (p.p_type == PT_GNU_EH_FRAME)
+			f->frames_index = (struct elf_place){ p.p_offset, p.p_filesz, p.p_vaddr };
 		if (p.p_type == PT_DYNAMIC) {
 			scan->dynamic_offset = p.p_offset;
 			scan->dynamic_bytes = p.p_filesz;

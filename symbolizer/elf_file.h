@@ -40,6 +40,11 @@ struct elf_table {
 	uint64_t names_offset, names_bytes;
 };
 
+/* Bytes of the file, and where they are loaded. bytes 0: there are none. */
+struct elf_place {
+	uint64_t offset, bytes, vaddr;
+};
+
 struct elf_file {
 	int fd; /* borrowed */
 	uint64_t size;
@@ -48,6 +53,7 @@ struct elf_file {
 	ARRAY(struct elf_segment) segments;
 	ARRAY(struct elf_range) code; /* sections of code, or else executable segments; by start */
 	struct elf_table symtab, dynsym;
+	struct elf_place frames_index; /* .eh_frame_hdr */
 	unsigned char build_id[SYMBOLS_MAX_BUILD_ID_BYTES];
 	uint32_t build_id_bytes;
 };

@@ -30,6 +30,7 @@
 
 #include "symbolizer/alias.h"
 #include "symbolizer/elf_file.h"
+#include "symbolizer/elf_frames.h"
 #include "symbolizer/search.h"
 
 #define MAX_STEPS (64u << 20) /* 0.2 s */
@@ -298,6 +299,7 @@ static struct candidate choose(struct pass *p, uint32_t i)
 	code = elf_file_code(p->file, c.start);
 	if (code && c.end > code->limit)
 		c.end = code->limit;
+	c.end = elf_frames_next(p->file, c.start, c.end);
 	if (c.start < slot->last_end || p->vaddrs[i] >= c.end)
 		c.rank = 0;
 	return c;

@@ -31,6 +31,7 @@
 #define FOLLOW_CPUS_NS NS_PER_S
 /* Pins, and what else is open. */
 #define WANTED_FDS 4096
+#define RAISED_NICE (-10)
 
 struct capture {
 	struct session *session;
@@ -122,6 +123,26 @@ static void fds_allow(void)
 	setrlimit(RLIMIT_NOFILE, &l);
 }
 
+/*
+ * Ahead of the crowd, unless whoever started us chose a priority: 35 ms of CPU time must be had before the
+ * first sample, and on a machine with twice as many busy threads as CPUs that took 160 to 2,100 ms
+ * (90 ms like this). Without the right to it nothing changes.
+ */
+static void priority_raise(void)
+{
+	if (getpriority(PRIO_PROCESS, 0) == 0)
+		setpriority(PRIO_PROCESS, 0, RAISED_NICE);
+}
+
+/* The two moments when we are largest: BPF was just loaded, names were just read. */
+static void memory_note(struct capture *c)
+{
+	uint64_t bytes = own_memory_bytes(symbols_client_pid(c->symbols));
+
+	if (c->facts.profile.own_memory_bytes < bytes)
+		c->facts.profile.own_memory_bytes = bytes;
+}
+
 int capture_new(struct capture **ret, const struct capture_config *config, struct err *err)
 {
 	struct capture *c = calloc(1, sizeof(*c));
@@ -130,6 +151,7 @@ int capture_new(struct capture **ret, const struct capture_config *config, struc
 	if (!c)
 		return err_errno(err, -ENOMEM, "cannot set up the capture");
 	fds_allow();
+	priority_raise();
 	c->live_names.vdso_fd = -1;
 	c->names = (struct name_source){ .ctx = &c->live_names, .ask = live_names_ask };
 	/* First, so that it starts up on another CPU while this one loads BPF. */
@@ -144,6 +166,7 @@ int capture_new(struct capture **ret, const struct capture_config *config, struc
 		return r;
 	}
 	facts_begin(c, &config->session);
+	memory_note(c);
 	/* libbpf has parsed the kernel's types by now: 20 MiB that it needs no more. */
 	malloc_trim(0);
 	*ret = c;
@@ -310,7 +333,7 @@ int capture_finish(struct capture *c, struct profile *ret, struct err *err)
 	r = profile_fill(&c->pipeline, c->resolver, &c->facts, &c->profile, err);
 	if (r < 0)
 		return r;
-	c->facts.profile.own_memory_bytes = own_memory_bytes(symbols_client_pid(c->symbols));
+	memory_note(c);
 	c->profile.facts.own_memory_bytes = c->facts.profile.own_memory_bytes;
 	*ret = c->profile;
 	c->profile = (struct profile){ 0 };

@@ -10,6 +10,8 @@
 
 #include <errno.h>
 #include <linux/perf_event.h>
+#include <math.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
@@ -22,31 +24,77 @@
 #define SPREAD 0.15
 #define APART 0.02
 
+/* A chance of 4 % at each draw, by trial: after so many, whatever came last is taken. */
+#define MAX_DRAWS 1000
+/* Beats of up to so many periods, that closely, count as keeping step. */
+#define MAX_BEAT 6
+#define IN_STEP 0.05
+
 /*
  * Event i gets a random place in the i-th of equal slots of [-SPREAD, SPREAD], at least APART from
  * its neighbours' slots; what the four deviate together is then taken from each, so that the rates add
- * up.
+ * up. What is returned is rates of one event's equal share.
  */
+static void rates_draw(const uint32_t random[SESSION_EVENTS_PER_CPU],
+		       double ret_rates[SESSION_EVENTS_PER_CPU])
+{
+	const double slot = 2 * SPREAD / SESSION_EVENTS_PER_CPU;
+	double mean = 0;
+
+	for (int i = 0; i < SESSION_EVENTS_PER_CPU; i++) {
+		ret_rates[i] =
+			1 - SPREAD + i * slot + (double)random[i] / UINT32_MAX * (slot - APART);
+		mean += ret_rates[i] / SESSION_EVENTS_PER_CPU;
+	}
+	for (int i = 0; i < SESSION_EVENTS_PER_CPU; i++)
+		ret_rates[i] += 1 - mean;
+}
+
+/*
+ * Does an event keep step with work that repeats at the whole frequency? 4 of such works' periods are
+ * about one of an event's; an event that is near a simple ratio hits the same places again and again.
+ * Without this the error over 30 s exceeded 1.3 standard deviations in 8 % of simulated captures.
+ */
+static bool rates_in_step(const double rates[SESSION_EVENTS_PER_CPU])
+{
+	for (int i = 0; i < SESSION_EVENTS_PER_CPU; i++) {
+		for (int beat = 1; beat <= MAX_BEAT; beat++) {
+			double turns = beat * SESSION_EVENTS_PER_CPU / rates[i];
+
+			if (fabs(turns - round(turns)) < IN_STEP)
+				return true;
+		}
+	}
+	return false;
+}
+
+/* The next draw's dice, from the last one's (Numerical Recipes' linear congruence). */
+static void dice_throw(uint32_t random[SESSION_EVENTS_PER_CPU])
+{
+	for (int i = 0; i < SESSION_EVENTS_PER_CPU; i++)
+		random[i] = random[i] * 1664525u + 1013904223u + (uint32_t)i;
+}
+
 void ticker_init(struct ticker *t, enum session_event event, uint32_t frequency_hz,
 		 const uint32_t random[SESSION_EVENTS_PER_CPU])
 {
-	const double slot = 2 * SPREAD / SESSION_EVENTS_PER_CPU;
 	const double share = (double)frequency_hz / SESSION_EVENTS_PER_CPU;
-	double deviation[SESSION_EVENTS_PER_CPU], mean = 0;
+	uint32_t dice[SESSION_EVENTS_PER_CPU];
+	double rates[SESSION_EVENTS_PER_CPU];
 
 	*t = (struct ticker){
 		.event = event,
 		.frequency_hz = frequency_hz,
 		.count = event == SESSION_CPU_CLOCK ? SESSION_EVENTS_PER_CPU : 1,
 	};
-	for (int i = 0; i < SESSION_EVENTS_PER_CPU; i++) {
-		deviation[i] = -SPREAD + i * slot + (double)random[i] / UINT32_MAX * (slot - APART);
-		mean += deviation[i] / SESSION_EVENTS_PER_CPU;
+	memcpy(dice, random, sizeof(dice));
+	rates_draw(dice, rates);
+	for (int draws = 1; draws < MAX_DRAWS && rates_in_step(rates); draws++) {
+		dice_throw(dice);
+		rates_draw(dice, rates);
 	}
 	for (int i = 0; i < SESSION_EVENTS_PER_CPU; i++) {
-		double rate = share * (1 + deviation[i] - mean);
-
-		t->periods_ns[i] = (uint64_t)((double)NS_PER_S / rate + 0.5);
+		t->periods_ns[i] = (uint64_t)((double)NS_PER_S / (share * rates[i]) + 0.5);
 		if (t->periods_ns[i] < TICKER_MIN_PERIOD_NS)
 			t->periods_ns[i] = TICKER_MIN_PERIOD_NS;
 	}

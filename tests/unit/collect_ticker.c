@@ -30,6 +30,13 @@ static void check_periods(const struct ticker *t, uint32_t frequency_hz)
 		double rate = (double)NS_PER_S / (double)t->periods_ns[i];
 
 		sum += rate;
+		for (int beat = 1; beat <= 6; beat++) {
+			double turns = beat * frequency_hz / rate;
+
+			if (fabs(turns - round(turns)) < 0.049)
+				fail_msg("%u Hz: event %d has %f Hz, in step after %d", frequency_hz, i,
+					 rate, beat);
+		}
 		if (fabs(rate / share - 1) > 0.20)
 			fail_msg("%u Hz: event %d has %f Hz of %f", frequency_hz, i, rate, share);
 		for (int j = 0; j < i; j++) {

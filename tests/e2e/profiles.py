@@ -237,12 +237,13 @@ def perf_file_off(address, module):
 # perf takes names from separate debug files (/usr/lib/debug) and from its own cache of binaries, too.
 # NEEDSWORK: slowburn doesn't read separate debug files yet; when it does, perf shall have them here as well.
 WITHOUT_DEBUG_FILES = ["unshare", "--mount", "sh", "-c",
-                       '[ ! -d /usr/lib/debug ] || mount -t tmpfs none /usr/lib/debug; exec "$@"', "sh"]
+                       'mount -t tmpfs none /usr/lib/debug; exec "$@"', "sh"]
 
 
 def read_perf(path):
+    hide = os.geteuid() == 0 and os.path.isdir("/usr/lib/debug")
     text = subprocess.run(
-        [*(WITHOUT_DEBUG_FILES if os.geteuid() == 0 else []), "perf", "--buildid-dir", "/nonexistent", "script", "--no-inline", "--ns",
+        [*(WITHOUT_DEBUG_FILES if hide else []), "perf", "--buildid-dir", "/nonexistent", "script", "--no-inline", "--ns",
          "-F", "comm,pid,tid,cpu,time,ip,sym,symoff,dso", "-i", path],
         check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout
     period = round(1e9 / HZ)

@@ -83,7 +83,6 @@ uses_command    := base symbolizer collect process aggregate model encode role a
 
 # The libraries it is linked with: pkg-config's names, and those that pkg-config doesn't know.
 pkgs_base       := libxxhash
-pkgs_symbolizer := libelf
 libs_symbolizer := -liberty
 libs_encode     := -lm
 pkgs_collect    := libbpf libelf zlib libzstd

@@ -12,6 +12,7 @@
 
 #include <linux/types.h>
 
+/* The first ones are what becomes of a tick: exactly one of them counts each. */
 #define BPF_COUNTERS(X)                                                                            \
 	X(SAMPLES_SENT, "samples_sent", "samples handed to user space")                            \
 	X(SAMPLES_IDLE, "samples_idle", "timer ticks that hit the idle task")                      \
@@ -20,6 +21,7 @@
 	X(SAMPLES_LOST_CPU, "samples_lost_cpu", "samples lost: CPU without a ring buffer")         \
 	X(SAMPLES_LOST_SCRATCH, "samples_lost_scratch", "samples lost: no per-CPU scratch memory") \
 	X(KERNEL_STACK_FAILED, "kernel_stacks_failed", "kernel stacks the kernel did not walk")    \
+	X(KERNEL_STACKS_CUT, "kernel_stacks_cut", "kernel stacks cut at 127 frames")               \
 	X(TARGETS_FULL, "targets_full", "children not followed: too many processes in the filter")
 
 enum bpf_counter {
@@ -28,6 +30,8 @@ enum bpf_counter {
 #undef X
 		BPF_COUNTER_COUNT
 };
+
+#define BPF_TICK_COUNTERS BPF_COUNTER_KERNEL_STACK_FAILED
 
 /* What one CPU counted; all CPUs' are added up. */
 struct bpf_tally {

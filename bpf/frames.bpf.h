@@ -113,14 +113,20 @@ static inline int frames_user(struct scratch *s, struct bpf_perf_event_data *ctx
 	return STACK_END_TOO_DEEP;
 }
 
-/* False if there should be a kernel stack and there is none. */
+/*
+ * False if the kernel did not walk its stack, as when the tick interrupted a guest of KVM. The leaf is
+ * known even then: without it the time would be taken for the caller's in user space.
+ */
 static inline int frames_kernel(struct record_sample *sample, struct bpf_perf_event_data *ctx)
 {
 	long bytes =
 		bpf_get_stack(ctx, sample->frames, RECORD_MAX_KERNEL_FRAMES * sizeof(__u64), 0);
 
-	if (bytes <= 0)
+	if (bytes <= 0) {
+		sample->frames[0] = ctx->regs.rip;
+		sample->kernel_frames = 1;
 		return 0;
+	}
 	/* After the leaf they are return addresses: point into the call. */
 	for (__u32 i = 1; i < RECORD_MAX_KERNEL_FRAMES && i < bytes / sizeof(__u64); i++)
 		sample->frames[i]--;

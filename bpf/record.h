@@ -55,7 +55,7 @@ struct record_sample {
 	__u32 tid;
 	__u32 exec_id; /* self_exec_id of the leader: start_ns and this name a process image */
 	__u32 cpu;
-	__u16 kernel_frames;
+	__u16 kernel_frames; /* of a sample that hit kernel mode at least its leaf, else 0 */
 	__u16 user_frames;
 	__u8 stack_end; /* enum record_stack_end */
 	__u8 flags; /* RECORD_FLAG_* */

@@ -76,6 +76,8 @@ static inline enum bpf_counter sample_take(struct bpf_perf_event_data *ctx, __u6
 	sample_identify(sample, task);
 	if (in_kernel && !frames_kernel(sample, ctx))
 		tally->count[BPF_COUNTER_KERNEL_STACK_FAILED]++;
+	if (sample->kernel_frames == RECORD_MAX_KERNEL_FRAMES)
+		tally->count[BPF_COUNTER_KERNEL_STACKS_CUT]++;
 	sample->stack_end = frames_user(s, ctx, task, in_kernel);
 	return sample_send(sample);
 }

@@ -187,6 +187,17 @@ void capture_free(struct capture *c)
 	free(c);
 }
 
+/* This process, the symbolizer, and those that ended before it. */
+static uint64_t our_cpu_ns(const struct capture *c)
+{
+	struct rusage ended;
+
+	symbols_client_usage(c->symbols, &ended);
+	return own_cpu_ns(symbols_client_pid(c->symbols)) +
+	       ((uint64_t)ended.ru_utime.tv_sec + (uint64_t)ended.ru_stime.tv_sec) * NS_PER_S +
+	       ((uint64_t)ended.ru_utime.tv_usec + (uint64_t)ended.ru_stime.tv_usec) * 1000;
+}
+
 int capture_start(struct capture *c, struct err *err)
 {
 	int r;
@@ -206,7 +217,7 @@ int capture_start(struct capture *c, struct err *err)
 	c->facts.profile.time_ns = clock_ns(CLOCK_REALTIME);
 	c->facts.start_ns = clock_ns(CLOCK_MONOTONIC);
 	c->pipeline.count_from_ns = c->facts.start_ns;
-	c->own_start_ns = own_cpu_ns(symbols_client_pid(c->symbols));
+	c->own_start_ns = our_cpu_ns(c);
 	if (machine_usage_read(session_cpus(c->session), SESSION_MAX_CPUS, &c->machine_start) < 0)
 		c->machine_start = (struct machine_usage){ 0 };
 	if (c->recorder)
@@ -254,7 +265,7 @@ void capture_progress(const struct capture *c, struct capture_progress *ret)
 	ret->lost = counters_lost(&all);
 }
 
-/* A CPU that went offline takes its times with it, a symbolizer that was restarted its own. */
+/* A symbolizer that was restarted takes its times with it. */
 static uint64_t since(uint64_t end, uint64_t start)
 {
 	return end > start ? end - start : 0;
@@ -263,20 +274,20 @@ static uint64_t since(uint64_t end, uint64_t start)
 static void facts_end(struct capture *c)
 {
 	struct profile_facts *f = &c->facts.profile;
-	struct machine_usage m;
+	struct machine_usage now, used;
 
 	c->facts.end_ns = clock_ns(CLOCK_MONOTONIC);
 	c->pipeline.count_until_ns = c->facts.end_ns;
 	f->duration_ns = c->facts.end_ns - c->facts.start_ns;
-	f->own_cpu_ns = since(own_cpu_ns(symbols_client_pid(c->symbols)), c->own_start_ns);
+	f->own_cpu_ns = since(our_cpu_ns(c), c->own_start_ns);
 	f->cpus_profiled = session_facts(c->session)->cpus_profiled;
 	f->cpus_online = session_facts(c->session)->cpus_online;
-	if (c->machine_start.busy_ns + c->machine_start.idle_ns == 0 ||
-	    machine_usage_read(session_cpus(c->session), SESSION_MAX_CPUS, &m) < 0)
+	if (machine_usage_read(session_cpus(c->session), SESSION_MAX_CPUS, &now) < 0 ||
+	    !machine_usage_since(&c->machine_start, &now, &used))
 		return;
 	f->machine_ns = f->duration_ns * f->cpus_profiled;
-	f->busy_ns = since(m.busy_ns, c->machine_start.busy_ns);
-	f->steal_ns = since(m.steal_ns, c->machine_start.steal_ns);
+	f->busy_ns = used.busy_ns;
+	f->steal_ns = used.steal_ns;
 }
 
 /* Cycles have no fixed period: the profile's is their mean. */

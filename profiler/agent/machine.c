@@ -30,6 +30,8 @@ enum {
 	FIELD_COUNT
 };
 
+#define CPUS_HASH_FACTOR 0x100000001b3ULL /* FNV's prime */
+
 /* The next word of a line that ends at `end`; an empty one at the end. */
 static const char *word_next(const char **at, const char *end, size_t *ret_len)
 {
@@ -82,8 +84,9 @@ int machine_usage_parse(const char *text, size_t len, const uint8_t *cpus, uint3
 						  f[FIELD_IRQ] + f[FIELD_SOFTIRQ]);
 			sum.idle_ns += (f[FIELD_IDLE] + f[FIELD_IOWAIT]) * tick_ns;
 			sum.steal_ns += f[FIELD_STEAL] * tick_ns;
+			sum.cpus = (sum.cpus ^ (cpu + 1)) * CPUS_HASH_FACTOR;
 		}
-		text = line_end + 1;
+		text = newline ? newline + 1 : end;
 	}
 	if (!found)
 		return -EINVAL;
@@ -109,6 +112,21 @@ int machine_usage_read(const uint8_t *cpus, uint32_t ncpus, struct machine_usage
 		return r;
 	return machine_usage_parse(text.data, text.len, cpus, ncpus, (uint64_t)sysconf(_SC_CLK_TCK),
 				   ret);
+}
+
+bool machine_usage_since(const struct machine_usage *start, const struct machine_usage *end,
+			 struct machine_usage *ret)
+{
+	if (!start->cpus || start->cpus != end->cpus)
+		return false;
+	*ret = (struct machine_usage){
+		.busy_ns = end->busy_ns - start->busy_ns,
+		/* The kernel's own account of waiting for I/O may go back. */
+		.idle_ns = end->idle_ns > start->idle_ns ? end->idle_ns - start->idle_ns : 0,
+		.steal_ns = end->steal_ns - start->steal_ns,
+		.cpus = end->cpus,
+	};
+	return true;
 }
 
 static uint64_t process_cpu_ns(int pid)

@@ -6,6 +6,7 @@
 #ifndef AGENT_MACHINE_H
 #define AGENT_MACHINE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -16,6 +17,7 @@ struct machine_usage {
 	uint64_t busy_ns; /* user, nice, system, interrupts; guests are part of user */
 	uint64_t idle_ns; /* idle and waiting for I/O */
 	uint64_t steal_ns;
+	uint64_t cpus; /* a hash of the CPUs' numbers; 0: of none */
 };
 
 /*
@@ -27,6 +29,13 @@ int machine_usage_parse(const char *text, size_t len, const uint8_t *cpus, uint3
 
 /* The same of the live /proc/stat. */
 int machine_usage_read(const uint8_t *cpus, uint32_t ncpus, struct machine_usage *ret);
+
+/*
+ * What was used between two readings. False, and nothing is known, if they are not of the same CPUs: one
+ * that came brings along what it did since boot, one that went takes it away.
+ */
+bool machine_usage_since(const struct machine_usage *start, const struct machine_usage *end,
+			 struct machine_usage *ret);
 
 /* CPU time of this process and of process `pid` (0: none); gone processes count as 0. */
 uint64_t own_cpu_ns(int pid);

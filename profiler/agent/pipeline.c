@@ -149,9 +149,26 @@ static void sample_count(struct pipeline *p, const struct record_sample *s)
 		counter_add(&p->counters, COUNTER_SAMPLES_DROPPED_MEMORY, 1);
 }
 
+/* Events that the batch refused are as good as lost. */
+static void refusals_follow(struct pipeline *p)
+{
+	uint64_t refused = counter_get(&p->counters, COUNTER_EVENTS_MALFORMED) +
+			   counter_get(&p->counters, COUNTER_EVENTS_LOST);
+
+	if (refused != p->events_refused)
+		process_table_lost(p->processes);
+	p->events_refused = refused;
+}
+
 static void event_apply(struct pipeline *p, const struct event *e)
 {
 	struct mapping_event m;
+
+	/* Held back no longer than others, it came too late: what was sampled since may be misplaced. */
+	if (e->time_ns < p->last_event_ns)
+		counter_add(&p->counters, COUNTER_EVENTS_LATE, 1);
+	else
+		p->last_event_ns = e->time_ns;
 
 	switch (e->kind) {
 	case EVENT_FORK:
@@ -179,7 +196,7 @@ static void event_apply(struct pipeline *p, const struct event *e)
 		break;
 	case EVENT_LOST:
 		counter_add(&p->counters, COUNTER_EVENTS_LOST, e->lost);
-		process_table_lost(p->processes);
+		refusals_follow(p);
 		break;
 	case EVENT_OTHER:
 		break;
@@ -189,6 +206,8 @@ static void event_apply(struct pipeline *p, const struct event *e)
 void pipeline_run(struct pipeline *p, uint64_t until_ns)
 {
 	const struct batch_record *b;
+
+	refusals_follow(p);
 
 	while ((b = batch_next(p->batch, until_ns))) {
 		const struct record_sample *s;

@@ -30,6 +30,8 @@ struct pipeline {
 	struct batch *batch;
 	struct window window;
 	uint64_t first_sample_ns, last_sample_ns; /* CLOCK_MONOTONIC, 0: none */
+	uint64_t last_event_ns;
+	uint64_t events_refused; /* lost and malformed ones that the process table knows of */
 	uint64_t count_from_ns, count_until_ns; /* samples outside are not of this capture */
 };
 

@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +28,8 @@ struct resolver {
 	ARRAY(uint32_t) location_of; /* window location → profile location, PROFILE_NONE: not yet */
 	ARRAY(uint32_t) functions; /* of the reply at hand: its function → the profile's */
 	ARRAY(uint32_t) mappings; /* of the reply at hand: its module → the profile's */
+	uint32_t relieved; /* locations that there were at the last relief */
+	ARRAY(bool) nameless; /* by space: a request failed or found no ELF file; ask no more */
 };
 
 int resolver_new(struct resolver **ret, struct pipeline *pipeline, const struct name_source *names,
@@ -50,6 +53,7 @@ void resolver_free(struct resolver *r)
 	array_release(&r->location_of);
 	array_release(&r->functions);
 	array_release(&r->mappings);
+	array_release(&r->nameless);
 	free(r);
 }
 
@@ -248,12 +252,30 @@ static int run_apply(struct resolver *r, const struct run *run, const struct mod
 	return stand_in < 0 ? stand_in : 0;
 }
 
-static bool space_has_names(const struct resolver *r, uint32_t space)
+static bool is_pinned(const struct resolver *r, uint32_t space)
 {
-	if (space == WINDOW_SPACE_KERNEL || space == WINDOW_SPACE_VDSO)
-		return true;
 	return space >= WINDOW_SPACE_FILES &&
 	       file_table_get(r->pipeline->files, space - WINDOW_SPACE_FILES)->state == FILE_PINNED;
+}
+
+static bool can_be_asked(const struct resolver *r, uint32_t space)
+{
+	if (space < r->nameless.count && r->nameless.items[space])
+		return false;
+	return space == WINDOW_SPACE_KERNEL || space == WINDOW_SPACE_VDSO || is_pinned(r, space);
+}
+
+static int ask_no_more(struct resolver *r, uint32_t space)
+{
+	while (r->nameless.count <= space) {
+		bool *slot = array_push(&r->nameless, UINT32_MAX);
+
+		if (!slot)
+			return -ENOMEM;
+		*slot = false;
+	}
+	r->nameless.items[space] = true;
+	return 0;
 }
 
 /* Asks for at most SYMBOLS_MAX_ADDRESSES. */
@@ -272,11 +294,15 @@ static int run_name_part(struct resolver *r, const struct run *run, const struct
 	e = r->names->ask(r->names->ctx, run->space, fd, addresses, run->count, &s, NULL);
 	if (e == -ENOMEM)
 		return e;
-	if (e < 0)
-		return run_stand_in(r, run, module);
-	if (run->space >= WINDOW_SPACE_FILES && s.reply->status == SYMBOLS_NOT_ELF)
+	if (e < 0) {
+		e = ask_no_more(r, run->space);
+		return e < 0 ? e : run_stand_in(r, run, module);
+	}
+	if (run->space >= WINDOW_SPACE_FILES && s.reply->status == SYMBOLS_NOT_ELF) {
 		counter_add(&r->pipeline->counters, COUNTER_FILES_BAD, 1);
-	return run_apply(r, run, module, &s);
+		e = ask_no_more(r, run->space);
+	}
+	return e < 0 ? e : run_apply(r, run, module, &s);
 }
 
 static int run_name(struct resolver *r, const struct run *run)
@@ -284,17 +310,16 @@ static int run_name(struct resolver *r, const struct run *run)
 	char text[512];
 	struct module module = module_of(r, run->space, text, sizeof(text));
 
-	if (!space_has_names(r, run->space))
-		return run_stand_in(r, run, &module);
 	for (uint32_t done = 0; done < run->count;) {
+		bool ask = can_be_asked(r, run->space); /* no more, once a part of it failed */
 		struct run part = *run;
 		int e;
 
 		part.locations += done;
 		part.count -= done;
-		if (part.count > SYMBOLS_MAX_ADDRESSES)
+		if (ask && part.count > SYMBOLS_MAX_ADDRESSES)
 			part.count = SYMBOLS_MAX_ADDRESSES;
-		e = run_name_part(r, &part, &module);
+		e = ask ? run_name_part(r, &part, &module) : run_stand_in(r, &part, &module);
 		if (e < 0)
 			return e;
 		done += part.count;
@@ -342,7 +367,7 @@ static int name_missing(struct resolver *r, bool pinned_only)
 		uint32_t space = w->locations.items[i].space;
 
 		if (r->location_of.items[i] == PROFILE_NONE &&
-		    (!pinned_only || (space >= WINDOW_SPACE_FILES && space_has_names(r, space))))
+		    (!pinned_only || is_pinned(r, space)))
 			todo[count++] = i;
 	}
 	qsort_r(todo, count, sizeof(*todo), compare_locations, w->locations.items);
@@ -364,6 +389,12 @@ static int name_missing(struct resolver *r, bool pinned_only)
 
 int resolver_relieve(struct resolver *r)
 {
+	uint32_t count = r->pipeline->window.locations.count;
+
+	/* Without a new one, no file that is pinned has anything to be named. */
+	if (count == r->relieved)
+		return 0;
+	r->relieved = count;
 	return name_missing(r, true);
 }
 
@@ -452,9 +483,12 @@ static int samples_add(struct resolver *r, const uint32_t *series_of, const uint
 	for (uint32_t i = 0; i < w->samples.count; i++) {
 		const struct window_sample *s = &w->samples.items[i];
 		/* The clock's events have unequal periods; a sample stands for their common rate. */
-		uint64_t value = time ? s->count * p->facts.period : s->value;
-		int e = profile_add(p, series_of[s->series], node_of[s->node], s->count, value);
+		uint64_t value = s->value;
+		int e;
 
+		if (time && __builtin_mul_overflow(s->count, p->facts.period, &value))
+			value = UINT64_MAX;
+		e = profile_add(p, series_of[s->series], node_of[s->node], s->count, value);
 		if (e < 0)
 			return e;
 	}

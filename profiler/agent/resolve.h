@@ -24,7 +24,8 @@ int resolver_relieve(struct resolver *r);
 
 /*
  * Names everything and fills the profile's series and samples. facts.period must be set. A file whose
- * names can't be had gets stand-ins and is counted; only -ENOMEM and -E2BIG are errors.
+ * names can't be had gets stand-ins and is counted, and is not asked about again; only -ENOMEM and
+ * -E2BIG are errors.
  */
 int resolver_finish(struct resolver *r);
 

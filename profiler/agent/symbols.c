@@ -21,10 +21,12 @@
 #include "profiler/role/socket.h"
 
 /*
- * The largest honest request takes 0.1 s; ten seconds are for a cold disk and a machine that is
+ * The largest honest request takes 0.1 s; three seconds are for a cold disk and a machine that is
  * busy (that is why it is being profiled). A hostile file can cost as much, once.
  */
-#define DEADLINE_NS (10 * NS_PER_S)
+#define DEADLINE_NS (3 * NS_PER_S)
+/* What failed requests may cost in all: somebody with a thousand such files shall not stop us for an hour. */
+#define MAX_LOST_NS (10 * NS_PER_S)
 
 struct symbols_client {
 	struct child child;
@@ -33,6 +35,7 @@ struct symbols_client {
 	struct buffer request;
 	struct socket_message reply;
 	uint64_t deadline_ns;
+	uint64_t lost_ns; /* on requests that failed */
 };
 
 int symbols_client_new(struct symbols_client **ret, struct counters *counters, struct err *err)
@@ -78,7 +81,7 @@ static bool is_spent(const struct child *child)
 {
 	struct pollfd p = { .fd = child->socket, .events = POLLIN };
 
-	return poll(&p, 1, 0) != 0;
+	return poll(&p, 1, 0) > 0;
 }
 
 static int ensure_running(struct symbols_client *c, struct err *err)
@@ -134,14 +137,22 @@ int symbols_client_ask(struct symbols_client *c, enum symbol_space space, const 
 		       struct err *err)
 {
 	struct symbols checked;
+	uint64_t start_ns;
 	int r;
 
 	if (count > SYMBOLS_MAX_ADDRESSES)
 		return err_set(err, -E2BIG, "the symbolizer was asked for %u addresses, at most %u",
 			       count, SYMBOLS_MAX_ADDRESSES);
+	if (c->lost_ns >= MAX_LOST_NS) {
+		counter_add(c->counters, COUNTER_SYMBOLIZER_FAILED, 1);
+		return err_set(err, -ETIMEDOUT,
+			       "the symbolizer has failed for %llu s in all: no more names",
+			       (unsigned long long)(c->lost_ns / NS_PER_S));
+	}
 	r = build_request(c, space, addresses, count, err);
 	if (r < 0)
 		return r;
+	start_ns = clock_ns(CLOCK_MONOTONIC);
 	r = ensure_running(c, err);
 	if (r == 0)
 		r = exchange(c, fds, fd_count, err);
@@ -150,6 +161,7 @@ int symbols_client_ask(struct symbols_client *c, enum symbol_space space, const 
 	if (r < 0) {
 		counter_add(c->counters, COUNTER_SYMBOLIZER_FAILED, 1);
 		child_stop(&c->child, &c->usage);
+		c->lost_ns += clock_ns(CLOCK_MONOTONIC) - start_ns;
 		return r;
 	}
 	*ret = checked;

@@ -20,13 +20,14 @@ struct symbols_client;
 int symbols_client_new(struct symbols_client **ret, struct counters *counters, struct err *err);
 void symbols_client_free(struct symbols_client *c);
 
-/* Of a request from its first byte sent to its last received. For tests; the default is 10 s. */
+/* Of a request from its first byte sent to its last received. For tests; the default is 3 s. */
 void symbols_client_set_deadline(struct symbols_client *c, uint64_t ns);
 
 /*
  * Names of `count` ascending addresses (≤ SYMBOLS_MAX_ADDRESSES) of the file `fds[0]`, or of the
  * kernel. On success *ret, and its bytes (*ret_bytes, *ret_len: for a recording), stay valid until
- * the next call. 0, or negative errno and a sentence.
+ * the next call. 0, or negative errno and a sentence. When failed requests have cost 10 s in all, every
+ * further one fails at once.
  */
 int symbols_client_ask(struct symbols_client *c, enum symbol_space space, const int *fds,
 		       uint32_t fd_count, const uint64_t *addresses, uint32_t count,

@@ -13,10 +13,12 @@
 /* X(identifier, "metric_name", "one clause for people") */
 #define AGENT_COUNTERS(X)                                                                         \
 	X(SAMPLES, "samples", "samples received")                                                 \
+	X(SAMPLES_MISSED, "samples_missed", "timer ticks that the kernel passed over")            \
 	X(SAMPLES_MALFORMED, "samples_malformed", "sample records refused by the decoder")        \
 	X(SAMPLES_DROPPED_MEMORY, "samples_dropped_memory", "samples dropped: memory limit")      \
 	X(SAMPLES_LATE, "samples_late", "samples that came after later ones were counted")        \
 	X(EVENTS_MALFORMED, "events_malformed", "process events refused by the decoder")          \
+	X(EVENTS_LATE, "events_late", "process events that came after later ones were applied")   \
 	X(EVENTS_LOST, "events_lost", "process events lost: perf ring buffer full")               \
 	X(FRAMES, "frames", "user frames received")                                               \
 	X(FRAMES_GUESSED, "frames_guessed", "user frames found by frame pointer: guesses")        \

@@ -47,6 +47,8 @@ int decode_sample(const void *bytes, size_t len, const struct record_sample **re
 		return -EINVAL;
 	if (s->flags & ~(RECORD_FLAG_KERNEL | RECORD_FLAG_KTHREAD))
 		return -EINVAL;
+	if (!(s->flags & RECORD_FLAG_KERNEL) != !s->kernel_frames)
+		return -EINVAL;
 	if (!s->tgid || !s->tid)
 		return -EINVAL;
 	if (s->comm[RECORD_COMM_BYTES - 1] || s->leader_comm[RECORD_COMM_BYTES - 1])

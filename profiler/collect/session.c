@@ -18,6 +18,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "profiler/base/cleanup.h"
@@ -28,6 +29,9 @@
 #include "profiler/collect/ticker.h"
 
 #define INITIAL_PID_NAMESPACE 0xEFFFFFFCu /* PROC_PID_INIT_INO: its inode, since 3.8 */
+
+/* The longest period at 99 Hz and a little. At lower frequencies captures begin half a tick late. */
+#define MAX_SETTLE_NS (50 * NS_PER_MS)
 
 struct session_cpu {
 	struct sideband sideband;
@@ -41,6 +45,8 @@ struct session {
 	struct ticker ticker;
 	struct session_facts facts;
 	uint64_t cpus_failed;
+	uint64_t ticks_due; /* of events that were closed */
+	uint64_t events_closed;
 	struct cpus online, isolated;
 	struct cpus profiled; /* those whose timers run */
 	struct cpus wanted; /* those named by the configuration */
@@ -218,9 +224,17 @@ static int open_cpu(struct session *s, uint32_t cpu, struct err *err)
 	return 0;
 }
 
-static void close_cpu(struct session_cpu *c)
+static void stop_cpu(struct session *s, struct session_cpu *c)
 {
+	for (int i = 0; i < SESSION_EVENTS_PER_CPU; i++)
+		s->events_closed += c->ticks.fds[i] >= 0;
+	s->ticks_due += ticks_due(&c->ticks, &s->ticker);
 	ticks_close(&c->ticks);
+}
+
+static void close_cpu(struct session *s, struct session_cpu *c)
+{
+	stop_cpu(s, c);
 	sideband_close(&c->sideband);
 	c->leaving = false;
 }
@@ -311,10 +325,33 @@ void session_free(struct session *s)
 	if (!s)
 		return;
 	for (uint32_t cpu = 0; s->cpus && cpu < s->cpu_count; cpu++)
-		close_cpu(&s->cpus[cpu]);
+		close_cpu(s, &s->cpus[cpu]);
 	programs_free(s->programs);
 	free(s->cpus);
 	free(s);
+}
+
+/*
+ * All timers were started together and first tick a whole period later, so that what is counted from now
+ * on would miss half a tick of each. After a random part of a period the wait for the first tick is
+ * as long as for any other: 20 captures of 1 s had 2.3 % too few samples without this.
+ */
+static void phases_settle(const struct ticker *t)
+{
+	uint64_t longest_ns = 0;
+	struct timespec wait;
+	uint32_t random;
+
+	for (uint32_t i = 0; t->event == SESSION_CPU_CLOCK && i < t->count; i++)
+		if (longest_ns < t->periods_ns[i])
+			longest_ns = t->periods_ns[i];
+	if (longest_ns > MAX_SETTLE_NS)
+		longest_ns = MAX_SETTLE_NS;
+	if (getrandom(&random, sizeof(random), 0) != sizeof(random))
+		return;
+	wait = (struct timespec){ .tv_nsec = (long)((double)random / UINT32_MAX *
+						    (double)longest_ns) };
+	nanosleep(&wait, NULL);
 }
 
 int session_start(struct session *s, struct err *err)
@@ -330,13 +367,14 @@ int session_start(struct session *s, struct err *err)
 		}
 	}
 	s->started = true;
+	phases_settle(&s->ticker);
 	return 0;
 }
 
 void session_stop(struct session *s)
 {
 	for (uint32_t cpu = 0; cpu < s->cpu_count; cpu++)
-		ticks_close(&s->cpus[cpu].ticks);
+		stop_cpu(s, &s->cpus[cpu]);
 	s->started = false;
 }
 
@@ -351,7 +389,7 @@ int session_drain(struct session *s, struct batch *batch)
 		if (r < 0)
 			result = r;
 		if (c->leaving)
-			close_cpu(c);
+			close_cpu(s, c);
 	}
 	r = programs_drain(s->programs, batch);
 	return r < 0 ? r : result;
@@ -361,7 +399,7 @@ static void cpu_came(struct session *s, uint32_t cpu)
 {
 	int r;
 
-	close_cpu(&s->cpus[cpu]);
+	close_cpu(s, &s->cpus[cpu]);
 	r = open_cpu(s, cpu, NULL);
 	if (r == 0 && s->started)
 		r = start_cpu(s, cpu, NULL);
@@ -371,7 +409,7 @@ static void cpu_came(struct session *s, uint32_t cpu)
 
 static void cpu_went(struct session *s, uint32_t cpu)
 {
-	ticks_close(&s->cpus[cpu].ticks);
+	stop_cpu(s, &s->cpus[cpu]);
 	s->cpus[cpu].online = false;
 	s->cpus[cpu].leaving = true;
 }
@@ -401,6 +439,20 @@ int session_add_pid(struct session *s, uint32_t pid)
 
 /* ---- figures ---- */
 
+/*
+ * Ticks without a run of the sampler: the kernel passes it over while another BPF program or a change of a
+ * BPF map runs on that CPU, when it throttles, or when an interrupt comes later than the next tick. Known
+ * when the events are closed. Each may have been closed between a tick and its interrupt.
+ */
+static uint64_t ticks_missed(const struct session *s, const struct counters *counters)
+{
+	uint64_t seen = s->events_closed;
+
+	for (int i = 0; i < BPF_TICK_COUNTERS; i++)
+		seen += counters->value[i];
+	return s->ticks_due > seen ? s->ticks_due - seen : 0;
+}
+
 void session_counters(struct session *s, struct counters *counters)
 {
 	struct bpf_tally tally;
@@ -410,6 +462,7 @@ void session_counters(struct session *s, struct counters *counters)
 			counters->value[i] = tally.count[i];
 	}
 	counters->value[COUNTER_CPUS_FAILED] = s->cpus_failed;
+	counters->value[COUNTER_SAMPLES_MISSED] = ticks_missed(s, counters);
 }
 
 uint64_t session_bpf_ns(struct session *s)

@@ -26,11 +26,11 @@
 
 enum stream_kind {
 	STREAM_END,
-	STREAM_FACTS, /* the capture's parameters: agent/recording.h */
+	STREAM_FACTS, /* the capture's parameters and results: agent/facts.h */
 	STREAM_SAMPLE, /* a sample record; key: 0 */
 	STREAM_EVENT, /* a process event; key: 0 */
 	STREAM_DRAIN, /* a drain ended; key: CLOCK_MONOTONIC */
-	STREAM_TEXT, /* /proc text; key: what << 32 | pid; empty chunk after an error: see STREAM_TEXT_ERROR */
+	STREAM_TEXT, /* a text of /proc; key: what << 32 | pid */
 	STREAM_TEXT_ERROR, /* that text could not be read; key as above; bytes: i32 errno */
 	STREAM_FILE, /* a binary was opened (or not); key: inode number; bytes: i32 result */
 	STREAM_CGROUP, /* key: id; bytes: path */

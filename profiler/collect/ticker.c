@@ -183,6 +183,23 @@ out:
 	return explain(t, cpu, r, err);
 }
 
+uint64_t ticks_due(const struct ticks *ticks, const struct ticker *t)
+{
+	uint64_t due = 0;
+
+	if (t->event != SESSION_CPU_CLOCK)
+		return 0;
+	for (uint32_t i = 0; i < t->count; i++) {
+		uint64_t ran_ns;
+
+		/* A cpu-clock event counts the nanoseconds that it ran. */
+		if (ticks->fds[i] >= 0 &&
+		    read(ticks->fds[i], &ran_ns, sizeof(ran_ns)) == sizeof(ran_ns))
+			due += ran_ns / t->periods_ns[i];
+	}
+	return due;
+}
+
 void ticks_close(struct ticks *ticks)
 {
 	for (int i = 0; i < SESSION_EVENTS_PER_CPU; i++)

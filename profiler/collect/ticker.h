@@ -46,4 +46,7 @@ int ticker_start(const struct ticker *t, uint32_t cpu, int program_fd, struct ti
 		 struct err *err);
 void ticks_close(struct ticks *ticks);
 
+/* How often these should have ticked by now: what the sampler didn't see of it was lost. cpu-clock only. */
+uint64_t ticks_due(const struct ticks *ticks, const struct ticker *t);
+
 #endif

@@ -16,7 +16,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	const struct machine_usage untouched = { 1, 2, 3 };
+	const struct machine_usage untouched = { 1, 2, 3, 4 };
 	struct machine_usage all = untouched, sum = { 0 };
 	const char *text = (const char *)data;
 	uint8_t every[CPUS / 8];

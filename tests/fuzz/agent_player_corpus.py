@@ -182,7 +182,7 @@ FILES_OUT = {
         *ONE_DRAIN[:-2], symbols(FILES, [(0, NONE, NONE)] * 2, [], status=1)),
     "content-bad-records": content(
         *SCAN, chunk(SAMPLE, 0, b"x" * 88), chunk(EVENT, 0, b"x" * 40), chunk(SAMPLE), chunk(EVENT),
-        sample(2000, [], [], end=9), sample(2000, [5], []), chunk(DRAIN, 9)),
+        sample(2000, [], [], end=9), sample(2000, [5], [], flags=1), chunk(DRAIN, 9)),
     "content-times-at-the-ends": content(
         *SCAN, chunk(FACTS, 0, b"start_ns 0\n"), sample(0, [], [0x1000100]),
         task(7, 200, 100, 2**64 - 1), sample(2**64 - 1, [], [0x1000100]), chunk(DRAIN, 0),
@@ -191,7 +191,8 @@ FILES_OUT = {
         *SCAN, chunk(CGROUP, 9, b""), chunk(CGROUP, 9, b"/a\0b"), chunk(CGROUP, 0, b"/" * 5000),
         sample(2000, [], [0x1000100], cgroup=0), chunk(DRAIN, 1)),
     "content-deepest-stack": content(
-        *SCAN, sample(2000, [KERNEL_ADDR] * 127, [0x1000100 + i for i in range(1023)], end=4),
+        *SCAN,
+        sample(2000, [KERNEL_ADDR] * 127, [0x1000100 + i for i in range(1023)], end=4, flags=1),
         chunk(DRAIN, 1)),
     "content-unknown-kind": content(*SCAN, chunk(10)),
     "content-nothing": b"",

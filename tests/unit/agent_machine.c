@@ -67,7 +67,7 @@ static void proc_stat(void **state)
 {
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		uint8_t cpus[2] = { (uint8_t)rows[i].cpus, (uint8_t)(rows[i].cpus >> 8) };
-		struct machine_usage m = { 1, 2, 3 };
+		struct machine_usage m = { 1, 2, 3, 4 };
 		uint64_t busy = rows[i].r < 0 ? 1 : rows[i].busy * MS(10);
 		uint64_t idle = rows[i].r < 0 ? 2 : rows[i].idle * MS(10);
 		uint64_t steal = rows[i].r < 0 ? 3 : rows[i].steal * MS(10);
@@ -80,6 +80,47 @@ static void proc_stat(void **state)
 				 rows[i].name, r, m.busy_ns, m.idle_ns, m.steal_ns, rows[i].r, busy,
 				 idle, steal);
 	}
+}
+
+static struct machine_usage usage_of(const char *text, uint8_t cpus)
+{
+	struct machine_usage m;
+
+	assert_int_equal(machine_usage_parse(text, strlen(text), &cpus, 8, TICKS_PER_S, &m), 0);
+	return m;
+}
+
+/* cpu1 was up for a day before it went away: when it comes, that day was not spent in the capture. */
+static void only_the_same_cpus_are_compared(void **state)
+{
+	const char *start = "cpu0 1 2 3 4 5 6 7 8\ncpu2 1 2 3 9 5 6 7 8\n",
+		   *end = "cpu0 2 4 6 8 10 12 14 16\ncpu1 8640000 2 3 4 5 6 7 8\n"
+			  "cpu2 1 2 3 5 5 6 7 8\n";
+	const struct machine_usage none = { 0 };
+	struct machine_usage before = usage_of(start, 0x7), after = usage_of(end, 0x5), used;
+
+	assert_true(machine_usage_since(&before, &after, &used));
+	assert_int_equal(used.busy_ns, 19 * MS(10));
+	assert_int_equal(used.idle_ns, 5 * MS(10));
+	assert_int_equal(used.steal_ns, 8 * MS(10));
+	after = usage_of(end, 0x4);
+	assert_true(after.busy_ns < before.busy_ns && after.idle_ns < before.idle_ns);
+	before = usage_of(start, 0x4);
+	assert_true(machine_usage_since(&before, &after, &used));
+	assert_int_equal(used.busy_ns, 0);
+	assert_int_equal(used.idle_ns, 0);
+
+	for (uint8_t cpus = 1; cpus < 8; cpus++) {
+		before = usage_of(end, cpus);
+		for (uint8_t others = 1; others < 8; others++) {
+			after = usage_of(end, others);
+			if (machine_usage_since(&before, &after, &used) != (cpus == others))
+				fail_msg("CPUs 0x%x and 0x%x: got %d", cpus, others,
+					 cpus != others);
+		}
+		assert_false(machine_usage_since(&none, &before, &used));
+	}
+	assert_false(machine_usage_since(&none, &none, &used));
 }
 
 static void no_cpus_at_all(void **state)
@@ -193,11 +234,9 @@ static void survives_without_memory(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(proc_stat),
-		cmocka_unit_test(no_cpus_at_all),
-		cmocka_unit_test(the_live_machine),
-		cmocka_unit_test(our_own_cost),
-		cmocka_unit_test(survives_without_memory),
+		cmocka_unit_test(proc_stat),      cmocka_unit_test(only_the_same_cpus_are_compared),
+		cmocka_unit_test(no_cpus_at_all), cmocka_unit_test(the_live_machine),
+		cmocka_unit_test(our_own_cost),   cmocka_unit_test(survives_without_memory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

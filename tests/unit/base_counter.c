@@ -54,9 +54,9 @@ static void adds_up(void **state)
 static void lost_samples_are_these(void **state)
 {
 	static const enum counter lost[] = {
-		COUNTER_SAMPLES_LOST_RING,      COUNTER_SAMPLES_LOST_CPU,
-		COUNTER_SAMPLES_LOST_SCRATCH,   COUNTER_SAMPLES_MALFORMED,
-		COUNTER_SAMPLES_DROPPED_MEMORY,
+		COUNTER_SAMPLES_LOST_RING,    COUNTER_SAMPLES_LOST_CPU,
+		COUNTER_SAMPLES_LOST_SCRATCH, COUNTER_SAMPLES_MISSED,
+		COUNTER_SAMPLES_MALFORMED,    COUNTER_SAMPLES_DROPPED_MEMORY,
 	};
 	const size_t n = sizeof(lost) / sizeof(lost[0]);
 

@@ -71,6 +71,8 @@ static const struct sample_case {
 	SET(s.user_frames, UINT16_MAX),
 	SET(s.stack_end, STACK_END_COUNT),
 	SET(s.stack_end, UINT8_MAX),
+	SET(s.flags, 0),
+	SET(s.flags, RECORD_FLAG_KTHREAD),
 	SET(s.flags, 4),
 	SET(s.flags, 0x80),
 	SET(s.reserved, 1),
@@ -133,6 +135,9 @@ static void test_sample_without_frames(void **state)
 
 	(void)valid_sample(&b);
 	b.s.kernel_frames = b.s.user_frames = 0;
+	/* Time in the kernel that no kernel frame tells of would be taken for its caller's. */
+	assert_int_equal(decode_sample(&b, sizeof(b.s), &s), -EINVAL);
+	b.s.flags = 0;
 	assert_int_equal(decode_sample(&b, sizeof(b.s), &s), 0);
 }
 

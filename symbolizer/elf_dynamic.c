@@ -96,7 +96,7 @@ static uint64_t count_by_gnu_hash(struct elf_file *f, uint64_t offset)
 	uint32_t head[4], last = 0;
 	struct elf_cursor cursor;
 	const void *entry;
-	uint64_t chain;
+	uint64_t chain, there;
 
 	if (!elf_file_read(f, offset, head, sizeof(head)))
 		return 0;
@@ -112,15 +112,18 @@ static uint64_t count_by_gnu_hash(struct elf_file *f, uint64_t offset)
 	if (last < head[1])
 		return head[1]; /* no chains: only what is before the first hashed symbol */
 	chain = offset + ((uint64_t)head[0] + last - head[1]) * 4;
-	elf_cursor_init(&cursor, f, chain, chain < f->size ? (f->size - chain) / 4 : 0, 4);
+	there = chain < f->size ? (f->size - chain) / 4 : 0;
+	elf_cursor_init(&cursor, f, chain, there < ELF_MAX_SYMBOLS ? there : ELF_MAX_SYMBOLS, 4);
 	while ((entry = elf_cursor_next(&cursor))) {
 		uint32_t hash;
 
 		memcpy(&hash, entry, sizeof(hash));
 		last++;
 		if (hash & 1)
-			break;
+			return last;
 	}
+	/* The chain has no end within what is read of it: a file may be as long as its owner likes. */
+	f->too_large |= there > ELF_MAX_SYMBOLS;
 	return last;
 }
 

@@ -322,15 +322,21 @@ static bool symbol_is_better(const struct kallsyms *k, const struct symbol *a,
 	return alias_is_better(line->name, line->name_len, k->names.data + b->name, b->name_len);
 }
 
-/* Puts a symbol into a slot, and its name where the old one was if that was the last. */
+/*
+ * Puts a symbol into a slot, and its name where the old one was if that was the last. Without room for
+ * the name it has none: the old one's would be wrong.
+ */
 static int slot_set(struct kallsyms *k, struct slot *slot, struct symbol *s,
 		    const struct line *line)
 {
 	if (slot->last.start && slot->last.name + slot->last.name_len == k->names.len)
 		k->names.len = slot->last.name;
 	s->name = (uint32_t)k->names.len;
-	s->name_len = (uint32_t)line->name_len;
 	buffer_append(&k->names, line->name, line->name_len);
+	if (buffer_error(&k->names) < 0)
+		s->rank = 0;
+	else
+		s->name_len = (uint32_t)line->name_len;
 	slot->last = *s;
 	return buffer_error(&k->names);
 }

@@ -22,8 +22,8 @@
 #include "symbolizer/reply.h"
 
 /*
- * Fills a reply made for `count` ascending addresses. Reads both from the beginning; `modules_fd`
- * may be -1. 0, -ENOMEM or -E2BIG.
+ * Fills a reply made for `count` ascending addresses. Reads both from where they stand, which is to be
+ * the beginning; `modules_fd` may be -1. 0, -ENOMEM or -E2BIG.
  */
 int kallsyms_answer(int symbols_fd, int modules_fd, const uint64_t *addresses, uint32_t count,
 		    struct reply *reply);

@@ -17,8 +17,8 @@
 static int request_check(const void *bytes, size_t len, uint32_t fd_count,
 			 struct symbol_request *ret, const uint64_t **ret_addresses)
 {
-	const uint64_t *addresses = (const uint64_t *)((const char *)bytes + sizeof(*ret));
 	struct symbol_request request;
+	const uint64_t *addresses;
 
 	if (len < sizeof(request))
 		return -EPROTO;
@@ -28,6 +28,7 @@ static int request_check(const void *bytes, size_t len, uint32_t fd_count,
 		return -EPROTO;
 	if (request.space != SYMBOLS_ELF && request.space != SYMBOLS_KERNEL)
 		return -EPROTO;
+	addresses = (const uint64_t *)((const char *)bytes + sizeof(request));
 	for (uint32_t i = 1; i < request.count; i++) {
 		if (addresses[i - 1] > addresses[i])
 			return -EPROTO;

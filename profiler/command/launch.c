@@ -21,6 +21,9 @@
 
 #define TERM_WAIT_MS 1000
 
+/* The pid of the command that runs, where a signal handler finds it; 0: there is none. */
+static volatile sig_atomic_t running;
+
 static int read_retry(int fd, void *bytes, size_t len)
 {
 	ssize_t n;
@@ -106,8 +109,10 @@ int launch_go(struct launch *l, const char *name, struct err *err)
 	fd_close(&l->refusal);
 	if (r < 0)
 		return err_errno(err, r, "cannot start \"%s\"", name);
-	if (r == 0)
+	if (r == 0) {
+		running = l->pid;
 		return 0;
+	}
 	err_errno(err, reason, "cannot run \"%s\"", name);
 	return reason == -ENOENT ? LAUNCH_NOT_FOUND : LAUNCH_DENIED;
 }
@@ -137,11 +142,18 @@ int launch_end(struct launch *l, int *ret_wait_status)
 		kill(l->pid, SIGTERM);
 	if (!ended_within(l, TERM_WAIT_MS))
 		return 1;
+	running = 0; /* before its pid can be another's */
 	if (waitpid(l->pid, &status, 0) < 0)
 		return -errno;
 	l->pid = 0;
 	*ret_wait_status = status;
 	return 0;
+}
+
+void launch_abandon(void)
+{
+	if (running)
+		kill(running, SIGTERM);
 }
 
 void launch_release(struct launch *l)

@@ -45,6 +45,9 @@ bool launch_ended(const struct launch *l);
  */
 int launch_end(struct launch *l, int *ret_wait_status);
 
+/* SIGTERM to the command that was let go, if it still runs; for a signal handler that ends the process. */
+void launch_abandon(void);
+
 /* Kills what was never let go. */
 void launch_release(struct launch *l);
 

@@ -72,11 +72,13 @@ int main(int argc, char **argv)
 
 	if (open_standard_fds() < 0)
 		return COMMAND_FAILED;
-	if (argc == 2 && !strcmp(argv[1], "symbolizer"))
+	if (argc == 2 && !strcmp(argv[1], SYMBOLS_ROLE))
 		return run_symbolizer();
 
 	/* A pipe that breaks is an error of the write that finds out. */
 	signal(SIGPIPE, SIG_IGN);
+	/* If our caller ignored it, our children would be reaped by nobody, and their pids be others'. */
+	signal(SIGCHLD, SIG_DFL);
 	if (argc < 2) {
 		manual_overview(stderr);
 		return COMMAND_USAGE;

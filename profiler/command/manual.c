@@ -24,8 +24,8 @@ static const char *const description[] = {
 	"slowburn samples the stacks of everything that runs on this machine, in kernel and user mode, and "
 	"says where the CPU time went: by function, by process, by stack. The programs that it watches "
 	"need no preparation and are not touched.",
-	"It needs root, or CAP_BPF, CAP_PERFMON, CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH and CAP_SYSLOG, and a "
-	"kernel with BTF. What was lost, cut short or could not be named is counted and told with every "
+	"It needs root, or CAP_BPF, CAP_PERFMON, CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH, "
+	"CAP_CHECKPOINT_RESTORE and CAP_SYSLOG, and a kernel with BTF. What was lost, cut short or could not be named is counted and told with every "
 	"answer.",
 };
 

@@ -37,11 +37,14 @@ static int partial_remember(const char *name)
 	return -EMFILE;
 }
 
-static void partial_forget(const char *name)
+/* There is no such file, or no longer. */
+static void partial_drop(struct output *o)
 {
 	for (size_t i = 0; i < OUTPUT_MAX; i++)
-		if (name && partials[i] == name)
+		if (o->partial && partials[i] == o->partial)
 			partials[i] = NULL;
+	free(o->partial);
+	o->partial = NULL;
 }
 
 void output_abandon_all(void)
@@ -68,7 +71,12 @@ static int partial_open(struct output *o, const char *path)
 	if (r < 0)
 		return r;
 	o->fd = mkostemp(o->partial, O_CLOEXEC); /* mode 0600 */
-	return o->fd < 0 ? -errno : invoker_own(o->fd);
+	if (o->fd < 0) {
+		r = -errno;
+		partial_drop(o); /* what has that name, if anything, isn't ours */
+		return r;
+	}
+	return invoker_own(o->fd);
 }
 
 /* Is it what standard output is already? Then one writer is enough, and the same rules hold. */
@@ -76,8 +84,10 @@ static bool is_standard_output(const struct stat *st)
 {
 	struct stat out;
 
-	return fstat(STDOUT_FILENO, &out) == 0 && out.st_dev == st->st_dev &&
-	       out.st_ino == st->st_ino && out.st_rdev == st->st_rdev;
+	if (fstat(STDOUT_FILENO, &out) < 0 || out.st_dev != st->st_dev || out.st_ino != st->st_ino)
+		return false;
+	/* Two writers don't meet in /dev/null; and it may be there to be read, for a closed one. */
+	return !S_ISCHR(out.st_mode) || isatty(STDOUT_FILENO);
 }
 
 static int open_by_kind(struct output *o, const char *path)
@@ -147,14 +157,8 @@ int output_open_unique(struct output *o, const char *path, struct err *err)
 
 int output_write(struct output *o, const void *bytes, size_t len, struct err *err)
 {
-	struct stat st;
-	int r = 0;
+	int r = fd_write_all(o->fd, bytes, len);
 
-	/* Behind a link lies an ordinary file, whose old content may be longer than ours. */
-	if (!o->standard && !o->partial && fstat(o->fd, &st) == 0 && S_ISREG(st.st_mode))
-		r = ftruncate(o->fd, 0) < 0 ? -errno : 0;
-	if (r == 0)
-		r = fd_write_all(o->fd, bytes, len);
 	if (r < 0 && o->standard)
 		return err_errno(err, r, "cannot write to standard output");
 	return r < 0 ? err_errno(err, r, "cannot write \"%s\"", o->path) : 0;
@@ -204,14 +208,27 @@ static int take_name(struct output *o)
 	return -EEXIST;
 }
 
+/* Behind a link lies an ordinary file, whose old content may be longer than ours. */
+static int cut_old_content(int fd)
+{
+	struct stat st;
+	off_t end;
+
+	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+		return 0;
+	end = lseek(fd, 0, SEEK_CUR);
+	return end < 0 || ftruncate(fd, end) < 0 ? -errno : 0;
+}
+
 static int finish_file(struct output *o)
 {
-	int fd = take_fd(&o->fd), r = 0;
+	int r = o->partial ? 0 : cut_old_content(o->fd);
+	int fd = take_fd(&o->fd);
 
 	if (close(fd) < 0) /* network file systems tell of a full disk here */
 		return -errno;
 	if (!o->partial)
-		return 0;
+		return r;
 	if (o->unique)
 		r = take_name(o);
 	if (r < 0)
@@ -222,9 +239,7 @@ static int finish_file(struct output *o)
 			unlink(o->path);
 		return r;
 	}
-	partial_forget(o->partial);
-	free(o->partial);
-	o->partial = NULL;
+	partial_drop(o);
 	return 0;
 }
 
@@ -244,8 +259,7 @@ void output_release(struct output *o)
 		fd_close(&o->fd);
 	if (o->partial)
 		unlink(o->partial);
-	partial_forget(o->partial);
-	free(o->partial);
+	partial_drop(o);
 	free(o->path);
 	*o = (struct output)OUTPUT_INIT;
 }

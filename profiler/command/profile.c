@@ -119,11 +119,18 @@ static int hold_command(struct work *w, struct err *err)
 	return r < 0 ? err_errno(err, r, "cannot follow \"%s\"", q->command[0]) : 0;
 }
 
+/* The second signal: what must not be left behind. */
+static void abandon(void)
+{
+	output_abandon_all();
+	launch_abandon();
+}
+
 /* All but the sampling itself. */
 static int prepare(struct work *w, struct err *err)
 {
 	const struct request *q = w->request;
-	int r = interrupt_catch(output_abandon_all);
+	int r = interrupt_catch(abandon);
 
 	if (r < 0)
 		return err_errno(err, r, "cannot catch signals");
@@ -132,6 +139,10 @@ static int prepare(struct work *w, struct err *err)
 		r = answer_open(&w->answer, &q->answer, true, err);
 	if (r == 0 && q->record)
 		r = output_open(&w->recording, q->record, true, err);
+	if (r == 0 && w->recording.standard)
+		return err_set(err, -EINVAL,
+			       "--record \"%s\" is standard output, where the answer goes",
+			       q->record);
 	if (r == 0)
 		r = hold_command(w, err);
 	if (r == 0)

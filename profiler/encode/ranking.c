@@ -133,6 +133,8 @@ static int add_sample(struct ranking *k, const struct profile_sample *s, const s
 		}
 		if (!leaf->named)
 			k->unnamed_value += s->value;
+	} else {
+		k->stackless_value += s->value;
 	}
 	return add_stack(k, owner->process, node, s);
 }
@@ -143,6 +145,8 @@ int ranking_init(struct ranking *k, const struct profile *p)
 	int r;
 
 	*k = (struct ranking){ .profile = p };
+	k->is_time = !strcmp(p->facts.value_unit, "nanoseconds");
+	k->noun = k->is_time ? "CPU time" : p->facts.value_type;
 	r = calltree_init(&k->tree, p);
 	if (r < 0)
 		return r;

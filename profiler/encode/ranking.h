@@ -6,6 +6,7 @@
 #ifndef ENCODE_RANKING_H
 #define ENCODE_RANKING_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "profiler/base/array.h"
@@ -46,6 +47,9 @@ struct ranking {
 	uint64_t count, value; /* of all samples */
 	uint64_t kernel_value;
 	uint64_t unnamed_value; /* with a leaf that has no name */
+	uint64_t stackless_value; /* without a leaf */
+	bool is_time; /* values are CPU time */
+	const char *noun; /* "CPU time", "cycles": what percentages are of */
 };
 
 /* Borrows the profile until ranking_release(). 0, -ENOMEM or -E2BIG. */

@@ -98,11 +98,12 @@ static int place_check(int fd, const struct file_place *place, bool own)
 /* An inode number is used again soon after its file is gone; its generation then differs. */
 static int generation_check(int fd, const struct file_place *place)
 {
-	uint32_t generation = 0;
+	/* File systems write an int; the call is defined with a long, and a FUSE server may write that. */
+	uint32_t generation[sizeof(long) / sizeof(uint32_t)] = { 0 };
 
-	if (!place->generation || ioctl(fd, FS_IOC_GETVERSION, &generation) < 0 || !generation)
+	if (!place->generation || ioctl(fd, FS_IOC_GETVERSION, generation) < 0 || !generation[0])
 		return 0;
-	return generation == (uint32_t)place->generation ? 0 : -ESTALE;
+	return generation[0] == (uint32_t)place->generation ? 0 : -ESTALE;
 }
 
 /* From an O_PATH descriptor to one that reads. */

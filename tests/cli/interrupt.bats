@@ -50,7 +50,6 @@ bpf_fds() {
 	slowburn profile --record raw -o a.pb.gz > stuck 2> err & pid=$!
 	for _ in {1..100}; do [ -n "$(bpf_fds $pid)" ] && break || sleep 0.05; done
 	sleep 0.3
-	# Stopped, it gets both at once.
 	kill -INT $pid
 	sleep 0.5
 	kill -INT $pid
@@ -98,6 +97,20 @@ bpf_fds() {
 	equal "what it got" "$(< got)" TERM
 	equal stderr "$(< err)" ""
 	holds text "$(< out)" QUALITY
+}
+
+@test "two signals at once end the command, too" {
+	need_root
+	start --format text -- bash -c 'echo $$ > child; trap "echo TERM > got; exit" TERM; while :; do sleep 0.02; done'
+	kill -STOP $pid
+	kill -INT $pid
+	kill -TERM $pid
+	kill -CONT $pid
+	wait $pid && status=0 || status=$?
+	equal status "$status" 1
+	for _ in {1..50}; do [ -e got ] && break || sleep 0.05; done
+	kill -KILL "$(< child)" 2> /dev/null || true
+	equal "what it got" "$(< got)" TERM
 }
 
 @test "no process of ours stays behind" {

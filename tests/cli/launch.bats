@@ -62,6 +62,13 @@ load slowburn
 	equal stderr "$stderr" ""
 }
 
+@test "how it ended is known though our caller ignores SIGCHLD" {
+	need_root
+	try env --ignore-signal=CHLD slowburn profile --format text -- sh -c 'exit 3'
+	equal status "$status" 0
+	equal stderr "$stderr" 'slowburn: "sh" ended with status 3'
+}
+
 @test "--duration ends before the command does: it gets SIGTERM" {
 	need_root
 	try slowburn profile --format text --duration 300ms -- \

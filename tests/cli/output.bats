@@ -176,6 +176,21 @@ is_text() {
 	equal files "$(files)" "content dangling fifo link target "
 }
 
+@test "a recording behind a link leaves nothing of what was there; none on standard output" {
+	need_root
+	head -c 9000000 /dev/zero > target
+	ln -s target link
+	try slowburn profile $short --record link --format text
+	equal status "$status" 0
+	[ "$(stat -c %s target)" -lt 9000000 ]
+	try slowburn replay target
+	equal status "$status" 0
+	equal stderr "$stderr" ""
+	try slowburn profile $short --record /dev/stdout
+	refused 1 '--record "/dev/stdout" is standard output'
+	equal files "$(files)" "link target "
+}
+
 @test "a pipe that broke: status 1, no noise" {
 	need_root
 	run --separate-stderr bash -c "slowburn profile $short -o a.pb.gz | true; echo \${PIPESTATUS[0]}"

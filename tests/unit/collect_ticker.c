@@ -34,8 +34,8 @@ static void check_periods(const struct ticker *t, uint32_t frequency_hz)
 			double turns = beat * frequency_hz / rate;
 
 			if (fabs(turns - round(turns)) < 0.049)
-				fail_msg("%u Hz: event %d has %f Hz, in step after %d", frequency_hz, i,
-					 rate, beat);
+				fail_msg("%u Hz: event %d has %f Hz, in step after %d",
+					 frequency_hz, i, rate, beat);
 		}
 		if (fabs(rate / share - 1) > 0.20)
 			fail_msg("%u Hz: event %d has %f Hz of %f", frequency_hz, i, rate, share);

@@ -157,12 +157,15 @@ static void test_limit(void **state)
 
 static int encode(void *ctx)
 {
+	static size_t whole;
 	struct buffer out = BUFFER_INIT(1 << 20);
 	struct root_keys keys;
 	int r = root_keys_parse(&keys, "comm,tid", NULL);
 
 	if (r == 0)
 		r = collapsed_encode(ctx, &keys, &out);
+	if (r == 0)
+		test_whole(&whole, &out);
 	buffer_release(&out);
 	return r;
 }
@@ -173,6 +176,7 @@ static void test_torture(void **state)
 
 	test_random_profile(&p, 3, 50);
 	p.counters.value[COUNTER_SAMPLES_LOST_RING] = 7;
+	assert_int_equal(encode(&p), 0);
 	assert_true(torture(encode, &p) > 20);
 	profile_release(&p);
 }

@@ -434,12 +434,15 @@ static void test_limit(void **state)
 
 static int encode(void *ctx)
 {
+	static size_t whole;
 	struct buffer out = BUFFER_INIT(1 << 20);
 	struct root_keys keys;
 	int r = root_keys_parse(&keys, "comm,tid", NULL);
 
 	if (r == 0)
 		r = pprof_encode(ctx, &keys, &out);
+	if (r == 0)
+		test_whole(&whole, &out);
 	buffer_release(&out);
 	return r;
 }
@@ -451,6 +454,7 @@ static void test_torture(void **state)
 	test_random_profile(&p, 3, 50);
 	p.counters.value[COUNTER_SAMPLES_LOST_RING] = 7;
 	test_stack(&p, 0, 1, "bad\xff", NULL);
+	assert_int_equal(encode(&p), 0);
 	assert_true(torture(encode, &p) > 15);
 	profile_release(&p);
 }

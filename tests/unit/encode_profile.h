@@ -16,6 +16,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "profiler/base/buffer.h"
 #include "profiler/model/profile.h"
 
 #define TEST_PERIOD_NS 10101010ULL
@@ -117,6 +118,17 @@ static inline void test_stack(struct profile *p, uint32_t series, uint64_t count
 		node = test_id(profile_node(p, node, test_location(p, frame), 0));
 	va_end(frames);
 	test_id(profile_add(p, series, node, count, count * TEST_PERIOD_NS));
+}
+
+/*
+ * For torture(): what is encoded when an allocation fails is all of it, or an error. The first call says
+ * what all of it is.
+ */
+static inline void test_whole(size_t *len, const struct buffer *out)
+{
+	if (!*len)
+		*len = out->len;
+	assert(out->len == *len);
 }
 
 /* A random profile: the same for the same seed. xorshift64*, since rand() differs between C libraries. */

@@ -184,6 +184,26 @@ static void test_hostile_names(void **state)
 	profile_release(&p);
 }
 
+/* What has no stack is not "in N more functions". */
+static void test_rest_of_functions(void **state)
+{
+	struct buffer out = BUFFER_INIT(1 << 20);
+	struct profile p;
+	uint32_t s;
+
+	test_profile(&p);
+	s = test_series(&p, "a", 1, 1);
+	test_stack(&p, s, 50, "f", NULL);
+	test_stack(&p, s, 20, "g", NULL);
+	test_stack(&p, s, 10, "h", NULL);
+	test_stack(&p, s, 20, NULL);
+	assert_int_equal(text_encode(&p, &(struct text_options){ .rows = 1 }, &out), 0);
+	assert_non_null(strstr(buffer_cstr(&out), "\n  30.0                 in 2 more functions\n"
+						  "  20.0                 without a stack\n"));
+	buffer_release(&out);
+	profile_release(&p);
+}
+
 /* No line is wider than the columns, whatever the names and figures; no control character gets out. */
 static void test_lines_fit(void **state)
 {
@@ -245,9 +265,12 @@ static void test_limit(void **state)
 
 static int encode(void *ctx)
 {
+	static size_t whole;
 	struct buffer out = BUFFER_INIT(1 << 20);
 	int r = text_encode(ctx, NULL, &out);
 
+	if (r == 0)
+		test_whole(&whole, &out);
 	buffer_release(&out);
 	return r;
 }
@@ -257,6 +280,7 @@ static void test_torture(void **state)
 	struct profile p;
 
 	busy_machine(&p);
+	assert_int_equal(encode(&p), 0);
 	assert_true(torture(encode, &p) > 30);
 	profile_release(&p);
 }
@@ -264,11 +288,11 @@ static void test_torture(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_busy),           cmocka_unit_test(test_part_of_the_machine),
-		cmocka_unit_test(test_cycles),         cmocka_unit_test(test_nothing),
-		cmocka_unit_test(test_hostile_names),  cmocka_unit_test(test_lines_fit),
-		cmocka_unit_test(test_absurd_figures), cmocka_unit_test(test_limit),
-		cmocka_unit_test(test_torture),
+		cmocka_unit_test(test_busy),          cmocka_unit_test(test_part_of_the_machine),
+		cmocka_unit_test(test_cycles),        cmocka_unit_test(test_nothing),
+		cmocka_unit_test(test_hostile_names), cmocka_unit_test(test_rest_of_functions),
+		cmocka_unit_test(test_lines_fit),     cmocka_unit_test(test_absurd_figures),
+		cmocka_unit_test(test_limit),         cmocka_unit_test(test_torture),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -695,6 +695,43 @@ static void test_without_section_headers(void **state)
 	close(fd);
 }
 
+/*
+ * Without section headers, and with a chain of the hash table that goes on to the end of a file of
+ * 1 GiB, all holes: it is not read to its end.
+ */
+static void test_endless_hash_chain(void **state)
+{
+	const Elf64_Dyn dynamic[] = { { DT_STRTAB, { IMAGE_DATA } },
+				      { DT_STRSZ, { 0x40 } },
+				      { DT_SYMTAB, { IMAGE_DATA + 0x40 } },
+				      { DT_GNU_HASH, { IMAGE_DATA + 0x80 } },
+				      { DT_NULL, { 0 } } };
+	/* 1 bucket, first symbol, 1 word of bloom, shift; the bloom; the bucket: a chain 64 MiB on. */
+	const uint32_t hash[] = { 1, 1, 1, 0, 0, 0, 16 << 20 };
+	const uint64_t offset = IMAGE_CODE_OFFSET;
+	Elf64_Ehdr *header;
+	struct image im;
+	struct asked a;
+	int fd;
+
+	image_make(&im, false, two, NULL);
+	header = (Elf64_Ehdr *)im.bytes.data;
+	header->e_shoff = 0;
+	header->e_shnum = 0;
+	header->e_shstrndx = 0;
+	image_put_segment(&im, 1, PT_LOAD, PF_R, IMAGE_DATA_OFFSET, IMAGE_DATA, 0x100);
+	image_put_segment(&im, 2, PT_DYNAMIC, PF_R, IMAGE_CODE_OFFSET, IMAGE_CODE, sizeof(dynamic));
+	memcpy(im.bytes.data + IMAGE_CODE_OFFSET, dynamic, sizeof(dynamic));
+	memcpy(im.bytes.data + IMAGE_DATA_OFFSET + 0x80, hash, sizeof(hash));
+	fd = memory_file(im.bytes.data, im.bytes.len);
+	assert_int_equal(ftruncate(fd, 1 << 30), 0);
+	ask(&a, SYMBOLS_ELF, &fd, 1, &offset, 1);
+	assert_int_equal(a.symbols.reply->status, SYMBOLS_LIMIT);
+	asked_release(&a);
+	buffer_release(&im.bytes);
+	close(fd);
+}
+
 /* The vDSO is read from memory: it has no file. */
 static void test_vdso(void **state)
 {
@@ -778,6 +815,7 @@ int main(void)
 		cmocka_unit_test(test_nm_libc),
 		cmocka_unit_test(test_nm_node),
 		cmocka_unit_test(test_without_section_headers),
+		cmocka_unit_test(test_endless_hash_chain),
 		cmocka_unit_test(test_vdso),
 		cmocka_unit_test(test_torture),
 	};

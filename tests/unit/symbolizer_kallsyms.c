@@ -300,6 +300,44 @@ static void test_too_many_modules(void **state)
 }
 
 /*
+ * Lines in no order, so that names of symbols that were replaced stay behind, until there is no room
+ * for the next: the one who needed it has no name, rather than somebody else's.
+ */
+static void test_too_many_names(void **state)
+{
+	enum { LINES = 9000, NAME = 4000 };
+	struct buffer text = BUFFER_INIT(64 << 20);
+	const uint64_t addresses[] = { S + 0x100000, S + 0x190000 };
+	uint32_t unnamed = 0;
+	struct asked a;
+	int fd;
+
+	buffer_text(&text, "ffffffff81000000 T _stext\n");
+	for (unsigned int i = 0; i < LINES; i++)
+		buffer_printf(&text, "%llx T n%0*u\n", S + 0x80000 + (i & 1) * 0x100000 + i,
+			      NAME - 1, i);
+	fd = memory_file(text.data, text.len);
+	ask(&a, SYMBOLS_KERNEL, &fd, 1, addresses, 2);
+	assert_int_equal(a.symbols.reply->status, SYMBOLS_LIMIT);
+	for (uint32_t i = 0; i < 2; i++) {
+		const struct symbol_function *f;
+		char want[NAME + 1];
+
+		if (a.symbols.answers[i].function == SYMBOLS_NONE) {
+			unnamed++;
+			continue;
+		}
+		f = &a.symbols.functions[a.symbols.answers[i].function];
+		snprintf(want, sizeof(want), "n%0*u", NAME - 1, (unsigned int)(f->start & 0xffff));
+		assert_string_equal(a.symbols.strings + f->name, want);
+	}
+	assert_int_equal(unnamed, 1);
+	asked_release(&a);
+	buffer_release(&text);
+	close(fd);
+}
+
+/*
  * This machine's own table: the start of a function is answered with it, and so is its last byte.
  */
 static void test_real(void **state)
@@ -339,6 +377,7 @@ int main(void)
 		cmocka_unit_test(test_long_line),
 		cmocka_unit_test(test_borders_of_pieces),
 		cmocka_unit_test(test_too_many_modules),
+		cmocka_unit_test(test_too_many_names),
 		cmocka_unit_test(test_real),
 	};
 

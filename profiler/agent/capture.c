@@ -44,6 +44,7 @@ struct capture {
 	struct resolver *resolver;
 	struct facts facts;
 	struct machine_usage machine_start;
+	struct session_ticks ticks_start;
 	uint64_t own_start_ns;
 	uint64_t cpus_followed_ns;
 };
@@ -218,6 +219,7 @@ int capture_start(struct capture *c, struct err *err)
 	c->facts.start_ns = clock_ns(CLOCK_MONOTONIC);
 	c->pipeline.count_from_ns = c->facts.start_ns;
 	c->own_start_ns = our_cpu_ns(c);
+	session_ticks(c->session, &c->ticks_start);
 	if (machine_usage_read(session_cpus(c->session), SESSION_MAX_CPUS, &c->machine_start) < 0)
 		c->machine_start = (struct machine_usage){ 0 };
 	if (c->recorder)
@@ -271,6 +273,27 @@ static uint64_t since(uint64_t end, uint64_t start)
 	return end > start ? end - start : 0;
 }
 
+/*
+ * Ticks that the sampler didn't see although the CPU was busy. Idle CPUs' are no loss, and how many those
+ * were is known from /proc/stat only, which is not exact: so a twentieth is allowed for.
+ */
+static uint64_t ticks_missed(struct capture *c, const struct machine_usage *used)
+{
+	const struct session_ticks *start = &c->ticks_start;
+	uint64_t period = session_facts(c->session)->period;
+	uint32_t timers = c->facts.profile.cpus_profiled * SESSION_EVENTS_PER_CPU;
+	struct session_ticks now;
+	uint64_t due, accounted;
+
+	if (!period)
+		return 0;
+	session_ticks(c->session, &now);
+	due = since(now.due, start->due);
+	accounted = since(now.seen - now.idle, start->seen - start->idle) +
+		    (used->idle_ns + used->steal_ns) / period;
+	return due > accounted + due / 20 + 2 * timers ? due - accounted : 0;
+}
+
 static void facts_end(struct capture *c)
 {
 	struct profile_facts *f = &c->facts.profile;
@@ -288,6 +311,7 @@ static void facts_end(struct capture *c)
 	f->machine_ns = f->duration_ns * f->cpus_profiled;
 	f->busy_ns = used.busy_ns;
 	f->steal_ns = used.steal_ns;
+	counter_add(&c->pipeline.counters, COUNTER_SAMPLES_MISSED, ticks_missed(c, &used));
 }
 
 /* Cycles have no fixed period: the profile's is their mean. */

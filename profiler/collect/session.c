@@ -46,7 +46,6 @@ struct session {
 	struct session_facts facts;
 	uint64_t cpus_failed;
 	uint64_t ticks_due; /* of events that were closed */
-	uint64_t events_closed;
 	struct cpus online, isolated;
 	struct cpus profiled; /* those whose timers run */
 	struct cpus wanted; /* those named by the configuration */
@@ -226,8 +225,6 @@ static int open_cpu(struct session *s, uint32_t cpu, struct err *err)
 
 static void stop_cpu(struct session *s, struct session_cpu *c)
 {
-	for (int i = 0; i < SESSION_EVENTS_PER_CPU; i++)
-		s->events_closed += c->ticks.fds[i] >= 0;
 	s->ticks_due += ticks_due(&c->ticks, &s->ticker);
 	ticks_close(&c->ticks);
 }
@@ -439,18 +436,18 @@ int session_add_pid(struct session *s, uint32_t pid)
 
 /* ---- figures ---- */
 
-/*
- * Ticks without a run of the sampler: the kernel passes it over while another BPF program or a change of a
- * BPF map runs on that CPU, when it throttles, or when an interrupt comes later than the next tick. Known
- * when the events are closed. Each may have been closed between a tick and its interrupt.
- */
-static uint64_t ticks_missed(const struct session *s, const struct counters *counters)
+void session_ticks(struct session *s, struct session_ticks *ret)
 {
-	uint64_t seen = s->events_closed;
+	struct bpf_tally tally;
 
+	*ret = (struct session_ticks){ .due = s->ticks_due };
+	for (uint32_t cpu = 0; cpu < s->cpu_count; cpu++)
+		ret->due += ticks_due(&s->cpus[cpu].ticks, &s->ticker);
+	if (programs_tally(s->programs, &tally) < 0)
+		return;
 	for (int i = 0; i < BPF_TICK_COUNTERS; i++)
-		seen += counters->value[i];
-	return s->ticks_due > seen ? s->ticks_due - seen : 0;
+		ret->seen += tally.count[i];
+	ret->idle = tally.count[BPF_COUNTER_SAMPLES_IDLE];
 }
 
 void session_counters(struct session *s, struct counters *counters)
@@ -462,7 +459,6 @@ void session_counters(struct session *s, struct counters *counters)
 			counters->value[i] = tally.count[i];
 	}
 	counters->value[COUNTER_CPUS_FAILED] = s->cpus_failed;
-	counters->value[COUNTER_SAMPLES_MISSED] = ticks_missed(s, counters);
 }
 
 uint64_t session_bpf_ns(struct session *s)

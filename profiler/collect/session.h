@@ -78,6 +78,17 @@ void session_follow_cpus(struct session *s);
 int session_add_pid(struct session *s, uint32_t pid);
 
 /*
+ * How often the timers were due so far (cpu-clock only, else 0), how often the sampler ran, and how often
+ * it met the idle task. On some virtual machines timers of an idle CPU are due and don't run it. It also
+ * doesn't run when another BPF program, or a change of a BPF map, is under way on that CPU, when the
+ * kernel throttles, and when an interrupt comes later than the next tick.
+ */
+struct session_ticks {
+	uint64_t due, seen, idle;
+};
+void session_ticks(struct session *s, struct session_ticks *ret);
+
+/*
  * Sets the kernel's counters and CPUS_FAILED to their present values. What batch_add() refuses is in the
  * batch's counters; EVENTS_LOST by the kernel come as EVENT_LOST, for whoever reads the batch to count.
  */

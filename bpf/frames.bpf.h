@@ -59,17 +59,12 @@ __attribute__((noinline)) int frames_step(void)
 }
 
 /*
- * Where user space was left. While exec replaces the image (its mm has no code yet) the saved
- * registers are those of the old one, and mean nothing in the new.
+ * Where user space was left, if not in s->user. While exec replaces the image (its mm has no code yet)
+ * the saved registers are those of the old one, and mean nothing in the new.
  */
-static inline int frames_user_registers(struct bpf_perf_event_data *ctx, struct task_struct *task,
-					const struct mm_struct *mm, int in_kernel,
-					struct registers *ret)
+static inline int frames_saved_registers(struct task_struct *task, const struct mm_struct *mm,
+					 struct registers *ret)
 {
-	if (!in_kernel) {
-		arch_context_registers(ctx, ret);
-		return 1;
-	}
 	/* NEEDSWORK: before 5.15 there is no such helper, and kernel samples have no user stack. */
 	if (!bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_task_pt_regs))
 		return 0;
@@ -79,17 +74,22 @@ static inline int frames_user_registers(struct bpf_perf_event_data *ctx, struct 
 	return ret->ip != 0; /* 0: a kernel worker in a process (io_uring) */
 }
 
-static inline int frames_user(struct scratch *s, struct bpf_perf_event_data *ctx,
-			      struct task_struct *task, int in_kernel)
+/*
+ * The user stack, behind the kernel's; why it ends where it does. Global, as the step is: for each pointer
+ * that is followed in a task the verifier searches all names of the kernel's types (0.3 ms and more), on
+ * each path that leads there.
+ */
+__attribute__((noinline)) int frames_user(void)
 {
+	struct task_struct *task = bpf_get_current_task_btf();
 	const struct mm_struct *mm = task->mm;
-	struct registers regs;
+	struct scratch *s = scratch_get();
 
-	if (task->flags & PF_KTHREAD)
+	if (!s || task->flags & PF_KTHREAD)
 		return STACK_END_NONE;
-	if (!frames_user_registers(ctx, task, mm, in_kernel, &regs))
+	if (s->sample.flags & RECORD_FLAG_KERNEL && !frames_saved_registers(task, mm, &s->user))
 		return STACK_END_NONE;
-	frames_push(&s->sample, FRAME_REGISTER, regs.ip & FRAME_ADDR_MASK);
+	frames_push(&s->sample, FRAME_REGISTER, s->user.ip & FRAME_ADDR_MASK);
 
 	/* The memory of an exiting task is gone, and what is mapped now may be another's. */
 	if (!mm)
@@ -101,9 +101,9 @@ static inline int frames_user(struct scratch *s, struct bpf_perf_event_data *ctx
 	 * 0 here says nothing: code without frame pointers keeps it in that register all the time. In
 	 * a chain that was believed so far it is the outermost frame's mark.
 	 */
-	if (!frame_pointer_is_sane(regs.fp, regs.sp, s->user_end))
+	if (!frame_pointer_is_sane(s->user.fp, s->user.sp, s->user_end))
 		return STACK_END_BAD_FRAME;
-	s->fp = regs.fp;
+	s->fp = s->user.fp;
 	for (int i = 0; i < RECORD_MAX_USER_FRAMES - 1; i++) {
 		int end = frames_step();
 

@@ -8,6 +8,7 @@
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 
+#include "bpf/arch_x86.bpf.h"
 #include "bpf/counters.h"
 #include "bpf/record.h"
 
@@ -42,6 +43,7 @@ struct {
  * and it doesn't interrupt itself (perf runs one program at a time on a CPU).
  */
 struct scratch {
+	struct registers user; /* where user space was interrupted, if it was */
 	__u64 fp; /* of the frame whose caller comes next */
 	__u64 user_end; /* user addresses are below */
 	union {

@@ -18,10 +18,17 @@
 
 char LICENSE[] SEC("license") = "GPL";
 
-static inline void sample_identify(struct record_sample *sample, const struct task_struct *task)
+/* Who runs here. Global for the same reason as frames_user(). */
+__attribute__((noinline)) int sample_identify(void)
 {
+	const struct task_struct *task = bpf_get_current_task_btf();
 	const struct task_struct *leader = task->group_leader;
+	struct scratch *s = scratch_get();
+	struct record_sample *sample;
 
+	if (!s)
+		return 0;
+	sample = &s->sample;
 	sample->tgid = task->tgid;
 	sample->tid = task->pid;
 	sample->start_ns = leader->start_boottime;
@@ -29,6 +36,7 @@ static inline void sample_identify(struct record_sample *sample, const struct ta
 	sample->cgroup = cgroup_id(cgroup_state(task));
 	comm_store(sample->comm, comm_of(task));
 	comm_store(sample->leader_comm, comm_of(leader));
+	return 0;
 }
 
 static inline enum bpf_counter sample_send(const struct record_sample *sample)
@@ -73,12 +81,13 @@ static inline enum bpf_counter sample_take(struct bpf_perf_event_data *ctx, __u6
 	sample->flags = (in_kernel ? RECORD_FLAG_KERNEL : 0) |
 			(task->flags & PF_KTHREAD ? RECORD_FLAG_KTHREAD : 0);
 	sample->reserved = 0;
-	sample_identify(sample, task);
+	sample_identify();
 	if (in_kernel && !frames_kernel(sample, ctx))
 		tally->count[BPF_COUNTER_KERNEL_STACK_FAILED]++;
 	if (sample->kernel_frames == RECORD_MAX_KERNEL_FRAMES)
 		tally->count[BPF_COUNTER_KERNEL_STACKS_CUT]++;
-	sample->stack_end = frames_user(s, ctx, task, in_kernel);
+	arch_context_registers(ctx, &s->user);
+	sample->stack_end = frames_user();
 	return sample_send(sample);
 }
 

@@ -285,9 +285,9 @@ $(BUILD)/tests/workload/%: tests/workload/%.c $(WORK_H) $(BUILD)/flags
 	$(CC) $${flags:--O1 -fno-omit-frame-pointer -g} -std=gnu11 -D_GNU_SOURCE $(WARN_PLAIN) -I. -o $@ $< \
 		-Wl,--as-needed -lpthread -lm -ldl
 
-.PHONY: check-build check profile bench deps
-check-build: check-build-unit check-build-fuzz check-build-cli check-build-e2e
+.PHONY: check profile bench deps
 .PHONY: check-build check-build-unit check-build-fuzz check-build-cli check-build-e2e
+check-build: check-build-unit check-build-fuzz check-build-cli check-build-e2e
 check-build-unit: $(UNIT_BIN) ; @:
 check-build-fuzz: $(FUZZ_BIN) ; @:
 check-build-cli: all ; @:
@@ -400,8 +400,8 @@ uninstall: ## remove what install copied
 	$(Q)rm -f $(BINDIR)/slowburn $(MANDIR)/slowburn.8 $(DOCDIR)/LICENSE $(DOCDIR)/LICENSE-GPL-2.0
 	$(Q)rmdir --ignore-fail-on-non-empty $(DOCDIR) 2>/dev/null || true
 
-clean: ## remove everything that was built
-	$(Q)rm -rf build
+clean: ## remove what was built (in BUILD)
+	$(Q)rm -rf '$(BUILD)'
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9%-]*\):[^#]*## /\1\t/p' Makefile | sed 's/^fuzz-%/fuzz-NAME/' | \

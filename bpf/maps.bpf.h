@@ -71,7 +71,7 @@ struct {
 	__type(value, __u64);
 } targets SEC(".maps");
 
-/* The threads of the filter; the value means nothing. Sized as `targets`. */
+/* The threads of the filter; the value means nothing. As many as there are, or 1. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 1);

@@ -10,6 +10,8 @@
 
 #include "symbolizer/elf_file.h"
 
+#define ELF_FRAMES_MAX_READS 33u /* a search's: its header, and a step for each bit of the count */
+
 /*
  * The least start of a function behind `vaddr` and before `limit`; `limit` if there is none, or no
  * table, or one in a form that no linker writes.

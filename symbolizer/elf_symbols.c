@@ -35,6 +35,7 @@
 
 #define MAX_STEPS (64u << 20) /* 0.2 s */
 #define STEPS_PER_NAME 256u /* what reading a name costs, in steps of a pass */
+#define STEPS_PER_SEARCH (ELF_FRAMES_MAX_READS * STEPS_PER_NAME)
 
 struct candidate {
 	uint64_t start;
@@ -78,6 +79,7 @@ struct pass {
 	uint64_t steps;
 	uint64_t symbols; /* that counted */
 	struct elf_range code; /* the one of the last symbol: mostly of the next, too */
+	struct elf_range label; /* the last one that was searched for in the frames */
 };
 
 /*
@@ -281,12 +283,33 @@ static void settle(struct pass *p)
 	}
 }
 
+/*
+ * Where the function behind a label starts, by unwind information. Many addresses ask about one
+ * label, one after the other. Each of 65,536 about another one would take a second: then the later
+ * ones have no end (0), which is better than another function's.
+ */
+static uint64_t next_frame(struct pass *p, uint64_t label)
+{
+	if (p->label.limit && p->label.start == label)
+		return p->label.limit;
+	if (p->file->frames_index.bytes)
+		p->steps += STEPS_PER_SEARCH;
+	if (p->steps > MAX_STEPS) {
+		p->file->too_large = true;
+		return 0;
+	}
+	p->label.start = label;
+	p->label.limit = elf_frames_next(p->file, label, UINT64_MAX);
+	return p->label.limit;
+}
+
 /* What is shown for the address of slot i; its rank is 0 if there is nothing. */
 static struct candidate choose(struct pass *p, uint32_t i)
 {
 	const struct slot *slot = &p->slots[i];
 	struct candidate c = slot->label;
 	const struct elf_range *code;
+	uint64_t next;
 
 	if (slot->sized.rank)
 		return slot->sized;
@@ -299,8 +322,14 @@ static struct candidate choose(struct pass *p, uint32_t i)
 	code = elf_file_code(p->file, c.start);
 	if (code && c.end > code->limit)
 		c.end = code->limit;
-	c.end = elf_frames_next(p->file, c.start, c.end);
-	if (c.start < slot->last_end || p->vaddrs[i] >= c.end)
+	if (c.start < slot->last_end || p->vaddrs[i] >= c.end) {
+		c.rank = 0;
+		return c;
+	}
+	next = next_frame(p, c.start);
+	if (c.end > next)
+		c.end = next;
+	if (p->vaddrs[i] >= c.end)
 		c.rank = 0;
 	return c;
 }

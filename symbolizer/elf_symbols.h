@@ -11,9 +11,9 @@
  * 4. the better name, by symbolizer/alias.h.
  *
  * A symbol with a size ends there, or with its section. One without ends at the next symbol of any
- * kind, at the next function that has unwind information, or with its section, and counts only behind the end of every sized one before it: a label
- * within a function is no function. Compilers' and assemblers' own labels (".L…", "$x") never
- * count.
+ * kind, at the next function that has unwind information, or with its section, and counts only
+ * behind the end of every sized one before it: a label within a function is no function. Compilers'
+ * and assemblers' own labels (".L…", "$x") never count.
  */
 #ifndef SYMBOLIZER_ELF_SYMBOLS_H
 #define SYMBOLIZER_ELF_SYMBOLS_H

@@ -66,6 +66,7 @@ struct kallsyms {
 	ARRAY(struct module) modules;
 	struct index by_name;
 	uint32_t last_module; /* the last line's: mostly the next one's, too */
+	ARRAY(uint64_t) bases; /* of modules, as far as they are known; ascending */
 	uint64_t stext, text, end; /* _stext, _text, _end; 0: not seen */
 	bool damaged, too_large, any_line, any_address;
 };
@@ -252,6 +253,39 @@ static int take_module(struct kallsyms *k, const char *s, const char *end)
 	return 0;
 }
 
+static int base_compare(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static int bases_collect(struct kallsyms *k)
+{
+	for (uint32_t i = 0; i < k->modules.count; i++) {
+		uint64_t *base;
+
+		if (!k->modules.items[i].base)
+			continue;
+		base = array_push(&k->bases, MAX_KERNEL_MODULES);
+		if (!base)
+			return -ENOMEM;
+		*base = k->modules.items[i].base;
+	}
+	if (k->bases.count)
+		qsort(k->bases.items, k->bases.count, sizeof(*k->bases.items), base_compare);
+	return 0;
+}
+
+/* The least base behind an address, which is not its module's any more; UINT64_MAX: there is none. */
+static uint64_t next_base(const struct kallsyms *k, uint64_t address)
+{
+	struct search search = { .addresses = k->bases.items, .count = k->bases.count };
+	uint32_t i = address < UINT64_MAX ? search_find(&search, address + 1) : k->bases.count;
+
+	return i < k->bases.count ? k->bases.items[i] : UINT64_MAX;
+}
+
 static uint64_t module_start(const struct kallsyms *k, const struct module *m)
 {
 	if (m == &k->modules.items[KERNEL]) {
@@ -263,15 +297,22 @@ static uint64_t module_start(const struct kallsyms *k, const struct module *m)
 	return m->base && m->base <= m->lowest ? m->base : m->lowest;
 }
 
-/* The first address that certainly isn't the module's any more. */
+/*
+ * The first address that certainly isn't the module's any more. Since Linux 6.4 a module's size is
+ * that of several places, so that with it, too, the next module may begin before the end.
+ */
 static uint64_t module_limit(const struct kallsyms *k, const struct module *m)
 {
+	uint64_t limit = UINT64_MAX,
+		 next = next_base(k, m->highest > m->base ? m->highest : m->base);
+
 	if (m == &k->modules.items[KERNEL] && k->end > m->lowest)
 		return k->end;
 	if (m->base && m->base + m->size > m->highest)
-		return m->base + m->size;
-	return m->highest < UINT64_MAX - UNKNOWN_END_BYTES ? m->highest + UNKNOWN_END_BYTES
-							   : UINT64_MAX;
+		limit = m->base + m->size;
+	else if (m->highest < UINT64_MAX - UNKNOWN_END_BYTES)
+		limit = m->highest + UNKNOWN_END_BYTES;
+	return limit < next ? limit : next;
 }
 
 /* ---- symbols ---- */
@@ -420,10 +461,15 @@ static const char *bpf_name(const char *name, size_t len, char *copy, size_t siz
 static uint64_t symbol_end(const struct kallsyms *k, const struct symbol *s,
 			   const struct slot *next)
 {
-	uint64_t limit = module_limit(k, &k->modules.items[s->module]);
+	uint64_t limit = next_base(k, s->start);
 
-	if (next->first_start != UINT64_MAX && next->first_module == s->module)
-		return next->first_start;
+	/* Symbols of [bpf] lie between the modules. */
+	if (next->first_start == UINT64_MAX || next->first_module != s->module) {
+		uint64_t module_end = module_limit(k, &k->modules.items[s->module]);
+
+		if (limit > module_end)
+			limit = module_end;
+	}
 	return next->first_start < limit ? next->first_start : limit;
 }
 
@@ -449,6 +495,13 @@ static int answer_function(struct kallsyms *k, const struct symbol *s, uint64_t 
 				  bpf_name(name, s->name_len, copy, sizeof(copy)), ret);
 }
 
+/* What doesn't fit in the reply is left out of it. */
+static int unless_full(struct kallsyms *k, int r)
+{
+	k->too_large |= r == -E2BIG;
+	return r == -E2BIG ? 0 : r;
+}
+
 static int answer_all(struct kallsyms *k, struct reply *reply)
 {
 	const struct symbol *last = NULL;
@@ -467,15 +520,18 @@ static int answer_all(struct kallsyms *k, struct reply *reply)
 		end = symbol_end(k, s, &k->slots[i + 1]);
 		if (address < start || address >= end || address >= module_limit(k, m))
 			continue;
-		r = answer_module(k, m, reply);
+		r = unless_full(k, answer_module(k, m, reply));
 		if (r < 0)
 			return r;
+		if (m->number == SYMBOLS_NONE)
+			continue;
 		reply->answers[i].module = m->number;
 		reply->answers[i].vaddr = address - start;
 		if (!s->rank || s->start < start)
 			continue;
 		if (!last || last->start != s->start) {
-			r = answer_function(k, s, end, reply, &function);
+			function = SYMBOLS_NONE;
+			r = unless_full(k, answer_function(k, s, end, reply, &function));
 			if (r < 0)
 				return r;
 			last = s;
@@ -493,6 +549,8 @@ static int read_all(struct kallsyms *k, int symbols_fd, int modules_fd)
 	r = module_find(k, "", 0, &kernel); /* the first: number KERNEL */
 	if (r == 0 && modules_fd >= 0)
 		r = lines_read(modules_fd, take_module, k);
+	if (r == 0)
+		r = bases_collect(k);
 	if (r == 0)
 		r = lines_read(symbols_fd, take_symbol, k);
 	if (r == -E2BIG) {
@@ -537,6 +595,7 @@ out:
 	buffer_release(&k.names);
 	buffer_release(&k.module_names);
 	array_release(&k.modules);
+	array_release(&k.bases);
 	index_release(&k.by_name);
 	return r;
 }

@@ -23,6 +23,7 @@
 #include "profiler/agent/symbols.h"
 #include "profiler/base/cleanup.h"
 #include "profiler/base/clock.h"
+#include "profiler/process/descendants.h"
 
 #define MAX_PROFILE_BYTES ((size_t)1 << 30)
 #define MAX_PROFILE_ITEMS (16u << 20)
@@ -32,6 +33,8 @@
 /* Pins, and what else is open. */
 #define WANTED_FDS 4096
 #define RAISED_NICE (-10)
+/* Looks at /proc for children of the filter's processes. One finds all, but of parents that fork a lot. */
+#define MAX_DESCENTS 4
 
 struct capture {
 	struct session *session;
@@ -144,6 +147,56 @@ static void memory_note(struct capture *c)
 		c->facts.profile.own_memory_bytes = bytes;
 }
 
+/* From the filter's first process on that is not in it yet: 0 or negative errno. */
+static int targets_add(struct session *s, const struct descendants *d, uint32_t from)
+{
+	int r = 0;
+
+	for (uint32_t i = from; i < d->count && r == 0; i++)
+		r = session_add_pid(s, d->items[i]);
+	return r;
+}
+
+/*
+ * The kernel follows children of processes that are in the filter. A child born after our look at /proc, but
+ * before its parent was in, would be missed: so we look until there is nothing new.
+ * Not through the recorder: a replay asks none of this, as its samples are filtered already.
+ */
+static int descend(struct capture *c, struct descendants *d)
+{
+	for (uint32_t i = 0; i < MAX_DESCENTS; i++) {
+		uint32_t before = d->count;
+		int r = descendants_find(d, &process_source_live, &c->pipeline.counters);
+
+		if (r == 0)
+			r = targets_add(c->session, d, before);
+		if (r < 0)
+			return r;
+		if (d->count == before)
+			break;
+	}
+	return 0;
+}
+
+/* The children that the filter's processes already have. */
+static int children_add(struct capture *c, const struct session_config *config, struct err *err)
+{
+	_cleanup_(descendants_release) struct descendants all;
+	int r = 0;
+
+	descendants_init(&all, SESSION_MAX_TARGETS);
+	for (uint32_t i = 0; i < config->pid_count && r == 0; i++)
+		r = descendants_add(&all, config->pids[i]);
+	if (config->pid_count && r == 0)
+		r = descend(c, &all);
+	if (r == -E2BIG || r == -ENOSPC)
+		return err_set(err, -E2BIG,
+			       "the processes named and their children are more than %d: "
+			       "name fewer, or a control group with --cgroup",
+			       SESSION_MAX_TARGETS);
+	return r < 0 ? err_errno(err, r, "cannot find the children of the processes named") : 0;
+}
+
 int capture_new(struct capture **ret, const struct capture_config *config, struct err *err)
 {
 	struct capture *c = calloc(1, sizeof(*c));
@@ -162,6 +215,8 @@ int capture_new(struct capture **ret, const struct capture_config *config, struc
 		r = parts_new(c, config, err);
 	if (r >= 0)
 		r = session_new(&c->session, &config->session, err);
+	if (r >= 0)
+		r = children_add(c, &config->session, err);
 	if (r < 0) {
 		capture_free(c);
 		return r;
@@ -275,23 +330,27 @@ static uint64_t since(uint64_t end, uint64_t start)
 
 /*
  * Ticks that the sampler didn't see although the CPU was busy. Idle CPUs' are no loss, and how many those
- * were is known from /proc/stat only, which is not exact: so a twentieth is allowed for.
+ * were is known from /proc/stat only, to a twentieth or so and in steps of 10 ms; and each timer's last
+ * tick may still be on its way.
  */
 static uint64_t ticks_missed(struct capture *c, const struct machine_usage *used)
 {
 	const struct session_ticks *start = &c->ticks_start;
 	uint64_t period = session_facts(c->session)->period;
-	uint32_t timers = c->facts.profile.cpus_profiled * SESSION_EVENTS_PER_CPU;
+	uint32_t cpus = c->facts.profile.cpus_profiled;
 	struct session_ticks now;
-	uint64_t due, accounted;
+	uint64_t due, busy, idle, doubt;
 
 	if (!period)
 		return 0;
 	session_ticks(c->session, &now);
 	due = since(now.due, start->due);
-	accounted = since(now.seen - now.idle, start->seen - start->idle) +
-		    (used->idle_ns + used->steal_ns) / period;
-	return due > accounted + due / 20 + 2 * timers ? due - accounted : 0;
+	busy = since(now.seen - now.idle, start->seen - start->idle);
+	idle = (used->idle_ns + used->steal_ns) / period;
+	doubt = (uint64_t)cpus * SESSION_EVENTS_PER_CPU;
+	if (idle)
+		doubt += idle / 20 + cpus * (20 * NS_PER_MS / period);
+	return due > busy + idle + doubt ? due - busy - idle : 0;
 }
 
 static void facts_end(struct capture *c)

@@ -172,12 +172,17 @@ static int location_set(struct resolver *r, const struct run *run, uint32_t i, u
 	return 0;
 }
 
-static int run_stand_in(struct resolver *r, const struct run *run, const struct module *module)
+/* No names were to be had: for a file that is because it could not be read. */
+static int run_stand_in(struct resolver *r, const struct run *run, struct module module)
 {
-	bool keep_address = module->kind != PROFILE_MAPPING_KERNEL;
-	int mapping = fallback_mapping(r, run, module, "");
-	int function = mapping < 0 ? mapping
-				   : function_add(r->profile, module->stand_in, module->stand_in);
+	bool keep_address = module.kind != PROFILE_MAPPING_KERNEL;
+	int mapping, function;
+
+	if (run->space >= WINDOW_SPACE_FILES)
+		module.kind = PROFILE_MAPPING_UNREAD;
+	mapping = fallback_mapping(r, run, &module, "");
+	function = mapping < 0 ? mapping
+			       : function_add(r->profile, module.stand_in, module.stand_in);
 
 	for (uint32_t i = 0; i < run->count && function >= 0; i++) {
 		int e = location_set(r, run, i, (uint32_t)mapping,
@@ -296,11 +301,12 @@ static int run_name_part(struct resolver *r, const struct run *run, const struct
 		return e;
 	if (e < 0) {
 		e = ask_no_more(r, run->space);
-		return e < 0 ? e : run_stand_in(r, run, module);
+		return e < 0 ? e : run_stand_in(r, run, *module);
 	}
 	if (run->space >= WINDOW_SPACE_FILES && s.reply->status == SYMBOLS_NOT_ELF) {
 		counter_add(&r->pipeline->counters, COUNTER_FILES_BAD, 1);
 		e = ask_no_more(r, run->space);
+		return e < 0 ? e : run_stand_in(r, run, *module);
 	}
 	return e < 0 ? e : run_apply(r, run, module, &s);
 }
@@ -319,7 +325,7 @@ static int run_name(struct resolver *r, const struct run *run)
 		part.count -= done;
 		if (ask && part.count > SYMBOLS_MAX_ADDRESSES)
 			part.count = SYMBOLS_MAX_ADDRESSES;
-		e = ask ? run_name_part(r, &part, &module) : run_stand_in(r, &part, &module);
+		e = ask ? run_name_part(r, &part, &module) : run_stand_in(r, &part, module);
 		if (e < 0)
 			return e;
 		done += part.count;

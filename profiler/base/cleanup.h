@@ -7,7 +7,6 @@
 #define BASE_CLEANUP_H
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -44,13 +43,6 @@ static inline void fd_close(int *fd)
 static inline void free_ptr(void *p)
 {
 	free(*(void **)p);
-}
-
-static inline void file_close(FILE **f)
-{
-	if (*f)
-		fclose(*f);
-	*f = NULL;
 }
 
 #endif

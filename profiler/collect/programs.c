@@ -35,9 +35,6 @@
 #define RING_MIN_BYTES (128u << 10)
 #define RING_MAX_BYTES (32u << 20)
 
-/* Children that the filter follows beyond those it was given. */
-#define CHILDREN_MAX 16384
-
 struct programs {
 	struct sampler *skel;
 	struct ring_buffer *rings; /* NULL until the first is added */
@@ -168,13 +165,6 @@ static int set_filters(struct sampler *skel, const struct session_config *config
 	return 0;
 }
 
-static uint32_t filter_entries(uint32_t given, uint32_t more)
-{
-	if (!given)
-		return 1;
-	return given + more < SESSION_MAX_TARGETS ? given + more : SESSION_MAX_TARGETS;
-}
-
 /* Sizes, and which programs are needed at all. */
 static int set_shape(struct programs *p, const struct session_config *config)
 {
@@ -189,11 +179,13 @@ static int set_shape(struct programs *p, const struct session_config *config)
 	r = bpf_map__set_max_entries(skel->maps.rings, p->slots);
 	if (r < 0)
 		return r;
+	/* How many children there are, and will be, nobody can say: 5 MiB for the most. */
 	r = bpf_map__set_max_entries(skel->maps.targets,
-				     filter_entries(config->pid_count, CHILDREN_MAX));
+				     config->pid_count ? SESSION_MAX_TARGETS : 1);
 	if (r < 0)
 		return r;
-	return bpf_map__set_max_entries(skel->maps.threads, filter_entries(config->tid_count, 0));
+	return bpf_map__set_max_entries(skel->maps.threads,
+					config->tid_count ? config->tid_count : 1);
 }
 
 static int add_threads(struct programs *p, const struct session_config *config)

@@ -8,8 +8,8 @@
  * drain brings the rest. All calls from one thread. The soft limit of open files is raised if there are
  * more CPUs than it has room for.
  *
- * A process of the pid filter is followed by its children, from session_new() on: those that it had
- * before have to be named.
+ * A process of the pid filter is followed by its children, from session_new() on: those that it
+ * had before are the caller's to find, and to add by session_add_pid().
  */
 #ifndef COLLECT_SESSION_H
 #define COLLECT_SESSION_H

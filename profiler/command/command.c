@@ -89,6 +89,14 @@ const struct command *command_find(const char *name, struct err *err)
 	return NULL;
 }
 
+int command_flush(FILE *out)
+{
+	if (fflush(out) != 0)
+		return -errno;
+	/* An earlier write failed, and what errno was then is gone. */
+	return ferror(out) ? -EIO : 0;
+}
+
 static void say(const char *text)
 {
 	_cleanup_(buffer_release) struct buffer line = BUFFER_INIT(MAX_SENTENCE_BYTES);

@@ -9,6 +9,7 @@
 #include <argp.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "profiler/base/err.h"
 
@@ -43,6 +44,9 @@ extern const struct command *const commands[];
 
 /* NULL, and a sentence with the nearest name, if there is no such subcommand. */
 const struct command *command_find(const char *name, struct err *err);
+
+/* Has all that was printed been written? 0, or negative errno: -EIO if it is no longer known which. */
+int command_flush(FILE *out);
 
 /* Prints the sentence as "slowburn: …" and returns `status`. */
 int command_fail(int status, const struct err *err);

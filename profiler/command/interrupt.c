@@ -6,6 +6,9 @@
  *
  * SIGINT is caught even if it was ignored, as in a shell script's background job (perf does so, too);
  * SIGHUP is not: that is nohup's promise.
+ *
+ * SIGPIPE and SIGCHLD are as we need them from the beginning, and as our caller had them in a command
+ * that we start.
  */
 #include "profiler/command/interrupt.h"
 
@@ -16,6 +19,18 @@
 
 static const int caught[] = { SIGINT, SIGTERM, SIGHUP };
 #define CAUGHT (sizeof(caught) / sizeof(caught[0]))
+
+/* What we want, and what our caller had. */
+static struct {
+	int number;
+	void (*ours)(int), (*callers)(int);
+} plain[] = {
+	/* A pipe that breaks is an error of the write that finds out. */
+	{ SIGPIPE, SIG_IGN, SIG_DFL },
+	/* Were it ignored, our children would be reaped by nobody, and their pids be others'. */
+	{ SIGCHLD, SIG_DFL, SIG_DFL },
+};
+#define PLAIN (sizeof(plain) / sizeof(plain[0]))
 
 static volatile sig_atomic_t came;
 static void (*abandon_files)(void);
@@ -28,6 +43,12 @@ static void on_signal(int number)
 		_exit(1);
 	}
 	came = 1;
+}
+
+void interrupt_init(void)
+{
+	for (size_t i = 0; i < PLAIN; i++)
+		plain[i].callers = signal(plain[i].number, plain[i].ours);
 }
 
 int interrupt_catch(void (*abandon)(void))
@@ -67,6 +88,8 @@ void interrupt_release(void)
 		if (sigaction(caught[i], NULL, &old) == 0 && old.sa_handler == on_signal)
 			sigaction(caught[i], &action, NULL);
 	}
+	for (size_t i = 0; i < PLAIN; i++)
+		signal(plain[i].number, plain[i].callers);
 }
 
 void interrupt_ignore(void)

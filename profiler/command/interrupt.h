@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * SIGINT, SIGTERM and SIGHUP: the first asks for the end, the second doesn't ask.
+ * SIGINT, SIGTERM and SIGHUP: the first asks for the end, the second doesn't ask. And the other signals
+ * that our caller may have left in a way that doesn't suit us.
  */
 #ifndef COMMAND_INTERRUPT_H
 #define COMMAND_INTERRUPT_H
 
 #include <stdbool.h>
+
+/* Ignores SIGPIPE, and doesn't ignore SIGCHLD; before anything else. */
+void interrupt_init(void);
 
 /*
  * Catches the three. The second of them calls `abandon`, which must be safe in a signal handler, and
@@ -16,7 +20,7 @@ int interrupt_catch(void (*abandon)(void));
 /* Did one come? */
 bool interrupt_came(void);
 
-/* Default actions again; for a child before it becomes another program. */
+/* All signals as our caller had them; for a child before it becomes another program. */
 void interrupt_release(void);
 
 /* No longer for us: for a process whose parent decides when it ends, and shares its terminal. */

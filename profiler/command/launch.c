@@ -44,7 +44,6 @@ _Noreturn static void become(const struct invoker *who, char *const *argv, int g
 	if (read_retry(go, &byte, 1) != 1)
 		_exit(1);
 	interrupt_release();
-	signal(SIGPIPE, SIG_DFL);
 	r = invoker_become(who);
 	if (r == 0) {
 		sigprocmask(SIG_SETMASK, mask, NULL);
@@ -52,7 +51,7 @@ _Noreturn static void become(const struct invoker *who, char *const *argv, int g
 		r = -errno;
 	}
 	(void)!write(refusal, &r, sizeof(r));
-	_exit(r == -ENOENT ? LAUNCH_NOT_FOUND : LAUNCH_DENIED);
+	_exit(1);
 }
 
 /* Pipes and process; what is the child's of them is closed on return. 0 or negative errno. */
@@ -109,12 +108,10 @@ int launch_go(struct launch *l, const char *name, struct err *err)
 	fd_close(&l->refusal);
 	if (r < 0)
 		return err_errno(err, r, "cannot start \"%s\"", name);
-	if (r == 0) {
-		running = l->pid;
-		return 0;
-	}
-	err_errno(err, reason, "cannot run \"%s\"", name);
-	return reason == -ENOENT ? LAUNCH_NOT_FOUND : LAUNCH_DENIED;
+	if (r > 0)
+		return err_errno(err, reason, "cannot run \"%s\"", name);
+	running = l->pid;
+	return 0;
 }
 
 static bool ended_within(const struct launch *l, int timeout_ms)

@@ -12,9 +12,6 @@
 #include "profiler/base/err.h"
 #include "profiler/command/invoker.h"
 
-#define LAUNCH_DENIED 126 /* exit status: found, but can't be run */
-#define LAUNCH_NOT_FOUND 127
-
 struct launch {
 	int pid; /* 0: none */
 	int pidfd; /* readable when it has ended */
@@ -30,10 +27,7 @@ struct launch {
 /* Forks; the child waits. `argv` is borrowed until launch_go(). 0, or negative errno and a sentence. */
 int launch_hold(struct launch *l, const struct invoker *who, char *const *argv, struct err *err);
 
-/*
- * Lets it go, and waits until it runs. 0; LAUNCH_DENIED or LAUNCH_NOT_FOUND and a sentence when it
- * doesn't; or negative errno and a sentence.
- */
+/* Lets it go, and waits until it runs. 0, or negative errno and a sentence. */
 int launch_go(struct launch *l, const char *name, struct err *err);
 
 /* Has it ended by itself? Does not block. */

@@ -5,7 +5,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -75,10 +74,7 @@ int main(int argc, char **argv)
 	if (argc == 2 && !strcmp(argv[1], SYMBOLS_ROLE))
 		return run_symbolizer();
 
-	/* A pipe that breaks is an error of the write that finds out. */
-	signal(SIGPIPE, SIG_IGN);
-	/* If our caller ignored it, our children would be reaped by nobody, and their pids be others'. */
-	signal(SIGCHLD, SIG_DFL);
+	interrupt_init();
 	if (argc < 2) {
 		manual_overview(stderr);
 		return COMMAND_USAGE;

@@ -40,10 +40,9 @@ static const struct entry environment[] = {
 static const struct entry statuses[] = {
 	{ "0", "The answer was written." },
 	{ "1",
-	  "Something failed; one sentence on standard error says what. What could be written was." },
+	  "Something failed, or COMMAND could not be run; one sentence on standard error says what. "
+	  "What could be written was." },
 	{ "2", "The command line makes no sense." },
-	{ "126", "COMMAND was found but could not be run." },
-	{ "127", "COMMAND was not found." },
 };
 
 static const struct entry examples[] = {
@@ -176,7 +175,7 @@ int manual_print(FILE *out)
 		put_text(out, examples[i].term);
 	}
 	fputs(".Sh SEE ALSO\n.Xr perf 1 ,\n.Xr perf_event_open 2 ,\n.Xr capabilities 7\n", out);
-	return fflush(out) || ferror(out) ? -errno : 0;
+	return command_flush(out);
 }
 
 int manual_overview(FILE *out)
@@ -189,5 +188,5 @@ int manual_overview(FILE *out)
 		fprintf(out, "  %-52s%s%s\n", examples[i].term,
 			strlen(examples[i].term) > 51 ? "\n      " : "", examples[i].text);
 	fputs("\nMore: slowburn help COMMAND, slowburn help --man\n", out);
-	return fflush(out) || ferror(out) ? -errno : 0;
+	return command_flush(out);
 }

@@ -234,5 +234,5 @@ int options_help(const struct command *c, FILE *out)
 	t.root.args_doc = c->operands;
 	t.root.doc = doc;
 	argp_help(&t.root, out, what, name);
-	return fflush(out) ? -errno : 0;
+	return command_flush(out);
 }

@@ -3,12 +3,15 @@
  * A file is written as ".slowburn-XXXXXX" in its target's folder and renamed. O_TMPFILE would leave
  * nothing even after kill -9, but not every file system has it, and linkat() can't replace: two ways
  * for one gain were refused. A unique name is taken by an empty file of ours made with O_EXCL, over
- * which we then rename; RENAME_NOREPLACE is missing from too many file systems.
+ * which we then rename, and no signal's handler runs between the two; RENAME_NOREPLACE is missing from
+ * too many file systems.
  */
 #include "profiler/command/output.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -88,6 +91,39 @@ static bool is_standard_output(const struct stat *st)
 		return false;
 	/* Two writers don't meet in /dev/null; and it may be there to be read, for a closed one. */
 	return !S_ISCHR(out.st_mode) || isatty(STDOUT_FILENO);
+}
+
+/* Of the folder that a path's last name is in. */
+static int folder_stat(const char *path, size_t len, struct stat *ret)
+{
+	char folder[PATH_MAX];
+
+	if (!len)
+		return stat(".", ret);
+	if (len >= sizeof(folder))
+		return -1;
+	memcpy(folder, path, len);
+	folder[len] = '\0';
+	return stat(folder, ret);
+}
+
+bool output_same_file(const char *a, const char *b)
+{
+	const char *slash_a = strrchr(a, '/'), *slash_b = strrchr(b, '/');
+	size_t folder_a = slash_a ? (size_t)(slash_a - a) + 1 : 0;
+	size_t folder_b = slash_b ? (size_t)(slash_b - b) + 1 : 0;
+	struct stat x, y;
+
+	if (!strcmp(a, "-") || !strcmp(b, "-"))
+		return false;
+	if (stat(a, &x) == 0 && stat(b, &y) == 0) {
+		if (S_ISCHR(x.st_mode))
+			return false;
+	} else if (strcmp(a + folder_a, b + folder_b) != 0 || folder_stat(a, folder_a, &x) < 0 ||
+		   folder_stat(b, folder_b, &y) < 0) {
+		return false;
+	}
+	return x.st_dev == y.st_dev && x.st_ino == y.st_ino;
 }
 
 static int open_by_kind(struct output *o, const char *path)
@@ -220,6 +256,26 @@ static int cut_old_content(int fd)
 	return end < 0 || ftruncate(fd, end) < 0 ? -errno : 0;
 }
 
+/* The name that it has while it is unfinished becomes that of its target. */
+static int give_name(struct output *o)
+{
+	sigset_t all, mask;
+	int r;
+
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, &mask);
+	r = o->unique ? take_name(o) : 0;
+	if (r == 0 && rename(o->partial, o->path) < 0) {
+		r = -errno;
+		if (o->unique)
+			unlink(o->path);
+	}
+	if (r == 0)
+		partial_drop(o);
+	sigprocmask(SIG_SETMASK, &mask, NULL);
+	return r;
+}
+
 static int finish_file(struct output *o)
 {
 	int r = o->partial ? 0 : cut_old_content(o->fd);
@@ -227,20 +283,7 @@ static int finish_file(struct output *o)
 
 	if (close(fd) < 0) /* network file systems tell of a full disk here */
 		return -errno;
-	if (!o->partial)
-		return r;
-	if (o->unique)
-		r = take_name(o);
-	if (r < 0)
-		return r;
-	if (rename(o->partial, o->path) < 0) {
-		r = -errno;
-		if (o->unique)
-			unlink(o->path);
-		return r;
-	}
-	partial_drop(o);
-	return 0;
+	return o->partial ? give_name(o) : r;
 }
 
 int output_finish(struct output *o, struct err *err)

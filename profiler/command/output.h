@@ -34,6 +34,12 @@ struct output {
 	}
 
 /*
+ * Do two paths lead to one file, be it there already or not? "-" is none, and neither is a device, which
+ * keeps nothing.
+ */
+bool output_same_file(const char *a, const char *b);
+
+/*
  * Opens what will be written later, so that a target that can't be is known now. `binary`: refused on
  * a terminal. `unique`: path ends in `suffix`, before which a number may be put. 0, or negative errno
  * and a sentence.

@@ -99,9 +99,10 @@ static int check(const struct request *q, struct err *err)
 		return err_set(err, -EINVAL, "there is no command after --");
 	if (q->command && !*q->command[0])
 		return err_set(err, -EINVAL, "the command after -- is an empty word");
-	if (q->record && q->answer.path && !strcmp(q->record, q->answer.path))
-		return err_set(err, -EINVAL, "--output and --record both name \"%s\"", q->record);
-	return selection_check(&q->selection, err);
+	if (q->record && q->answer.path && output_same_file(q->answer.path, q->record))
+		return err_set(err, -EINVAL, "--output \"%s\" and --record \"%s\" are one file",
+			       q->answer.path, q->record);
+	return selection_check(&q->selection, q->command != NULL, err);
 }
 
 /* Forks the command, held, and puts it into the filter. */
@@ -156,7 +157,7 @@ static int prepare(struct work *w, struct err *err)
 	return r;
 }
 
-/* Starts the sampler, then the command. As launch_go(). */
+/* Starts the sampler, then the command. 0, or negative errno and a sentence. */
 static int start(struct work *w, struct err *err)
 {
 	int r = capture_start(w->capture, err);
@@ -253,13 +254,12 @@ static int finish(struct work *w)
 static int work(struct work *w, uint64_t start_ns)
 {
 	struct err err;
-	int status = COMMAND_OK, r = prepare(w, &err);
+	int status = COMMAND_OK;
 
-	if (r < 0)
+	if (prepare(w, &err) < 0)
 		return command_fail(COMMAND_FAILED, &err);
-	r = start(w, &err);
-	if (r != 0)
-		return command_fail(r > 0 ? r : COMMAND_FAILED, &err);
+	if (start(w, &err) < 0)
+		return command_fail(COMMAND_FAILED, &err);
 	if (sample(w, &err) < 0)
 		status = command_fail(COMMAND_FAILED, &err);
 	if (finish(w) != COMMAND_OK)
@@ -319,8 +319,9 @@ const struct command profile_command = {
 		"The first Ctrl-C (or SIGTERM, SIGHUP) ends the capture, and the answer is written. The "
 		"second ends everything and leaves no file.\n"
 		"COMMAND runs as the user who called sudo, and only it and its children are sampled, "
-		"until it ends. If the capture ends first, by --duration or Ctrl-C, COMMAND is sent "
-		"SIGTERM. On a terminal a line shows the progress, unless COMMAND has the terminal.",
+		"until it ends; it can't be given together with -p or -t. If the capture ends first, by "
+		"--duration or Ctrl-C, COMMAND is sent SIGTERM. On a terminal a line shows the progress, "
+		"unless COMMAND has the terminal.",
 	.options = { duration_options, selection_options, answer_options, record_options,
 		     help_options },
 	.take = take,

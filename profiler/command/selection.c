@@ -20,7 +20,7 @@ enum {
 const struct argp_option selection_options[] = {
 	{ NULL, 0, NULL, 0, "What to sample (all of these must hold):", 20 },
 	{ "pid", 'p', "PID", 0,
-	  "these processes, their threads, and all children that they start; a list with commas, or "
+	  "these processes, their threads, and all their children; a list with commas, or "
 	  "given more than once",
 	  20 },
 	{ "tid", 't', "TID", 0, "these threads; likewise", 20 },
@@ -187,15 +187,22 @@ int selection_take(struct selection *s, int key, const char *arg, struct err *er
 	}
 }
 
-int selection_check(const struct selection *s, struct err *err)
+int selection_check(const struct selection *s, bool command, struct err *err)
 {
+	const char *target = s->pids.count ? "pid" : s->tids.count ? "tid" : NULL;
+
 	if (s->user_only && s->kernel_only)
 		return err_set(err, -EINVAL,
 			       "--user and --kernel together leave nothing: without "
 			       "them both modes are sampled");
-	if (s->whole_machine && (s->pids.count || s->tids.count))
+	if (s->whole_machine && target)
 		return err_set(err, -EINVAL, "--all is the whole machine, --%s is not: give one",
-			       s->pids.count ? "pid" : "tid");
+			       target);
+	if (command && target)
+		return err_set(err, -EINVAL,
+			       "a command after -- is all that is sampled, and --%s is something "
+			       "else: give one",
+			       target);
 	return 0;
 }
 

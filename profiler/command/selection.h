@@ -37,8 +37,11 @@ void selection_release(struct selection *s);
 /* 1 if `key` is none of ours; 0; or -EINVAL and a sentence. `arg` is borrowed. */
 int selection_take(struct selection *s, int key, const char *arg, struct err *err);
 
-/* What no single option can tell: contradictions. 0, or -EINVAL and a sentence. */
-int selection_check(const struct selection *s, struct err *err);
+/*
+ * What no single option can tell: contradictions. `command`: one is started, and is what is sampled.
+ * 0, or -EINVAL and a sentence.
+ */
+int selection_check(const struct selection *s, bool command, struct err *err);
 
 /* One more process. 0 or negative errno. */
 int selection_add_pid(struct selection *s, uint32_t pid);

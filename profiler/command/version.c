@@ -52,12 +52,11 @@ static int run(int argc, char **argv, uint64_t start_ns)
 	printf("slowburn %s\nLibraries:", SLOWBURN_VERSION);
 	dl_iterate_phdr(print_library, NULL);
 	printf("\nLicense: Apache-2.0; its BPF programs GPL-2.0-only or Apache-2.0\n");
-	if (!fflush(stdout))
+	r = command_flush(stdout);
+	if (r == 0)
 		return COMMAND_OK;
-	if (errno == EPIPE)
-		return COMMAND_FAILED;
-	err_errno(&err, -errno, "cannot write to standard output");
-	return command_fail(COMMAND_FAILED, &err);
+	err_errno(&err, r, "cannot write to standard output");
+	return options_status(r, &err);
 }
 
 const struct command version_command = {

@@ -19,12 +19,9 @@ double figure_share(uint64_t part, uint64_t whole)
 
 double figure_share_error(uint64_t part, uint64_t whole)
 {
-	double p;
+	double n = (double)whole + 4, p = ((double)part + 2) / n;
 
-	if (!whole)
-		return 0;
-	p = (double)part / (double)whole;
-	return p < 1 ? 200 * sqrt(p * (1 - p) / (double)whole) : 0;
+	return whole && part <= whole ? 200 * sqrt(p * (1 - p) / n) : 0;
 }
 
 static int decimals(double x)

@@ -15,7 +15,10 @@ struct figure {
 
 /* `part` of `whole` in percent; 0 of nothing. */
 double figure_share(uint64_t part, uint64_t whole);
-/* Two standard errors of a share, in percent points: `part` of `whole` samples. */
+/*
+ * Two standard errors of a share, in percent points: `part` of `whole` samples. By Agresti and Coull, as if
+ * there were four more, half of them hits: so that 0 and 100 % aren't certain either.
+ */
 double figure_share_error(uint64_t part, uint64_t whole);
 
 /* Percent: "66", "6.6", "0.66", "<0.01", "0"; "99.7", ">99.9", "100"; more than all is possible. */

@@ -382,7 +382,7 @@ static uint32_t main_mapping(const struct writer *w)
 		const struct profile_mapping *m = &w->p->mappings.items[i];
 		bool program = is_program(profile_text(w->p, m->name));
 
-		if (m->kind != PROFILE_MAPPING_USER)
+		if (m->kind != PROFILE_MAPPING_USER && m->kind != PROFILE_MAPPING_UNREAD)
 			continue;
 		if (best == PROFILE_NONE || program > best_is_program ||
 		    (program == best_is_program &&

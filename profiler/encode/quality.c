@@ -9,6 +9,8 @@
 
 #include "profiler/encode/figure.h"
 
+/* Less is shown as 0.0. */
+#define SHOWN_SHARE 0.05
 #define SHOWN_UNNAMED 3
 
 static uint64_t counter(const struct ranking *k, enum counter id)
@@ -69,10 +71,11 @@ static void stacks_line(struct page *g, const struct ranking *k)
 	uint64_t guessed = counter(k, COUNTER_FRAMES_GUESSED);
 
 	if (truncated)
-		page_say(g, "%s %% of stacks end before their outermost frame. ",
+		page_say(g, "%s %% of stacks end before their outermost frame.",
 			 figure_percent(figure_share(truncated, counter(k, COUNTER_SAMPLES))).text);
 	if (guessed)
-		page_say(g, "%s %% of user frames are guesses, found by frame pointer.",
+		page_say(g, "%s%s %% of user frames are guesses, found by frame pointer.",
+			 truncated ? " " : "",
 			 figure_percent(figure_share(guessed, counter(k, COUNTER_FRAMES))).text);
 	page_paragraph(g, 2);
 }
@@ -81,9 +84,12 @@ static const char *unnamed_reason(const struct call_frame *f)
 {
 	switch (f->kind) {
 	case PROFILE_MAPPING_USER:
-		return "has no symbol there: stripped, or could not be read";
+		return "has no symbol there: it was stripped";
+	case PROFILE_MAPPING_UNREAD:
+		return "could not be read: the file was gone, or is none";
 	case PROFILE_MAPPING_KERNEL:
-		return "has no name: its symbols could not be read (is kernel.kptr_restrict 2?)";
+		return "has no name: its symbols could not be read (no CAP_SYSLOG, or "
+		       "kernel.kptr_restrict is 2?)";
 	case PROFILE_MAPPING_ANONYMOUS:
 		return "is code made at run time (JIT)";
 	default:
@@ -94,6 +100,7 @@ static const char *unnamed_reason(const struct call_frame *f)
 static void unnamed_lines(struct page *g, const struct ranking *k)
 {
 	uint32_t top[SHOWN_UNNAMED], count = ranking_top_unnamed(k, SHOWN_UNNAMED, top);
+	uint64_t rest = k->unnamed_value;
 
 	if (!count)
 		return;
@@ -108,7 +115,10 @@ static void unnamed_lines(struct page *g, const struct ranking *k)
 		page_name(g, &g->sentence, &k->profile->strings.items[f->name], 40, false);
 		page_say(g, " %s", unnamed_reason(f));
 		page_hang(g, 8);
+		rest -= k->functions[top[i]].self_value;
 	}
+	if (figure_share(rest, k->value) >= SHOWN_SHARE)
+		buffer_printf(g->out, "%6.1f  in others\n", figure_share(rest, k->value));
 }
 
 static void gaps_line(struct page *g, const struct ranking *k)

@@ -37,6 +37,7 @@ enum profile_mapping_kind {
 	PROFILE_MAPPING_USER, /* a file mapped by user space */
 	PROFILE_MAPPING_KERNEL, /* the kernel, a module, BPF programs: addresses relative to its start */
 	PROFILE_MAPPING_ANONYMOUS, /* memory without a file: JIT code */
+	PROFILE_MAPPING_UNREAD, /* a file mapped by user space that could not be read for names */
 	PROFILE_MAPPING_NONE, /* frames that lie in no known mapping, or stand for a gap */
 };
 

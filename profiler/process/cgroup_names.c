@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * A name is believed once a directory of that name has the id: what /proc/PID/cgroup says may be of a
- * process that has moved meanwhile, and seen from another namespace. Where that doesn't do, one walk
- * over the hierarchy learns all that is there, since readdir() tells inode numbers: no stat() for each.
- * Asking the kernel by file handle (open_by_handle_at) was refused: it needs CAP_DAC_READ_SEARCH, and
- * v1 doesn't have it.
+ * process that has moved meanwhile, and seen from another namespace. Where that doesn't do, a walk over
+ * the hierarchy, in pieces, learns all that is there, since readdir() tells inode numbers: no stat() for
+ * each. Asking the kernel by file handle (open_by_handle_at) was refused: it needs CAP_DAC_READ_SEARCH,
+ * and v1 doesn't have it.
  */
 #include "profiler/process/cgroup.h"
 
@@ -25,7 +25,10 @@
 #define MAX_NAME_BYTES ((size_t)16 << 20)
 #define MAX_PATH_BYTES 4096
 #define MAX_TEXT_BYTES ((size_t)64 << 10)
+/* A walk is part of a drain, which has its buffers to empty. */
 #define WALK_EVERY_NS NS_PER_S
+#define MAX_WALK_NS (20 * NS_PER_MS)
+#define MAX_WALKS 32
 /* How often a cgroup that isn't found is looked for. */
 #define MAX_ATTEMPTS 4
 
@@ -35,6 +38,12 @@ struct name {
 	uint32_t attempts;
 };
 
+/* Directories found and not yet looked into. Their names are the arena's. */
+struct walk {
+	ARRAY(const char *) paths;
+	uint32_t done;
+};
+
 struct cgroup_names {
 	struct cgroup_hierarchy hierarchy;
 	const struct process_source *source;
@@ -42,6 +51,8 @@ struct cgroup_names {
 	struct index by_id;
 	struct arena paths;
 	size_t path_bytes; /* in it, at most MAX_NAME_BYTES */
+	struct walk walk;
+	uint32_t walks;
 	uint64_t next_walk_ns;
 };
 
@@ -65,6 +76,7 @@ void cgroup_names_free(struct cgroup_names *n)
 	if (!n)
 		return;
 	array_release(&n->names);
+	array_release(&n->walk.paths);
 	index_release(&n->by_id);
 	arena_release(&n->paths);
 	free(n);
@@ -159,27 +171,21 @@ static int process_path(struct cgroup_names *n, uint32_t pid, char *path, size_t
 
 /* ---- from the hierarchy ---- */
 
-/* Directories found and not yet looked into. Their names are the arena's. */
-struct walk {
-	ARRAY(const char *) paths;
-	uint32_t done;
-};
-
-static int walk_enter(struct cgroup_names *n, struct walk *w, uint64_t id, const char *path)
+static int walk_enter(struct cgroup_names *n, uint64_t id, const char *path)
 {
 	const char **next;
 	int r = cgroup_names_set(n, id, path);
 
 	if (r < 0)
 		return r;
-	next = array_push(&w->paths, MAX_NAMES);
+	next = array_push(&n->walk.paths, MAX_NAMES);
 	if (!next)
 		return -E2BIG;
 	*next = cgroup_names_path(n, id);
 	return 0;
 }
 
-static int walk_directory(struct cgroup_names *n, struct walk *w, const char *path)
+static int walk_directory(struct cgroup_names *n, const char *path)
 {
 	char full[sizeof(n->hierarchy.mount) + MAX_PATH_BYTES];
 	const struct dirent *e;
@@ -198,25 +204,35 @@ static int walk_directory(struct cgroup_names *n, struct walk *w, const char *pa
 		/* The root's own name ends in the slash already. */
 		if ((size_t)snprintf(child, sizeof(child), "%s/%s", path[1] ? path : "",
 				     e->d_name) < sizeof(child))
-			r = walk_enter(n, w, e->d_ino, child);
+			r = walk_enter(n, e->d_ino, child);
 	}
 	closedir(d);
 	return r;
 }
 
-/* Stops at the limits of names and memory, quietly: what is not found then shows by its id. */
-static void walk_all(struct cgroup_names *n)
+/*
+ * Goes on where the last one ran out of time, or from the root again. At the limits of names and
+ * memory it was the last one, quietly: what is not found then shows by its id.
+ */
+static void walk_on(struct cgroup_names *n, uint64_t now_ns)
 {
-	struct walk w = { 0 };
+	struct walk *w = &n->walk;
 	struct stat st;
-	int r;
+	int r = 0;
 
+	n->walks++;
+	n->next_walk_ns = now_ns + WALK_EVERY_NS;
 	if (!*n->hierarchy.mount || stat(n->hierarchy.mount, &st) < 0)
 		return;
-	r = walk_enter(n, &w, st.st_ino, "/");
-	while (r >= 0 && w.done < w.paths.count)
-		r = walk_directory(n, &w, w.paths.items[w.done++]);
-	array_release(&w.paths);
+	if (w->done == w->paths.count) {
+		w->done = w->paths.count = 0;
+		r = walk_enter(n, st.st_ino, "/");
+	}
+	while (r >= 0 && w->done < w->paths.count &&
+	       clock_ns(CLOCK_MONOTONIC) < now_ns + MAX_WALK_NS)
+		r = walk_directory(n, w->paths.items[w->done++]);
+	if (r < 0 || n->walks == MAX_WALKS)
+		n->next_walk_ns = UINT64_MAX;
 }
 
 void cgroup_names_learn(struct cgroup_names *n, uint64_t id, uint32_t pid)
@@ -233,10 +249,8 @@ void cgroup_names_learn(struct cgroup_names *n, uint64_t id, uint32_t pid)
 	name->attempts++;
 	said = process_path(n, pid, path, sizeof(path));
 	r = said < 0 ? said : path_check(n, path, id);
-	if (r < 0 && now_ns >= n->next_walk_ns) {
-		n->next_walk_ns = now_ns + WALK_EVERY_NS;
-		walk_all(n);
-	}
+	if (r < 0 && now_ns >= n->next_walk_ns)
+		walk_on(n, now_ns);
 	/* It was removed since, or is mounted nowhere: then the process's word is all there is. */
 	if (r == 0 || (r == -ENOENT && said >= 0 && !cgroup_names_path(n, id)))
 		cgroup_names_set(n, id, path);

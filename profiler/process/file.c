@@ -30,7 +30,7 @@ struct entry {
 	uint32_t same_inode; /* the next older one with this inode number */
 	uint32_t newer, older; /* neighbours in the queue of pins */
 	uint32_t last_pid; /* through which it was last tried */
-	uint8_t attempts; /* that failed */
+	uint8_t attempts; /* that failed, since the last that didn't */
 	bool asked_for; /* since it was last at the queue's old end */
 };
 
@@ -290,6 +290,7 @@ void file_table_pin(struct file_table *t, uint32_t file, const struct file_place
 	e->file.fd = fd;
 	e->file.error = 0;
 	e->file.state = FILE_PINNED;
+	e->attempts = 0;
 	pin_enqueue(t, file);
 }
 

@@ -109,24 +109,6 @@ static void reap(struct process_table *t, uint64_t time_ns)
 		roster_remove(&t->roster, p);
 }
 
-/* Takes the next line of a list of pids; false at its end. */
-static bool next_pid(const struct buffer *text, size_t *at, uint32_t *ret_pid)
-{
-	while (*at < text->len) {
-		const char *line = text->data + *at;
-		const char *newline = memchr(line, '\n', text->len - *at);
-		size_t len = newline ? (size_t)(newline - line) : text->len - *at;
-		uint64_t pid;
-
-		*at += len + 1;
-		if (number_parse(line, len, UINT32_MAX, &pid) < 0)
-			continue;
-		*ret_pid = (uint32_t)pid;
-		return true;
-	}
-	return false;
-}
-
 static int read_pids(struct process_table *t, struct buffer *pids)
 {
 	int r;
@@ -154,7 +136,7 @@ static void sweep(struct process_table *t, uint64_t time_ns)
 	if (read_pids(t, &pids) < 0)
 		return;
 	t->sweep++;
-	while (next_pid(&pids, &at, &pid)) {
+	while (process_pids_next(&pids, &at, &pid)) {
 		p = roster_find(&t->roster, pid);
 		if (p)
 			p->sweep = t->sweep;
@@ -371,7 +353,7 @@ int process_table_scan(struct process_table *t, uint64_t time_ns)
 
 	if (r < 0)
 		return r;
-	while (next_pid(&pids, &at, &pid)) {
+	while (process_pids_next(&pids, &at, &pid)) {
 		struct process *p = process_get(t, time_ns, pid);
 
 		if (!p)

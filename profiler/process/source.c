@@ -28,6 +28,24 @@
 #include <unistd.h>
 
 #include "profiler/base/cleanup.h"
+#include "profiler/base/number.h"
+
+bool process_pids_next(const struct buffer *text, size_t *at, uint32_t *ret_pid)
+{
+	while (*at < text->len) {
+		const char *line = text->data + *at;
+		const char *newline = memchr(line, '\n', text->len - *at);
+		size_t len = newline ? (size_t)(newline - line) : text->len - *at;
+		uint64_t pid;
+
+		*at += len + 1;
+		if (number_parse(line, len, UINT32_MAX, &pid) < 0)
+			continue;
+		*ret_pid = (uint32_t)pid;
+		return true;
+	}
+	return false;
+}
 
 static const char *const text_name[PROCESS_TEXT_COUNT] = {
 	[PROCESS_TEXT_MAPS] = "maps",

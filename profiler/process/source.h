@@ -7,6 +7,7 @@
 #ifndef PROCESS_SOURCE_H
 #define PROCESS_SOURCE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "profiler/base/buffer.h"
@@ -40,6 +41,9 @@ struct process_source {
 	 */
 	int (*open)(void *ctx, const struct file_place *place, int *ret_fd);
 };
+
+/* The next pid of a PROCESS_TEXT_PIDS, from `*at` on, which begins as 0; false at its end. */
+bool process_pids_next(const struct buffer *text, size_t *at, uint32_t *ret_pid);
 
 /* The live /proc. A text larger than its buffer's maximum is cut there, in the middle of a line. */
 extern const struct process_source process_source_live;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * When a process started, from /proc/PID/stat (proc(5)): field 22, in ticks of 10 ms since boot. The
- * name of the process, field 2, is its own choice and may hold spaces and parentheses.
+ * What we read of /proc/PID/stat (proc(5)): a process's parent, field 4; when it started, field 22, in
+ * ticks of 10 ms since boot. Its name, field 2, is its own choice and may hold spaces and parentheses.
  */
 #ifndef PROCESS_STAT_H
 #define PROCESS_STAT_H
@@ -10,7 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* 0 or -EINVAL. */
+/* 0 or -EINVAL. The first process of all has the parent 0. */
+int stat_parent_parse(const char *text, size_t len, uint32_t *ret_pid);
 int stat_start_parse(const char *text, size_t len, uint64_t *ret_ticks);
 
 /* Does a start read here belong to CLOCK_BOOTTIME `start_ns`? The kernel may round either way. */

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Frames over a stream socket pair. Every call is non-blocking and followed by poll() until the
- * deadline, so that a peer which stops in the middle of a frame costs its time and no more.
+ * deadline, so that a peer which stops in the middle of a frame, or always has one more byte for us,
+ * costs its time and no more.
  *
  * Refused: SOCK_SEQPACKET, which would keep the borders of messages for us, because it must hold a
  * message in one piece in the socket's buffer (212 kB by default; replies are megabytes); and
@@ -73,12 +74,17 @@ static int wait_for(int socket, short events, uint64_t deadline_ns)
 	}
 }
 
-/* What a failed send or receive means: 0 = wait and try again. */
+/* Behind a part of a frame: has the rest any time left? */
+static int check_time(uint64_t deadline_ns)
+{
+	return clock_ns(CLOCK_MONOTONIC) < deadline_ns ? 0 : -ETIMEDOUT;
+}
+
+/* What a failed send or receive means: 0 = try again. */
 static int failure(int code, int socket, short events, uint64_t deadline_ns)
 {
 	switch (code) {
 	case EINTR:
-		return 0;
 	case EAGAIN:
 		return wait_for(socket, events, deadline_ns);
 	case ECONNRESET:
@@ -94,16 +100,17 @@ static int send_all(int socket, const void *bytes, size_t len, uint64_t deadline
 
 	while (len) {
 		ssize_t n = send(socket, p, len, MSG_NOSIGNAL | MSG_DONTWAIT);
+		int r;
 
 		if (n < 0) {
-			int r = failure(errno, socket, POLLOUT, deadline_ns);
-
-			if (r < 0)
-				return r;
-			continue;
+			r = failure(errno, socket, POLLOUT, deadline_ns);
+		} else {
+			p += n;
+			len -= (size_t)n;
+			r = len ? check_time(deadline_ns) : 0;
 		}
-		p += n;
-		len -= (size_t)n;
+		if (r < 0)
+			return r;
 	}
 	return 0;
 }
@@ -158,18 +165,19 @@ static int receive_all(int socket, void *bytes, size_t len, uint64_t deadline_ns
 
 	while (len) {
 		ssize_t n = recv(socket, p, len, MSG_DONTWAIT);
+		int r;
 
 		if (n == 0)
 			return -EPIPE;
 		if (n < 0) {
-			int r = failure(errno, socket, POLLIN, deadline_ns);
-
-			if (r < 0)
-				return r;
-			continue;
+			r = failure(errno, socket, POLLIN, deadline_ns);
+		} else {
+			p += n;
+			len -= (size_t)n;
+			r = len ? check_time(deadline_ns) : 0;
 		}
-		p += n;
-		len -= (size_t)n;
+		if (r < 0)
+			return r;
 	}
 	return 0;
 }

@@ -87,7 +87,12 @@ refuse_all() {
 		profile -uk => --user and --kernel
 		profile -a -p 1 => --all
 		profile -a -t 1 -- true => --all
-		profile -o x --record x => both name "x"
+		profile -t 1 -- true => a command after -- is all that is sampled, and --tid is something else
+		profile -p 1 -- true => --pid is something else
+		profile -p 1 -t 2 -- true => --pid is something else
+		profile -o x --record x => --output "x" and --record "x" are one file
+		profile -o x --record ./x => --output "x" and --record "./x" are one file
+		profile -o ../cwd/x --record "$PWD/x" => are one file
 	EOT
 }
 
@@ -194,7 +199,7 @@ refuse_all() {
 			grep -qF -- "$option" page || { echo "slowburn $command: no $option"; return 1; }
 		done < <(slowburn $command --help | grep -oE '^ +(-., )?--[a-z]+' | grep -oE -- '--[a-z]+')
 	done
-	for text in 'EXIT STATUS' 'ENVIRONMENT' 'EXAMPLES' '127' 'SLOWBURN_TIMING' 'NO_COLOR'; do
+	for text in 'EXIT STATUS' 'ENVIRONMENT' 'EXAMPLES' 'SLOWBURN_TIMING' 'NO_COLOR'; do
 		grep -qF -- "$text" page || { echo "no $text"; return 1; }
 	done
 }

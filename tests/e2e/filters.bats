@@ -45,6 +45,28 @@ decoy() {
 	truth functions "$(profile p)" "$(truth_of p)" --comm forkstorm
 }
 
+# A shell, a shell below it, and work below both; the tree is there before the profiler comes.
+@test "-p: children that run already, and theirs" {
+	local gate root pid i
+	decoy env
+	gate=$(gate gate-tree)
+	# shellcheck disable=SC2016 # for those shells to expand
+	WORKLOAD_GO=$gate sh -c 'sh -c '\''"$1" 1.5 & wait'\'' sh "$1"; true' sh "$BATS_FILE_TMPDIR/wanted" \
+		> "$(truth_of tree)" 3>&- &
+	root=$!
+	for ((i = 0; i < 100; i++)); do
+		pid=$(pgrep -P "$(pgrep -P $root || echo 0)" -x wanted) && break
+		sleep 0.05
+	done
+	[ -n "$pid" ]
+	capture_begin tree -p $root
+	go_on "$gate"
+	wait $root
+	capture_end
+	truth only "$(profile tree)" --comm wanted sh --min 120
+	truth functions "$(profile tree)" "$(truth_of tree)"
+}
+
 @test "-p: children that execute another program" {
 	local gate pid
 	decoy env

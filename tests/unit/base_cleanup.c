@@ -89,26 +89,12 @@ static void pointers_free_themselves(void **state)
 	assert_int_equal(torture(use_and_take, NULL), 1);
 }
 
-static void files_close_themselves(void **state)
-{
-	FILE *f = fopen("/dev/null", "re");
-	int fd;
-
-	assert_non_null(f);
-	fd = fileno(f);
-	file_close(&f);
-	assert_null(f);
-	assert_false(is_open(fd));
-	file_close(&f);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(descriptors_close_themselves),
 		cmocka_unit_test(closing_keeps_errno),
 		cmocka_unit_test(pointers_free_themselves),
-		cmocka_unit_test(files_close_themselves),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -152,6 +152,19 @@ static void test_cycles(void **state)
 	profile_release(&p);
 }
 
+/* What its reader can do about it is said. */
+static void test_kernel_without_names(void **state)
+{
+	struct profile p;
+
+	test_profile(&p);
+	test_stack(&p, test_series(&p, "dd", 4711, 4711), 40, "write@/usr/lib/libc.so.6",
+		   "[kernel]@[kernel.kallsyms]", "[kernel]@[kernel.kallsyms]", NULL);
+	p.counters.value[COUNTER_SAMPLES] = profile_total_count(&p);
+	expect(&p, NULL, "kernel-without-names");
+	profile_release(&p);
+}
+
 static void test_nothing(void **state)
 {
 	struct profile p;
@@ -288,11 +301,17 @@ static void test_torture(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_busy),          cmocka_unit_test(test_part_of_the_machine),
-		cmocka_unit_test(test_cycles),        cmocka_unit_test(test_nothing),
-		cmocka_unit_test(test_hostile_names), cmocka_unit_test(test_rest_of_functions),
-		cmocka_unit_test(test_lines_fit),     cmocka_unit_test(test_absurd_figures),
-		cmocka_unit_test(test_limit),         cmocka_unit_test(test_torture),
+		cmocka_unit_test(test_busy),
+		cmocka_unit_test(test_part_of_the_machine),
+		cmocka_unit_test(test_kernel_without_names),
+		cmocka_unit_test(test_cycles),
+		cmocka_unit_test(test_nothing),
+		cmocka_unit_test(test_hostile_names),
+		cmocka_unit_test(test_rest_of_functions),
+		cmocka_unit_test(test_lines_fit),
+		cmocka_unit_test(test_absurd_figures),
+		cmocka_unit_test(test_limit),
+		cmocka_unit_test(test_torture),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

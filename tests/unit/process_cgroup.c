@@ -374,6 +374,78 @@ static void learn_gives_up(void **state)
 	cgroup_names_free(n);
 }
 
+#define WIDE 20000
+
+/* WIDE directories with one in each, below `top`. */
+static void make_wide(const char *top)
+{
+	char path[256];
+
+	for (int i = 0; i < WIDE; i++) {
+		snprintf(path, sizeof(path), "%s/%d", top, i);
+		assert_int_equal(mkdir(path, 0700), 0);
+		snprintf(path, sizeof(path), "%s/%d/in", top, i);
+		assert_int_equal(mkdir(path, 0700), 0);
+	}
+}
+
+static int remove_wide(void **state)
+{
+	char path[256];
+
+	for (int i = 0; *state && i < WIDE; i++) {
+		snprintf(path, sizeof(path), "%s/%d/in", (char *)*state, i);
+		rmdir(path);
+		snprintf(path, sizeof(path), "%s/%d", (char *)*state, i);
+		rmdir(path);
+	}
+	if (*state)
+		rmdir(*state);
+	return 0;
+}
+
+/* Of `ids`, those that have a name. */
+static int named(const struct cgroup_names *n, const uint64_t *ids)
+{
+	int count = 0;
+
+	for (int i = 0; i < WIDE; i++)
+		count += cgroup_names_path(n, ids[i]) != NULL;
+	return count;
+}
+
+/* A walk that would take long is taken in pieces, and goes on where it was. */
+static void learn_in_pieces(void **state)
+{
+	static char top[] = "/dev/shm/slowburn-XXXXXX", path[64];
+	static uint64_t ids[WIDE];
+	struct cgroup_hierarchy h = { 0 };
+	struct cgroup_names *n;
+	struct fake fake;
+	int first;
+
+	if (!mkdtemp(top)) {
+		skip();
+		return;
+	}
+	*state = top;
+	make_wide(top);
+	for (int i = 0; i < WIDE; i++) {
+		snprintf(path, sizeof(path), "%s/%d/in", top, i);
+		ids[i] = inode(path);
+	}
+	snprintf(h.mount, sizeof(h.mount), "%s", top);
+	fake_init(&fake);
+	assert_int_equal(cgroup_names_new(&n, &h, &fake.source), 0);
+	cgroup_names_learn(n, 0xfffffffffffffffe, 7);
+	first = named(n, ids);
+	assert_in_range(first, 0, WIDE - 1);
+	nanosleep(&(struct timespec){ .tv_sec = 1, .tv_nsec = 10000000 }, NULL);
+	cgroup_names_learn(n, 0xfffffffffffffffd, 7);
+	assert_in_range(named(n, ids), first + 1, WIDE);
+	cgroup_names_free(n);
+}
+
 /* A cgroup that was removed meanwhile keeps the name that its process gave. */
 static void learn_removed(void **state)
 {
@@ -431,6 +503,7 @@ int main(void)
 		cmocka_unit_test(names_set),
 		cmocka_unit_test_teardown(learn_here, remove_cgroups),
 		cmocka_unit_test(learn_gives_up),
+		cmocka_unit_test_teardown(learn_in_pieces, remove_wide),
 		cmocka_unit_test(learn_removed),
 		cmocka_unit_test(survives_without_memory),
 	};

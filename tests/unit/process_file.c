@@ -207,6 +207,29 @@ static void failures(void **state)
 	file_table_free(b.t);
 }
 
+/* Opened in the end, then evicted: it is tried as often as the first time. */
+static void failures_before_a_success(void **state)
+{
+	struct bench b;
+	uint32_t pid = 1;
+
+	(void)state;
+	begin(&b, 8, 8);
+	intern(&b, 5, 0, "/a");
+	b.fake.open_error = -EACCES;
+	for (int round = 0; round < 60; round++) {
+		uint32_t before = b.fake.opens;
+
+		b.fake.open_failures = 7;
+		for (int i = 0; i < 8; i++)
+			pin(&b, 0, pid++);
+		expect_state(&b, 0, FILE_PINNED);
+		assert_int_equal(b.fake.opens, before + 8);
+		file_table_unpin(b.t, 0);
+	}
+	file_table_free(b.t);
+}
+
 /* Of three pins the first one goes, unless it was asked for since. */
 static void eviction(void **state)
 {
@@ -355,6 +378,7 @@ int main(void)
 		cmocka_unit_test(many_generations),
 		cmocka_unit_test(states),
 		cmocka_unit_test(failures),
+		cmocka_unit_test(failures_before_a_success),
 		cmocka_unit_test(eviction),
 		cmocka_unit_test(eviction_of_the_wanted),
 		cmocka_unit_test(out_of_descriptors),

@@ -54,6 +54,44 @@ static void start(void **state)
 	}
 }
 
+static void parent(void **state)
+{
+	static const struct {
+		const char *text;
+		int r;
+		uint32_t pid;
+	} rows[] = {
+		{ "7 (cat) S 42 7 7 0", 0, 42 },
+		{ "1 (init) S 0 1 1", 0, 0 },
+		{ "7 (cat) S 4294967295 7", 0, UINT32_MAX },
+		/* names that imitate the fields behind them */
+		{ "7 (a) S 1 2) R 42 7", 0, 42 },
+		{ "7 (a) S 1 () R 42 7", 0, 42 },
+		{ "7 (\n) S 1) R 42 7", 0, 42 },
+		{ "", -EINVAL, 0 },
+		{ "7 (cat)", -EINVAL, 0 },
+		{ "7 (cat) ", -EINVAL, 0 },
+		{ "7 (cat) S", -EINVAL, 0 },
+		{ "7 (cat) S ", -EINVAL, 0 },
+		{ "7 (cat) S 4", -EINVAL, 0 }, /* cut off: was it 42? */
+		{ "7 cat S 42 7", -EINVAL, 0 },
+		{ "7 (cat) S -1 7", -EINVAL, 0 },
+		{ "7 (cat) S  42 7", -EINVAL, 0 },
+		{ "7 (cat) S 4294967296 7", -EINVAL, 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		uint32_t pid = (uint32_t)UNTOUCHED;
+		uint32_t want = rows[i].r < 0 ? (uint32_t)UNTOUCHED : rows[i].pid;
+		int r = stat_parent_parse(rows[i].text, strlen(rows[i].text), &pid);
+
+		if (r != rows[i].r || pid != want)
+			fail_msg("\"%s\": got %d, %" PRIu32 ", want %d, %" PRIu32, rows[i].text, r,
+				 pid, rows[i].r, want);
+	}
+}
+
 static void agrees(void **state)
 {
 	static const struct {
@@ -85,6 +123,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(start),
+		cmocka_unit_test(parent),
 		cmocka_unit_test(agrees),
 	};
 

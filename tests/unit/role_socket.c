@@ -218,6 +218,31 @@ static void *send_slowly(void *socket)
 	return NULL;
 }
 
+/*
+ * A peer that never lets us wait. Each byte has a descriptor, behind which a recv() ends, so that all
+ * of them are there but come one by one: more than the time allows is not taken.
+ */
+static void test_deadline_without_waiting(void **state)
+{
+	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	struct pair p;
+
+	pair_open(&p);
+	send_raw(p.a, (const uint32_t[]){ 5, 1 }, 8, null, 0);
+	for (int i = 0; i < 5; i++)
+		send_raw(p.a, "x", 1, null, 1);
+	assert_int_equal(socket_receive(p.b, &p.message, 1), -ETIMEDOUT);
+	pair_close(&p);
+
+	/* What is there in one piece is taken at any time. */
+	pair_open(&p);
+	send_raw(p.a, (const uint32_t[]){ 5, 1 }, 8, null, 0);
+	send_raw(p.a, "xxxxx", 5, null, 0);
+	assert_int_equal(socket_receive(p.b, &p.message, 1), 0);
+	pair_close(&p);
+	close(null);
+}
+
 static void on_signal(int signal)
 {
 	(void)signal;
@@ -299,6 +324,7 @@ int main(void)
 		cmocka_unit_test(test_descriptors),
 		cmocka_unit_test(test_surplus_descriptors),
 		cmocka_unit_test(test_broken_frames),
+		cmocka_unit_test(test_deadline_without_waiting),
 		cmocka_unit_test(test_slow_sender),
 		cmocka_unit_test(test_large_frame),
 		cmocka_unit_test(test_deaf_receiver),

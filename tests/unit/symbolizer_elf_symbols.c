@@ -455,6 +455,97 @@ static void test_too_much_work(void **state)
 	close(fd);
 }
 
+#define LABELS 12000u
+#define LABEL_BYTES 16u
+
+/*
+ * An image with code of LABELS * LABEL_BYTES behind all else, and unwind information that has a
+ * function in the middle of what lies behind each of `count` labels.
+ */
+static void labels_make(struct image *im, const struct image_symbol *symbols, uint32_t count)
+{
+	const unsigned char forms[] = { 1, 0x1b, 0x03, 0x3b, 0, 0, 0, 0 };
+	uint64_t code, frames;
+	Elf64_Shdr *section;
+
+	image_make(im, false, symbols, NULL);
+	code = im->bytes.len;
+	memset(buffer_extend(&im->bytes, LABELS * LABEL_BYTES), 0, LABELS * LABEL_BYTES);
+	frames = im->bytes.len;
+	buffer_append(&im->bytes, forms, sizeof(forms));
+	buffer_append(&im->bytes, &count, sizeof(count));
+	for (uint32_t i = 0; i < count; i++) {
+		const uint32_t entry[] = { i * LABEL_BYTES + LABEL_BYTES / 2, 0 };
+
+		buffer_append(&im->bytes, entry, sizeof(entry));
+	}
+	section = (Elf64_Shdr *)(im->bytes.data + im->section_headers) + 1;
+	section->sh_offset = code;
+	section->sh_size = LABELS * LABEL_BYTES;
+	image_put_segment(im, 0, PT_LOAD, PF_R | PF_X, code, C, LABELS * LABEL_BYTES);
+	image_put_segment(im, 2, PT_GNU_EH_FRAME, PF_R, frames, C, im->bytes.len - frames);
+}
+
+/* As many addresses as can be asked for, all behind one label, cost what one costs. */
+static void test_one_label_often(void **state)
+{
+	const struct image_symbol symbols[] = { { "label", C + 0x100, 0, LABEL }, { 0 } };
+	static uint64_t offsets[SYMBOLS_MAX_ADDRESSES];
+	struct image im;
+	struct asked a;
+	int fd;
+
+	labels_make(&im, symbols, LABELS);
+	for (uint32_t i = 0; i < SYMBOLS_MAX_ADDRESSES; i++)
+		offsets[i] = im.section_headers + IMAGE_SECTIONS * sizeof(Elf64_Shdr) + 0x100 +
+			     (i >= SYMBOLS_MAX_ADDRESSES / 2) * 7;
+	fd = memory_file(im.bytes.data, im.bytes.len);
+	ask(&a, SYMBOLS_ELF, &fd, 1, offsets, SYMBOLS_MAX_ADDRESSES);
+	assert_int_equal(a.symbols.reply->status, SYMBOLS_OK);
+	for (uint32_t i = 0; i < SYMBOLS_MAX_ADDRESSES; i++) {
+		char got[200];
+
+		assert_string_equal(asked_text(&a, i, got, sizeof(got)), "label 401100+8");
+	}
+	asked_release(&a);
+	buffer_release(&im.bytes);
+	close(fd);
+}
+
+/* Each address behind another label: some are searched for, and the others are nobody's. */
+static void test_too_many_labels(void **state)
+{
+	struct image_symbol *symbols = calloc(LABELS + 1, sizeof(*symbols));
+	static uint64_t offsets[LABELS];
+	char got[200], want[200];
+	struct image im;
+	struct asked a;
+	int fd;
+
+	assert_non_null(symbols);
+	for (uint32_t i = 0; i < LABELS; i++)
+		symbols[i] = (struct image_symbol){ "label", C + i * LABEL_BYTES, 0, LABEL };
+	symbols[LABELS - 1] = (struct image_symbol){ "f", C + (LABELS - 1) * LABEL_BYTES, 4, FUNC };
+	labels_make(&im, symbols, LABELS);
+	for (uint32_t i = 0; i < LABELS; i++)
+		offsets[i] = im.section_headers + IMAGE_SECTIONS * sizeof(Elf64_Shdr) +
+			     i * (uint64_t)LABEL_BYTES;
+	fd = memory_file(im.bytes.data, im.bytes.len);
+	ask(&a, SYMBOLS_ELF, &fd, 1, offsets, LABELS);
+	assert_int_equal(a.symbols.reply->status, SYMBOLS_LIMIT);
+	for (uint32_t i = 0; i < 1000; i++) {
+		snprintf(want, sizeof(want), "label %x+8", C + i * LABEL_BYTES);
+		assert_string_equal(asked_text(&a, i, got, sizeof(got)), want);
+	}
+	assert_string_equal(asked_text(&a, LABELS - 2, got, sizeof(got)), "?");
+	snprintf(want, sizeof(want), "f %x+4", C + (LABELS - 1) * LABEL_BYTES);
+	assert_string_equal(asked_text(&a, LABELS - 1, got, sizeof(got)), want);
+	asked_release(&a);
+	buffer_release(&im.bytes);
+	free(symbols);
+	close(fd);
+}
+
 /* Names longer than the limit are cut. */
 static void test_long_names(void **state)
 {
@@ -810,6 +901,8 @@ int main(void)
 		cmocka_unit_test(test_lying_links),
 		cmocka_unit_test(test_extended_counts),
 		cmocka_unit_test(test_too_much_work),
+		cmocka_unit_test(test_one_label_often),
+		cmocka_unit_test(test_too_many_labels),
 		cmocka_unit_test(test_long_names),
 		cmocka_unit_test(test_nm_self),
 		cmocka_unit_test(test_nm_libc),

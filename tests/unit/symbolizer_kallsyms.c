@@ -92,6 +92,34 @@ static const struct sample samples[] = {
 		{ M + 0x1000, "?" },
 		{ M + 0x101fff, "n:n_one 0+2000" }, { M + 0x102000, "?" },
 	} },
+	{ "what has no size ends where a module begins, though its first symbol is further on",
+	  "ffffffff81000000 T _stext\n" "ffffffffc0200000 t bpf_a\t[bpf]\n"
+	  "ffffffffc0203000 t m_one\t[m]\n" "ffffffffc0206000 t bpf_b\t[bpf]\n"
+	  "ffffffffc0209000 t n_one\t[n]\n",
+	  "n 8192 0 - Live 0xffffffffc0208000\n" "m 16384 0 - Live 0xffffffffc0202000\n",
+	SYMBOLS_OK, {
+		{ M + 0x1fff, "bpf:bpf_a 0+2000" }, { M + 0x2000, "?" }, { M + 0x2fff, "?" },
+		{ M + 0x3000, "m:m_one 1000+3000" }, { M + 0x5fff, "m:m_one 1000+3000" },
+		{ M + 0x6000, "bpf:bpf_b 6000+2000" }, { M + 0x7fff, "bpf:bpf_b 6000+2000" },
+		{ M + 0x8000, "?" }, { M + 0x9000, "n:n_one 1000+1000" },
+	} },
+	{ "a size that reaches into the next module: that of data, too, elsewhere",
+	  "ffffffff81000000 T _stext\n" "ffffffffc0200100 t m_one\t[m]\n"
+	  "ffffffffc0202100 t n_one\t[n]\n",
+	  "m 16384 0 - Live 0xffffffffc0200000\n" "n 16384 0 - Live 0xffffffffc0202000\n",
+	SYMBOLS_OK, {
+		{ M + 0x1fff, "m:m_one 100+1f00" }, { M + 0x2000, "?" }, { M + 0x20ff, "?" },
+		{ M + 0x2100, "n:n_one 100+3f00" },
+	} },
+	{ "a module without symbols of code",
+	  "ffffffff81000000 T _stext\n" "ffffffffc0202100 d m_data\t[m]\n"
+	  "ffffffffc0204100 t n_one\t[n]\n",
+	  "m 16384 0 - Live 0xffffffffc0202000\n" "n 4096 0 - Live 0xffffffffc0204000\n"
+	  "o 4096 0 - Live 0xffffffffc0200000\n",
+	SYMBOLS_OK, {
+		{ M + 0x2200, "m:?" }, { M + 0x3fff, "m:?" }, { M + 0x4000, "?" },
+		{ M + 0x4100, "n:n_one 100+f00" },
+	} },
 	{ "modules whose bases are hidden", with_modules, "m 4096 1 - Live 0x0000000000000000\n",
 	SYMBOLS_OK, {
 		{ M + 0x100, "m:m_one 0+100" },
@@ -337,6 +365,42 @@ static void test_too_many_names(void **state)
 	close(fd);
 }
 
+/* More names than a reply holds: those that fit stay, and the others' modules are told. */
+static void test_full_reply(void **state)
+{
+	enum { LINES = 4000, NAME = 4000 };
+	struct buffer text = BUFFER_INIT(64 << 20);
+	static uint64_t addresses[LINES];
+	uint32_t named = 0;
+	struct asked a;
+	int fd;
+
+	for (uint32_t i = 0; i < LINES; i++) {
+		buffer_printf(&text, "%llx T n%0*u\n", S + i, NAME - 1, i);
+		addresses[i] = S + i;
+	}
+	fd = memory_file(text.data, text.len);
+	ask(&a, SYMBOLS_KERNEL, &fd, 1, addresses, LINES);
+	assert_int_equal(a.symbols.reply->status, SYMBOLS_LIMIT);
+	for (uint32_t i = 0; i < LINES; i++) {
+		const struct symbol_answer *answer = &a.symbols.answers[i];
+		char want[NAME + 1];
+
+		assert_int_equal(answer->module, 0);
+		assert_int_equal(answer->vaddr, i);
+		if (answer->function == SYMBOLS_NONE)
+			continue;
+		assert_int_equal(named++, i);
+		snprintf(want, sizeof(want), "n%0*u", NAME - 1, i);
+		assert_string_equal(a.symbols.strings + a.symbols.functions[answer->function].name,
+				    want);
+	}
+	assert_in_range(named, LINES / 2, LINES - 1);
+	asked_release(&a);
+	buffer_release(&text);
+	close(fd);
+}
+
 /*
  * This machine's own table: the start of a function is answered with it, and so is its last byte.
  */
@@ -378,6 +442,7 @@ int main(void)
 		cmocka_unit_test(test_borders_of_pieces),
 		cmocka_unit_test(test_too_many_modules),
 		cmocka_unit_test(test_too_many_names),
+		cmocka_unit_test(test_full_reply),
 		cmocka_unit_test(test_real),
 	};
 

@@ -33,7 +33,8 @@
 	  "processes beyond the limit of the process table")                                      \
 	X(MAPPINGS_REFUSED, "mappings_refused", "mappings beyond the limit of a process")         \
 	X(MAPS_MALFORMED, "maps_malformed", "lines of /proc/PID/maps not understood")             \
-	X(PROC_UNREADABLE, "proc_unreadable", "/proc reads that failed (process gone, or access refused)")   \
+	X(PROC_UNREADABLE, "proc_unreadable",                                                     \
+	  "/proc reads that failed (process gone, or access refused)")                            \
 	X(FILES_REFUSED, "files_refused", "binaries beyond the limit of the file table")          \
 	X(FILES_UNOPENED, "files_unopened", "binaries that could not be opened")                  \
 	X(FILES_PIN_EVICTED, "files_pin_evicted", "binaries let go before their names were read") \

@@ -179,7 +179,8 @@ static void test_facts(void **state)
 	assert_int_equal(read->period, 10101010);
 	assert_int_equal(read->time_nanos, 1700000000000000000LL);
 	assert_int_equal(read->duration_nanos, 10000000000LL);
-	assert_true(has_comment(read, "3 /proc reads that failed (process gone, or access refused)"));
+	assert_true(
+		has_comment(read, "3 /proc reads that failed (process gone, or access refused)"));
 	assert_true(has_comment(
 		read,
 		"slowburn: the whole machine, cpu-clock, 99 samples a second on 2 of 2 CPUs"));

@@ -370,7 +370,10 @@ static void facts_end(struct capture *c)
 	f->machine_ns = f->duration_ns * f->cpus_profiled;
 	f->busy_ns = used.busy_ns;
 	f->steal_ns = used.steal_ns;
-	counter_add(&c->pipeline.counters, COUNTER_SAMPLES_MISSED, ticks_missed(c, &used));
+	/* Whether a filter would have let them through nobody knows. */
+	counter_add(&c->pipeline.counters,
+		    f->filtered ? COUNTER_TICKS_MISSED : COUNTER_SAMPLES_MISSED,
+		    ticks_missed(c, &used));
 }
 
 /* Cycles have no fixed period: the profile's is their mean. */

@@ -15,6 +15,8 @@
 	X(SAMPLES, "samples", "samples received")                                                 \
 	X(SAMPLES_MISSED, "samples_missed",                                                       \
 	  "timer ticks of busy CPUs that the kernel passed over")                                 \
+	X(TICKS_MISSED, "ticks_missed",                                                           \
+	  "timer ticks that the kernel passed over, whoever's they were")                         \
 	X(SAMPLES_MALFORMED, "samples_malformed", "sample records refused by the decoder")        \
 	X(SAMPLES_DROPPED_MEMORY, "samples_dropped_memory", "samples dropped: memory limit")      \
 	X(SAMPLES_LATE, "samples_late", "samples that came after later ones were counted")        \

@@ -85,6 +85,7 @@ uses_command    := base symbolizer collect process aggregate model encode role a
 pkgs_base       := libxxhash
 libs_symbolizer := -liberty
 libs_encode     := -lm
+pkgs_role       := libcap libseccomp
 pkgs_collect    := libbpf libelf zlib libzstd
 libs_collect    := -lm
 pkgs_encode     := libprotobuf-c libdeflate

@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 /*
@@ -455,6 +456,15 @@ static int code_finish(struct elf_file *f)
 	return 0;
 }
 
+/*
+ * glibc 2.33 to 2.38 make newfstatat of fstat(), which asks about any path as well: the symbolizer's
+ * sandbox does not let it pass. On machines of 64 bits the kernel's struct is glibc's.
+ */
+static int file_stat(int fd, struct stat *ret)
+{
+	return (int)syscall(SYS_fstat, fd, ret);
+}
+
 int elf_file_open(struct elf_file *f, int fd)
 {
 	struct scan scan = { 0 };
@@ -462,7 +472,7 @@ int elf_file_open(struct elf_file *f, int fd)
 	int r;
 
 	*f = (struct elf_file){ .fd = fd };
-	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+	if (file_stat(fd, &st) < 0 || !S_ISREG(st.st_mode))
 		return -ENOEXEC;
 	f->size = (uint64_t)st.st_size;
 	r = header_read(f, &scan.header);

@@ -13,6 +13,8 @@
 #include "profiler/command/interrupt.h"
 #include "profiler/command/manual.h"
 #include "profiler/role/child.h"
+#include "profiler/role/role.h"
+#include "profiler/role/sandbox.h"
 #include "symbolizer/protocol.h"
 
 /* Words that people try first. */
@@ -42,12 +44,16 @@ static int open_standard_fds(void)
 
 static int run_symbolizer(void)
 {
+	struct err err;
+
 	/* Ctrl-C reaches the whole terminal's job; the agent decides when its symbolizer ends. */
 	interrupt_ignore();
 	if (child_enter() < 0) {
 		command_say("the symbolizer is started by slowburn itself");
 		return COMMAND_FAILED;
 	}
+	if (sandbox_enter(role_find(SYMBOLS_ROLE), &err) < 0)
+		return command_fail(COMMAND_FAILED, &err);
 	return symbolizer_serve(ROLE_CHILD_SOCKET);
 }
 

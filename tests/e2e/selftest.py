@@ -173,6 +173,18 @@ def selftest(with_go):
         expect(1, "rooted", right, right, "--keys", "comm")
         expect(1, "rooted", path("skewed.pb.gz"), path("rooted.pb.gz"), "--keys", "comm")
 
+        told = ["slowburn: the whole machine", "1000 samples handed to user space", "990 samples received",
+                "1 requests on which the symbolizer died, hung or lied"]
+        everything = functions(500, 292, 198)
+        expect(0, "whole", profile("told.pb.gz", everything, comments=told), "--failed", "1", "1")
+        expect(1, "whole", path("told.pb.gz"))
+        expect(1, "whole", path("told.pb.gz"), "--failed", "2", "9")
+        expect(1, "whole", right)
+        expect(1, "whole", profile("short.pb.gz", functions(500, 292, 197), comments=told), "--failed", "1", "1")
+        expect(1, "whole", profile("few.pb.gz", everything, comments=[told[0], "1100 samples handed to user space", *told[2:]]),
+               "--failed", "1", "1")
+        expect(1, "whole", profile("doubted.pb.gz", everything, comments=[*told, "lost: 5 samples"]), "--failed", "1", "1")
+
         expect(0, "strings", right)
         expect(1, "strings", profile("raw.pb.gz", functions(5, 5, 5, comm="a\udcff")))
         expect(1, "strings", profile("escape.pb.gz", functions(5, 5, 5, comm="a\033[2J")))

@@ -273,6 +273,26 @@ def check_saturated(args):
     return 0 if ok else 1
 
 
+def said(profile, what):
+    """The number that the comments have of "N WHAT", 0 if none of them does."""
+    return next((int(c.split()[0]) for c in profile.comments if c.partition(" ")[2] == what), 0)
+
+
+def check_whole(args):
+    """The samples are those received and those known to be lost, received what the kernel handed over (but the last
+    few); each at one period."""
+    profile = read_profile(args.profile)
+    seen, cpu_ns = count(profile.samples), sum(s.cpu_ns for s in profile.samples)
+    received, handed = said(profile, "samples received"), said(profile, "samples handed to user space")
+    lost = lost_in(profile)
+    failed = said(profile, "requests on which the symbolizer died, hung or lied")
+    ok = (received > 0 and lost is not None and seen == received + lost and cpu_ns == seen * profile.period_ns
+          and 0 <= handed - received <= 8 + handed // 100 and args.failed[0] <= failed <= args.failed[1])
+    print(f"{'ok' if ok else 'FAIL'}: {seen} samples of {received} received and {handed} handed over, cpu {cpu_ns} ns at "
+          f"{profile.period_ns} ns each, lost {lost}, {failed} requests failed ({args.failed[0]} to {args.failed[1]})")
+    return 0 if ok else 1
+
+
 def check_only(args):
     """Every sample is as the options say, and there are at least --min of them."""
     profile = read_profile(args.profile)
@@ -647,7 +667,7 @@ def main():
     sub.add_argument("pairs", nargs="+")
     sub.add_argument("--limit", type=float)
     for name, function in (("saturated", check_saturated), ("only", check_only), ("complete", check_complete),
-                           ("strings", check_strings), ("go", check_go), ("show", show)):
+                           ("strings", check_strings), ("go", check_go), ("show", show), ("whole", check_whole)):
         sub = command(name, function, truth=False)
         sub.add_argument("profile")
         if name == "saturated":
@@ -668,6 +688,8 @@ def main():
             sub.add_argument("--share", type=float, default=0.95)
         elif name == "strings":
             sub.add_argument("--controls", action="store_true", help="control characters are allowed")
+        elif name == "whole":
+            sub.add_argument("--failed", type=int, nargs=2, default=(0, 0), help="failed requests, at least and at most")
         elif name == "show":
             sub.add_argument("-n", type=int, default=20)
     sub = command("agree", check_agree, truth=False)

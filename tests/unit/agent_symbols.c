@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The symbolizer is this test itself, run with the role as argv[1]: it serves honestly unless the
+ * The symbolizer is this test itself, run with the role as argv[1]: it serves honestly, in the sandbox, unless the
  * first request of the process asks for one of the addresses below, which say how to fail.
  */
 #include "profiler/agent/symbols.h"
@@ -22,6 +22,8 @@
 
 #include "profiler/base/clock.h"
 #include "profiler/role/child.h"
+#include "profiler/role/role.h"
+#include "profiler/role/sandbox.h"
 #include "profiler/role/socket.h"
 #include "symbolizer/request.h"
 
@@ -92,6 +94,8 @@ static int role_main(void)
 	memcpy(&first, m.bytes.data + sizeof(struct symbol_request), sizeof(first));
 	if (first >= DIE && first <= FLOOD)
 		return misbehave(first);
+	if (sandbox_enter(role_find(SYMBOLS_ROLE), NULL) < 0)
+		return 1;
 	if (request_answer(m.bytes.data, m.bytes.len, m.fds, m.fd_count, &reply) < 0 ||
 	    socket_send(ROLE_CHILD_SOCKET, SYMBOLS_MESSAGE_REPLY, reply.data, reply.len, NULL, 0,
 			UINT64_MAX) < 0)

@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The order is what each step needs of what a later one takes away: the user's name is looked up
+ * while files can be opened, identity is changed while there is CAP_SETUID, the filter comes last,
+ * as it forbids all the rest. Whatever the filter lets through by mistake, the uid, the missing
+ * capabilities and the limits still stand in the way, and the other way round.
+ *
+ * Refused: getpwnam, which loads libraries and asks whoever /etc/nsswitch.conf names, as root;
+ * empty namespaces (2 ms, and they hide what can't be opened anyway); SECCOMP_RET_KILL, which would
+ * make the loss of a file's names out of a library's harmless try. A call with the numbers of
+ * another architecture (i386, x32) does kill: nothing of ours makes one.
+ */
+#include "profiler/role/sandbox.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
+#include <seccomp.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/capability.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "profiler/base/cleanup.h"
+
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/lsan_interface.h>
+#endif
+
+struct identity {
+	uid_t uid;
+	gid_t gid;
+};
+
+static void caps_free(cap_t *caps)
+{
+	if (*caps)
+		cap_free(*caps);
+}
+
+static void filter_free(scmp_filter_ctx *filter)
+{
+	if (*filter)
+		seccomp_release(*filter);
+}
+
+static bool is_effective(cap_t caps, cap_value_t capability)
+{
+	cap_flag_value_t value = CAP_CLEAR;
+
+	return cap_get_flag(caps, capability, CAP_EFFECTIVE, &value) == 0 && value == CAP_SET;
+}
+
+static bool is_kept(const struct role *role, cap_value_t capability)
+{
+	return role->capabilities >> capability & 1;
+}
+
+/* The package's user in /etc/passwd; root is not believed to be it. */
+static struct identity identity_of(const struct role *role)
+{
+	struct identity id = { role->fallback_id, role->fallback_id };
+	_cleanup_(file_close) FILE *file = fopen("/etc/passwd", "re");
+	struct passwd entry, *found;
+	char text[1024];
+
+	while (file && fgetpwent_r(file, &entry, text, sizeof(text), &found) == 0) {
+		if (strcmp(found->pw_name, role->user) != 0 || !found->pw_uid || !found->pw_gid)
+			continue;
+		id = (struct identity){ found->pw_uid, found->pw_gid };
+		break;
+	}
+	return id;
+}
+
+static int identity_change(const struct role *role)
+{
+	struct identity id = identity_of(role);
+
+	/* setresuid would clear them all; those that go, go with the next step. */
+	if (prctl(PR_SET_KEEPCAPS, role->capabilities != 0) < 0 || setgroups(0, NULL) < 0 ||
+	    setresgid(id.gid, id.gid, id.gid) < 0 || setresuid(id.uid, id.uid, id.uid) < 0)
+		return -errno;
+	return 0;
+}
+
+static int bounds_drop(const struct role *role)
+{
+	for (cap_value_t c = 0; c < cap_max_bits(); c++)
+		if (!is_kept(role, c) && cap_drop_bound(c) < 0)
+			return -errno;
+	return 0;
+}
+
+/* The permitted, effective and inheritable sets; the kernel takes the ambient set after them. */
+static int capabilities_set(const struct role *role)
+{
+	_cleanup_(caps_free) cap_t caps = cap_init();
+
+	if (!caps)
+		return -errno;
+	for (cap_value_t c = 0; c < cap_max_bits(); c++)
+		if (is_kept(role, c) && (cap_set_flag(caps, CAP_PERMITTED, 1, &c, CAP_SET) < 0 ||
+					 cap_set_flag(caps, CAP_EFFECTIVE, 1, &c, CAP_SET) < 0))
+			return -errno;
+	return cap_set_proc(caps) < 0 ? -errno : 0;
+}
+
+static int privileges_drop(const struct role *role)
+{
+	_cleanup_(caps_free) cap_t have = cap_get_proc();
+	int r = 0;
+
+	if (!have || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return -errno;
+	/* Without CAP_SETPCAP they stay, and mean nothing: they are for exec of what may add more. */
+	if (is_effective(have, CAP_SETPCAP))
+		r = bounds_drop(role);
+	if (r == 0 && is_effective(have, CAP_SETUID) && is_effective(have, CAP_SETGID) &&
+	    is_effective(have, CAP_KILL))
+		r = identity_change(role);
+	return r < 0 ? r : capabilities_set(role);
+}
+
+/* Never raises one: who was given less keeps less. */
+static int limits_set(const struct role *role)
+{
+	for (size_t i = 0; i < role->limit_count; i++) {
+		const struct role_limit *l = &role->limits[i];
+		struct rlimit limit;
+
+		if (getrlimit(l->resource, &limit) < 0)
+			return -errno;
+		if (limit.rlim_max > l->most)
+			limit.rlim_max = l->most;
+		if (limit.rlim_cur > limit.rlim_max)
+			limit.rlim_cur = limit.rlim_max;
+		if (setrlimit(l->resource, &limit) < 0)
+			return -errno;
+	}
+	return 0;
+}
+
+static int filter_allow(scmp_filter_ctx filter, const struct role_call *call)
+{
+	struct scmp_arg_cmp compare[ROLE_MAX_CONDITIONS];
+	unsigned int count = 0;
+
+	for (size_t i = 0; i < ROLE_MAX_CONDITIONS; i++) {
+		const struct role_condition *c = &call->conditions[i];
+
+		if (c->mask)
+			compare[count++] = (struct scmp_arg_cmp){ c->argument, SCMP_CMP_MASKED_EQ,
+								  c->mask, c->value };
+	}
+	return seccomp_rule_add_exact_array(filter, SCMP_ACT_ALLOW, call->number, count, compare);
+}
+
+static int filter_load(const struct role *role)
+{
+	_cleanup_(filter_free) scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
+	int r;
+
+	if (!filter)
+		return -ENOMEM;
+	/* ThreadSanitizer has a thread of its own. */
+	r = seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1);
+	for (size_t i = 0; r == 0 && i < role->call_count; i++)
+		r = filter_allow(filter, &role->calls[i]);
+	return r < 0 ? r : seccomp_load(filter);
+}
+
+/*
+ * Not to be looked at by others of its uid. A change of credentials made the kernel forget whose
+ * death is ours; a parent that died just then has closed our socket.
+ */
+static int seclude(void)
+{
+	if (prctl(PR_SET_DUMPABLE, 0) < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+		return -errno;
+	return 0;
+}
+
+/* Standard error, which may be somebody's terminal, is there again if it is needed to say why not. */
+static int silence_and_filter(const struct role *role)
+{
+	_cleanup_(fd_close) int said = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
+	int r;
+
+	if (said < 0 || dup2(STDIN_FILENO, STDERR_FILENO) < 0)
+		return -errno;
+	r = filter_load(role);
+	if (r < 0)
+		dup2(said, STDERR_FILENO);
+	return r;
+}
+
+int sandbox_enter(const struct role *role, struct err *err)
+{
+	int r;
+
+#ifdef __SANITIZE_ADDRESS__
+	/* It stops all threads by ptrace. Asked now, it does not try again when the process ends. */
+	__lsan_do_leak_check();
+#endif
+	r = privileges_drop(role);
+	if (r < 0)
+		return err_errno(err, r, "the %s could not give up its privileges", role->name);
+	r = limits_set(role);
+	if (r < 0)
+		return err_errno(err, r, "the %s could not be limited", role->name);
+	r = seclude();
+	if (r < 0)
+		return err_errno(err, r, "the %s could not be secluded", role->name);
+	r = ROLE_SANITIZED ? filter_load(role) : silence_and_filter(role);
+	if (r < 0)
+		return err_errno(err, r, "the %s's system calls could not be filtered", role->name);
+	return 0;
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Gives up, for good, all that a role's line in the table does not name.
+ */
+#ifndef ROLE_SANDBOX_H
+#define ROLE_SANDBOX_H
+
+#include "profiler/base/err.h"
+#include "profiler/role/role.h"
+
+/*
+ * Call once, in a process of its own, after child_enter and before the first byte of input is
+ * looked at; with one thread. When it fails, some of it has been given up already and the rest has
+ * not: end the process.
+ *
+ * No new privileges, no capability but the role's, own uid and gid and no groups if we may change
+ * them, no core dump and no ptrace by others of that uid, standard error to /dev/null (unless a
+ * sanitizer needs it), the role's limits and its system calls.
+ *
+ * The uid is changed with CAP_SETUID, CAP_SETGID and CAP_KILL only: without the last, a parent
+ * could not end a child that is somebody else.
+ */
+int sandbox_enter(const struct role *role, struct err *err);
+
+#endif

@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -19,6 +18,7 @@
 #include "profiler/base/cleanup.h"
 #include "profiler/base/clock.h"
 #include "profiler/command/command.h"
+#include "profiler/command/look.h"
 
 #define MAX_ANSWER_BYTES (512u << 20)
 
@@ -131,27 +131,12 @@ int answer_open(struct answer *a, const struct answer_options *o, bool file_too,
 	return r;
 }
 
-/* As wide as the terminal, coloured if it wants that; files and pipes get what everybody can read. */
-static struct text_options text_look(int fd)
-{
-	struct text_options look = { 0 };
-	const char *term = getenv("TERM"), *no_color = getenv("NO_COLOR");
-	struct winsize size;
-
-	if (!isatty(fd))
-		return look;
-	look.color = term && strcmp(term, "dumb") != 0 && !(no_color && *no_color);
-	if (ioctl(fd, TIOCGWINSZ, &size) == 0)
-		look.columns = size.ws_col;
-	return look;
-}
-
 static int write_part(const struct answer *a, struct answer_part *part, const struct profile *p,
 		      struct err *err)
 {
 	_cleanup_(buffer_release) struct buffer bytes = BUFFER_INIT(MAX_ANSWER_BYTES);
 	const struct root_keys *root = a->options->root.count ? &a->options->root : NULL;
-	struct text_options look = text_look(part->output.fd);
+	struct text_options look = look_of(part->output.fd);
 	int r = part->format->encode(p, root, &look, &bytes);
 
 	if (r == 0)

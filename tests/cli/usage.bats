@@ -77,6 +77,9 @@ refuse_all() {
 		replay --duration 1 a => unknown option "--duration"
 		help nonsense => no command "nonsense"
 		help profile replay => "replay" is one word too many
+		doctor me => "me" is one word too many
+		doctor --jsn => unknown option "--jsn"
+		doctor --json=1 => takes no value
 		version 3 => "3" is one word too many
 	EOT
 }
@@ -116,7 +119,8 @@ refuse_all() {
 		pofile => did you mean "profile"?
 		rpelay => did you mean "replay"?
 		hepl => did you mean "help"?
-		doctor => no command "doctor": see 'slowburn help'
+		docter => did you mean "doctor"?
+		surgeon => no command "surgeon": see 'slowburn help'
 		x => no command "x": see
 		'' => no command ""
 		--bogus => unknown option "--bogus"
@@ -152,11 +156,11 @@ refuse_all() {
 	for words in help --help -h; do
 		try slowburn $words
 		equal "$words: status" "$status" 0
-		for command in profile replay version help; do
+		for command in profile replay doctor version help; do
 			holds "$words" "$output" "slowburn $command"
 		done
 	done
-	for command in profile replay version help; do
+	for command in profile replay doctor version help; do
 		try slowburn help $command
 		equal "help $command: status" "$status" 0
 		by_help=$output
@@ -194,7 +198,7 @@ refuse_all() {
 	equal "mandoc: status" "$status" 0
 	equal "mandoc" "$output$stderr" ""
 	mandoc -Tascii slowburn.8 | sed 's/.\x08//g' > page
-	for command in profile replay version help; do
+	for command in profile replay doctor version help; do
 		while read -r option; do
 			grep -qF -- "$option" page || { echo "slowburn $command: no $option"; return 1; }
 		done < <(slowburn $command --help | grep -oE '^ +(-., )?--[a-z]+' | grep -oE -- '--[a-z]+')

@@ -1,0 +1,291 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+#
+# The doctor, and whether what it says is so: what it calls lost is missing from a profile taken under the
+# same conditions, and its exit status is the profile's.
+
+# shellcheck disable=SC2154 # set by slowburn.bash
+
+load slowburn
+
+# privileged COMMAND...: with the privileges that the command line $privileges leaves.
+privileged() {
+	# shellcheck disable=SC2086 # words
+	${privileges:-env} "$@"
+}
+
+without() {
+	local names=-${1//,/,-}
+	privileges="setpriv --bounding-set=$names --inh-caps=$names"
+}
+
+# says STATUS CHECK VERDICT...: the doctor's exit status and some of its verdicts; its JSON is in "found".
+says() {
+	local want=$1 status=0
+	shift
+	privileged slowburn doctor --json > found 2> complaints || status=$?
+	python3 -m json.tool found > /dev/null || return 1
+	python3 - "$@" <<- 'EOT' || return 1
+		import json, sys
+		checks = json.load(open("found"))["checks"]
+		for name, want in zip(sys.argv[1::2], sys.argv[2::2]):
+		    found = [c["verdict"] for c in checks if c["name"] == name]
+		    if found != [want]:
+		        sys.exit(f"{name}: is {found}, should be {want}")
+	EOT
+	equal "standard error" "$(< complaints)" "" || return 1
+	equal "doctor's status" "$status" "$want"
+}
+
+# bash as another user, busy, under another name; its functions are in its dynamic symbols.
+start_spinner() {
+	cp "$(command -v bash)" "$dir/spinner"
+	chown 65534 "$dir/spinner"
+	chmod "${1:-755}" "$dir/spinner"
+	setpriv --reuid 65534 --regid 65534 --clear-groups "$dir/spinner" -c 'while :; do :; done' &
+	spinner=$!
+	sleep 0.3
+}
+
+# Is the spinner's code named in a profile?
+named() {
+	privileged slowburn profile --duration 1s -F 1999 --comm spinner --format collapsed > stacks || return 2
+	[ -s stacks ] || { echo "the spinner was not sampled"; return 2; }
+	grep -qE 'execute_command|unwind_frame|word_list|do_redirections|dispose_words' stacks
+}
+
+@test "root: fine, but for what this machine lacks" {
+	need_root
+	says 0 BTF fine BPF fine "BPF ring buffer" fine bpf_task_pt_regs fine tp_btf fine \
+		"perf events" fine "BPF on perf events" fine CAP_BPF fine CAP_PERFMON fine \
+		CAP_SYS_PTRACE fine CAP_CHECKPOINT_RESTORE fine CAP_SYSLOG fine "pid namespace" fine \
+		profiling fine
+	grep -q '"profiling": true' found
+	! grep -q '"fatal"' found
+}
+
+@test "its text: a line a check, names first, in 100 columns, and what it comes to" {
+	need_root
+	try slowburn doctor
+	equal status "$status" 0
+	equal stderr "$stderr" ""
+	equal "longest line over 100" "$(LC_ALL=C.UTF-8 grep -E '^.{101}' <<< "$output")" ""
+	grep -qE '^  CAP_SYS_PTRACE +fine +to see ' <<< "$output" || { echo "$output"; return 1; }
+	holds "the end" "${lines[-1]}" "Profiling will work"
+	! grep -q $'\e' <<< "$output"
+}
+
+@test "on a terminal: its width, its colours, unless NO_COLOR" {
+	need_root
+	need script
+	for setting in TERM=xterm NO_COLOR=1; do
+		script -qec "stty cols 70 rows 30; env TERM=xterm $setting slowburn doctor" seen < /dev/null > /dev/null
+		tr -d '\r' < seen | sed -e 1d -e '/^Script done/d' -e $'s/\e\\[[0-9;]*m//g' > plain
+		equal "longest line over 70" "$(LC_ALL=C.UTF-8 grep -E '^.{71}' plain)" ""
+		grep -q 'Profiling will work' plain
+		colours=$(grep -c $'\e\\[1m' seen || true)
+		if [ $setting = NO_COLOR=1 ]; then equal colours "$colours" 0; else [ "$colours" -gt 0 ]; fi
+	done
+}
+
+@test "without CAP_BPF or CAP_PERFMON: fatal, as the profile" {
+	need_root
+	need setpriv
+	for name in bpf perfmon; do
+		without $name,sys_admin
+		says 1 "CAP_${name^^}" fatal bpf_task_pt_regs unknown profiling fatal
+		grep -q '"profiling": false' found
+		try privileged slowburn profile --duration 200ms --format text
+		refused 1 "CAP_${name^^}"
+	done
+	privileges="setpriv --bounding-set=-sys_admin --inh-caps=-sys_admin"
+	says 0 CAP_BPF fine CAP_PERFMON fine profiling fine
+}
+
+@test "nobody: fatal, and every capability is named" {
+	need_root
+	need setpriv
+	privileges="setpriv --reuid 65534 --regid 65534 --clear-groups"
+	says 1 CAP_BPF fatal CAP_PERFMON fatal CAP_SYS_PTRACE degraded CAP_DAC_READ_SEARCH degraded \
+		CAP_CHECKPOINT_RESTORE degraded CAP_SYS_NICE degraded "user namespace" fine profiling fatal
+	try privileged slowburn doctor
+	equal status "$status" 1
+	holds "the end" "${lines[-1]}" "Profiling will not work"
+}
+
+@test "without CAP_SYSLOG: kernel functions have no names" {
+	need_root
+	need setpriv
+	[ "$(< /proc/sys/kernel/perf_event_paranoid)" -gt 1 ] || skip "everybody may see kernel addresses"
+	privileges=""
+	says 0 CAP_SYSLOG fine "kernel symbols" fine
+	(while :; do read -rn 512 _ < /dev/zero; done) 2> /dev/null &
+	slowburn profile --duration 1s --kernel --format collapsed > stacks
+	! grep -qF '[kernel]' stacks || { cat stacks; return 1; }
+	without syslog
+	says 0 CAP_SYSLOG degraded "kernel symbols" degraded profiling fine
+	privileged slowburn profile --duration 1s --kernel --format collapsed > stacks
+	kill $!
+	grep -qF '[kernel]' stacks
+	equal "named kernel frames" "$(grep -cE 'do_syscall_64|vfs_read' stacks || true)" 0
+}
+
+@test "without CAP_SYS_PTRACE: other users' binaries have no names, all or the deleted ones" {
+	need_root
+	need setpriv
+	start_spinner
+	privileges=""
+	says 0 CAP_SYS_PTRACE fine
+	named
+	without sys_ptrace
+	says 0 CAP_SYS_PTRACE degraded profiling fine
+	# On 6.18 CAP_PERFMON shows what is mapped; then only what has no name any more can't be opened.
+	if grep -q "other users' binaries that are deleted" found; then
+		named
+		rm "$dir/spinner"
+		privileges='' named
+	else
+		grep -q "had mapped before" found
+	fi
+	run named
+	equal "named without it" "$status" 1
+	kill $spinner
+}
+
+@test "without CAP_DAC_READ_SEARCH: binaries that we may not read have no names" {
+	need_root
+	need setpriv
+	start_spinner 700
+	privileges=""
+	says 0 CAP_DAC_READ_SEARCH fine
+	named
+	without dac_read_search
+	says 0 CAP_DAC_READ_SEARCH fine # CAP_DAC_OVERRIDE does as well
+	named
+	without dac_read_search,dac_override
+	says 0 CAP_DAC_READ_SEARCH degraded profiling fine
+	run named
+	equal "named without it" "$status" 1
+	kill $spinner
+}
+
+@test "without CAP_CHECKPOINT_RESTORE: deleted binaries have no names" {
+	need_root
+	need setpriv
+	start_spinner
+	rm "$dir/spinner"
+	privileges=""
+	says 0 CAP_CHECKPOINT_RESTORE fine
+	named
+	without checkpoint_restore
+	says 0 CAP_CHECKPOINT_RESTORE fine # CAP_SYS_ADMIN does as well
+	named
+	without checkpoint_restore,sys_admin
+	says 0 CAP_CHECKPOINT_RESTORE degraded profiling fine
+	run named
+	equal "named without it" "$status" 1
+	kill $spinner
+}
+
+@test "CAP_SYS_NICE: not held, limit instead, priority chosen" {
+	need_root
+	need setpriv
+	without sys_nice
+	says 0 CAP_SYS_NICE degraded profiling fine
+	privileges="nice -n 5 $privileges"
+	says 0 CAP_SYS_NICE fine
+	without sys_nice
+	privileges="prlimit --nice=40 $privileges"
+	prlimit --nice=40 true 2> /dev/null || return 0 # needs CAP_SYS_RESOURCE
+	says 0 CAP_SYS_NICE fine
+}
+
+@test "no BTF" {
+	need_root
+	unshare --mount true || skip "needs mount namespaces"
+	hidden() { unshare --mount sh -c 'mount -t tmpfs none /sys/kernel/btf && exec "$@"' - "$@"; }
+	privileges=hidden
+	says 1 BTF fatal profiling fatal BPF fine
+	try privileged slowburn profile --duration 200ms
+	refused 1 '"/sys/kernel/btf/vmlinux" cannot be read'
+}
+
+@test "no kernel symbols, no cgroups, isolated CPUs, kptr_restrict 2: as files say it" {
+	need_root
+	unshare --mount true || skip "needs mount namespaces"
+	echo 0000000000000000 T vfs_read > zeros
+	echo 1 > isolated
+	echo 2 > two
+	changed() {
+		unshare --mount sh -c 'mount --bind zeros /proc/kallsyms && mount --bind two /proc/sys/kernel/kptr_restrict &&
+			mount --bind isolated /sys/devices/system/cpu/isolated && umount -R /sys/fs/cgroup && exec "$@"' - "$@"
+	}
+	[ "$(nproc)" -gt 1 ] || skip "needs two CPUs"
+	changed true || skip "cannot be changed here"
+	privileges=changed
+	says 0 "kernel symbols" degraded kptr_restrict degraded CPUs degraded cgroups degraded profiling fine
+}
+
+@test "namespaces of users, processes and time" {
+	need_root
+	unshare --user --map-root-user true || skip "needs user namespaces"
+	chmod 777 .
+	privileges="unshare --user --map-root-user"
+	says 1 "user namespace" fatal CAP_SYSLOG degraded profiling fatal
+	try privileged slowburn profile --duration 200ms
+	refused 1 "initial user namespace"
+	privileges="unshare --pid --fork --mount-proc"
+	says 1 "pid namespace" fatal profiling fatal
+	try privileged slowburn profile --duration 200ms
+	refused 1 "process ids of its own"
+	privileges="unshare --time --fork"
+	says 0 "time namespace" fine profiling fine
+	for offset in 1000 -1000; do
+		privileges="unshare --time --fork --monotonic $offset --boottime $offset"
+		says 1 "time namespace" fatal profiling fatal
+	done
+}
+
+@test "a seccomp filter that refuses bpf, and one that doesn't" {
+	need_root
+	[ "$(uname -m)" = x86_64 ] || skip "knows numbers of x86-64 only"
+	cat > filtered <<- 'EOT'
+		import ctypes, os, struct, sys
+		# load the number; if it is argv[1], EPERM; else allow
+		code = ((0x20, 0, 0, 0), (0x15, 0, 1, int(sys.argv[1])), (0x06, 0, 0, 0x50001), (0x06, 0, 0, 0x7fff0000))
+		insns = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *i) for i in code))
+		prog = ctypes.create_string_buffer(struct.pack("HxxxxxxQ", len(code), ctypes.addressof(insns)))
+		if ctypes.CDLL(None, use_errno=True).prctl(22, 2, prog, 0, 0):
+		    sys.exit(os.strerror(ctypes.get_errno()))
+		os.execvp(sys.argv[2], sys.argv[2:])
+	EOT
+	for call in 321 298; do # bpf, perf_event_open
+		privileges="python3 filtered $call"
+		says 1 seccomp fatal CAP_BPF fine profiling fatal
+		try privileged slowburn profile --duration 200ms
+		refused 1 ""
+	done
+	privileges="python3 filtered 169" # reboot
+	says 0 seccomp fine profiling fine
+}
+
+@test "open files: as many as it takes, and the profile agrees" {
+	need_root
+	for limit in 12 20 24 40 80; do
+		limited() { bash -c "ulimit -n $limit && exec \"\$@\"" - "$@"; }
+		privileges=limited
+		limited slowburn profile --duration 200ms --format text > answer 2>&1 && status=0 || status=$?
+		says $status
+	done
+	equal "with 80" "$status" 0
+	[ "$(nproc)" -gt 8 ] || says 0 "open files" degraded
+	limit=12
+	says 1 "open files" fatal profiling fatal
+}
+
+@test "to a full disk and a pipe that broke" {
+	try sh -c 'slowburn doctor > /dev/full'
+	refused 1 "No space left on device"
+	try bash -c 'slowburn doctor --json | true'
+	equal stderr "$stderr" ""
+}

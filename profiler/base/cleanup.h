@@ -7,6 +7,7 @@
 #define BASE_CLEANUP_H
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -38,6 +39,13 @@ static inline void fd_close(int *fd)
 		close(*fd);
 	*fd = -1;
 	errno = saved;
+}
+
+static inline void file_close(FILE **f)
+{
+	if (*f)
+		fclose(*f);
+	*f = NULL;
 }
 
 static inline void free_ptr(void *p)

@@ -10,6 +10,7 @@
 #include "profiler/collect/session.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/capability.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -22,6 +23,7 @@
 #include <unistd.h>
 
 #include "profiler/base/cleanup.h"
+#include "profiler/base/buffer.h"
 #include "profiler/base/clock.h"
 #include "profiler/collect/cpus.h"
 #include "profiler/collect/programs.h"
@@ -78,6 +80,16 @@ static int check_capabilities(struct err *err)
 		       bpf || perfmon ? "" : " and ", perfmon ? "" : "CAP_PERFMON");
 }
 
+/* Are this process's clocks others than the kernel's (time_namespaces(7))? Then all offsets are not 0. */
+static bool clocks_are_shifted(void)
+{
+	_cleanup_(buffer_release) struct buffer text = BUFFER_INIT(4096);
+	_cleanup_(fd_close) int fd = open("/proc/self/timens_offsets", O_RDONLY | O_CLOEXEC);
+	const char *offsets = fd >= 0 && buffer_read_fd(&text, fd) == 0 ? buffer_cstr(&text) : NULL;
+
+	return offsets && strpbrk(offsets, "123456789");
+}
+
 static int check_kernel(struct err *err)
 {
 	struct stat st;
@@ -91,6 +103,10 @@ static int check_kernel(struct err *err)
 			err, -ENOTSUP,
 			"this container has process ids of its own, which the kernel's samples "
 			"don't have: start it with the host's (--pid=host)");
+	if (clocks_are_shifted())
+		return err_set(err, -ENOTSUP,
+			       "this time namespace's clocks are not the kernel's, which stamp the "
+			       "samples: start slowburn in the first one");
 	return 0;
 }
 

@@ -50,6 +50,13 @@ without() {
 	refused 1 "process ids of its own"
 }
 
+@test "a time namespace with other clocks" {
+	need_root
+	unshare --time --boottime 1000 true 2> /dev/null || skip "needs time namespaces"
+	try unshare --time --monotonic 1000 --boottime 1000 slowburn profile --duration 1s
+	refused 1 "time namespace"
+}
+
 @test "no memory to speak of: an error, no crash" {
 	need_root
 	[ -z "${SAN:-}" ] || skip "sanitizers need address space"

@@ -33,16 +33,17 @@ static struct {
 #define PLAIN (sizeof(plain) / sizeof(plain[0]))
 
 static volatile sig_atomic_t came;
+static volatile sig_atomic_t allowed;
 static void (*abandon_files)(void);
 
 static void on_signal(int number)
 {
 	(void)number;
-	if (came) {
+	if (came >= allowed) {
 		abandon_files();
 		_exit(1);
 	}
-	came = 1;
+	came++;
 }
 
 void interrupt_init(void)
@@ -51,11 +52,12 @@ void interrupt_init(void)
 		plain[i].callers = signal(plain[i].number, plain[i].ours);
 }
 
-int interrupt_catch(void (*abandon)(void))
+int interrupt_catch(int grace, void (*abandon)(void))
 {
 	struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
 
 	abandon_files = abandon;
+	allowed = grace;
 	/* One at a time: a handler that is interrupted by another signal can't tell first from second. */
 	for (size_t i = 0; i < CAUGHT; i++)
 		sigaddset(&action.sa_mask, caught[i]);

@@ -12,10 +12,11 @@
 void interrupt_init(void);
 
 /*
- * Catches the three. The second of them calls `abandon`, which must be safe in a signal handler, and
- * ends the process with status 1. Calls that one of them interrupts are restarted, poll() is not.
+ * Catches the three. After `grace` of them, which are only told by interrupt_came(), the next one calls
+ * `abandon`, which must be safe in a signal handler, and ends the process with status 1. Calls that one of
+ * them interrupts are restarted, poll() is not.
  */
-int interrupt_catch(void (*abandon)(void));
+int interrupt_catch(int grace, void (*abandon)(void));
 
 /* Did one come? */
 bool interrupt_came(void);

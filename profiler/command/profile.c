@@ -131,7 +131,7 @@ static void abandon(void)
 static int prepare(struct work *w, struct err *err)
 {
 	const struct request *q = w->request;
-	int r = interrupt_catch(abandon);
+	int r = interrupt_catch(1, abandon);
 
 	if (r < 0)
 		return err_errno(err, r, "cannot catch signals");

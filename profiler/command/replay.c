@@ -53,7 +53,8 @@ static int replay(const struct request *q)
 	struct profile profile;
 	int status = COMMAND_OK, r;
 
-	r = interrupt_catch(output_abandon_all);
+	/* There is nothing to end early: the recording may be a pipe in which nothing comes. */
+	r = interrupt_catch(0, output_abandon_all);
 	if (r < 0)
 		err_errno(&err, r, "cannot catch signals");
 	if (r == 0)
@@ -83,6 +84,9 @@ static int run(int argc, char **argv, uint64_t start_ns)
 	int r = options_parse(&replay_command, argc, argv, &q, NULL, &err);
 
 	(void)start_ns;
+	if (r == 0 && q.file && q.answer.path && output_same_file(q.answer.path, q.file))
+		r = err_set(&err, -EINVAL, "--output \"%s\" is the recording itself",
+			    q.answer.path);
 	if (r == 0 && q.file)
 		return replay(&q);
 	if (r == 0)

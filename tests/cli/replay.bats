@@ -56,6 +56,24 @@ record() {
 	refused 1 'cannot replay "cut-off"'
 }
 
+@test "never over the recording itself" {
+	need_root
+	slowburn profile --duration 300ms --format text --record r > /dev/null
+	cp r before
+	ln -s r link
+	for name in r ./r "$PWD/r" link; do
+		try slowburn replay r -o "$name"
+		refused 2 "is the recording itself"
+	done
+	cmp r before
+}
+
+@test "a pipe in which nothing comes: the first signal ends it" {
+	mkfifo pipe
+	sleep 20 > pipe &
+	try -124 timeout --kill-after=5 1 slowburn replay pipe
+}
+
 @test "files that are no recordings" {
 	: > empty
 	head -c 5000 /dev/zero > zeros

@@ -24,6 +24,7 @@
 #include <sys/capability.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "profiler/base/cleanup.h"
@@ -36,6 +37,8 @@ struct identity {
 	uid_t uid;
 	gid_t gid;
 };
+
+#define FIRST_USER_NAMESPACE 0xEFFFFFFDu /* PROC_USER_INIT_INO: its inode, since 3.8 */
 
 static void caps_free(cap_t *caps)
 {
@@ -76,6 +79,17 @@ static struct identity identity_of(const struct role *role)
 		break;
 	}
 	return id;
+}
+
+/*
+ * In a user namespace of its own the fallback id is no id, and the capabilities count for nothing outside
+ * it: the uid stays the caller's, as without root.
+ */
+static bool in_first_user_namespace(void)
+{
+	struct stat st;
+
+	return stat("/proc/self/ns/user", &st) < 0 || st.st_ino == FIRST_USER_NAMESPACE;
 }
 
 static int identity_change(const struct role *role)
@@ -122,7 +136,7 @@ static int privileges_drop(const struct role *role)
 	if (is_effective(have, CAP_SETPCAP))
 		r = bounds_drop(role);
 	if (r == 0 && is_effective(have, CAP_SETUID) && is_effective(have, CAP_SETGID) &&
-	    is_effective(have, CAP_KILL))
+	    is_effective(have, CAP_KILL) && in_first_user_namespace())
 		r = identity_change(role);
 	return r < 0 ? r : capabilities_set(role);
 }

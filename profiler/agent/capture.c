@@ -17,7 +17,6 @@
 #include "profiler/agent/machine.h"
 #include "profiler/agent/names.h"
 #include "profiler/agent/pipeline.h"
-#include "profiler/agent/player.h"
 #include "profiler/agent/recorder.h"
 #include "profiler/agent/resolve.h"
 #include "profiler/agent/symbols.h"
@@ -25,10 +24,6 @@
 #include "profiler/base/clock.h"
 #include "profiler/process/descendants.h"
 
-#define MAX_PROFILE_BYTES ((size_t)1 << 30)
-#define MAX_PROFILE_ITEMS (16u << 20)
-/* Names are read early when this many binaries are held open; the table's limit is 1,024. */
-#define RELIEVE_AT_PINS 768
 #define FOLLOW_CPUS_NS NS_PER_S
 /* Pins, and what else is open. */
 #define WANTED_FDS 4096
@@ -93,8 +88,7 @@ static int parts_new(struct capture *c, const struct capture_config *config, str
 	c->pipeline.learn_ctx = c;
 	if (c->recorder)
 		batch_tap(c->pipeline.batch, recorder_record, c->recorder);
-	if (profile_init(&c->profile, MAX_PROFILE_BYTES, MAX_PROFILE_ITEMS) < 0 ||
-	    resolver_new(&c->resolver, &c->pipeline, &c->names, &c->profile) < 0)
+	if (resolver_new(&c->resolver, &c->pipeline, &c->names, &c->profile) < 0)
 		return err_errno(err, -ENOMEM, "cannot set up the capture");
 	return 0;
 }
@@ -282,13 +276,6 @@ int capture_start(struct capture *c, struct err *err)
 	return 0;
 }
 
-static int relieve(struct pipeline *p, struct resolver *r)
-{
-	if (file_table_pinned(p->files) < RELIEVE_AT_PINS)
-		return 0;
-	return resolver_relieve(r);
-}
-
 static int drain_until(struct capture *c, uint64_t until_ns, struct err *err)
 {
 	int r = session_drain(c->session, c->pipeline.batch);
@@ -297,7 +284,7 @@ static int drain_until(struct capture *c, uint64_t until_ns, struct err *err)
 		recorder_drain(c->recorder, until_ns);
 	if (r >= 0) {
 		pipeline_run(&c->pipeline, until_ns);
-		r = relieve(&c->pipeline, c->resolver);
+		r = resolver_relieve(c->resolver, RESOLVER_PINS);
 	}
 	return r < 0 ? err_errno(err, r, "cannot take the samples in") : 0;
 }
@@ -376,34 +363,6 @@ static void facts_end(struct capture *c)
 		    ticks_missed(c, &used));
 }
 
-/* Cycles have no fixed period: the profile's is their mean. */
-static uint64_t mean_period(const struct window *w)
-{
-	uint64_t count = 0, value = 0;
-
-	for (uint32_t i = 0; i < w->samples.count; i++) {
-		count += w->samples.items[i].count;
-		value += w->samples.items[i].value;
-	}
-	return count ? value / count : 0;
-}
-
-/* The end that live capture and replay share. */
-static int profile_fill(struct pipeline *pipeline, struct resolver *resolver,
-			const struct facts *facts, struct profile *profile, struct err *err)
-{
-	int r;
-
-	profile->facts = facts->profile;
-	if (!profile->facts.period)
-		profile->facts.period = mean_period(&pipeline->window);
-	r = resolver_finish(resolver);
-	if (r < 0)
-		return err_errno(err, r, "the profile grew too large");
-	profile->counters = pipeline->counters;
-	return 0;
-}
-
 static int recording_finish(struct capture *c, struct err *err)
 {
 	int r;
@@ -427,9 +386,9 @@ int capture_finish(struct capture *c, struct profile *ret, struct err *err)
 		return r;
 	session_counters(c->session, &c->pipeline.counters);
 	c->facts.profile.own_bpf_ns = session_bpf_ns(c->session);
-	r = profile_fill(&c->pipeline, c->resolver, &c->facts, &c->profile, err);
+	r = resolver_finish(c->resolver, &c->facts.profile);
 	if (r < 0)
-		return r;
+		return err_errno(err, r, "the profile grew too large");
 	memory_note(c);
 	c->profile.facts.own_memory_bytes = c->facts.profile.own_memory_bytes;
 	*ret = c->profile;
@@ -445,75 +404,4 @@ uint64_t capture_first_sample_ns(const struct capture *c)
 uint64_t capture_end_ns(const struct capture *c)
 {
 	return c->facts.end_ns;
-}
-
-/* All drains of a recording, up to its last, whose facts (the names) are then still at hand. */
-static int replay_drains(struct player *player, struct pipeline *pipeline,
-			 struct resolver *resolver, struct err *err)
-{
-	uint64_t until_ns;
-	int more, r;
-
-	do {
-		more = player_next(player, pipeline->batch, &until_ns, err);
-		if (more < 0)
-			return more;
-		pipeline->count_from_ns = player_facts(player)->start_ns;
-		pipeline->count_until_ns = player_facts(player)->end_ns;
-		r = player_cgroups(player, pipeline->cgroups);
-		if (r >= 0)
-			pipeline_run(pipeline, until_ns);
-		if (r >= 0 && more)
-			r = relieve(pipeline, resolver);
-		if (r < 0)
-			return err_errno(err, r, "cannot replay the recording");
-	} while (more);
-	/* Records behind the last drain, if it broke off. */
-	pipeline_run(pipeline, UINT64_MAX);
-	return 0;
-}
-
-int capture_replay(int fd, struct profile *ret, struct err *err)
-{
-	static const struct cgroup_hierarchy no_hierarchy;
-	struct pipeline pipeline = { 0 };
-	struct profile profile = { 0 };
-	struct resolver *resolver = NULL;
-	struct player *player = NULL;
-	struct name_source names;
-	struct facts facts;
-	int r = player_new(&player, fd, err);
-
-	if (r < 0)
-		return r;
-	names = player_names(player);
-	r = pipeline_init(&pipeline, player_source(player), &no_hierarchy, err);
-	if (r < 0)
-		goto out;
-	if (profile_init(&profile, MAX_PROFILE_BYTES, MAX_PROFILE_ITEMS) < 0 ||
-	    resolver_new(&resolver, &pipeline, &names, &profile) < 0) {
-		r = err_errno(err, -ENOMEM, "cannot replay the recording");
-		goto out;
-	}
-	process_table_scan(pipeline.processes, player_facts(player)->start_ns);
-	r = replay_drains(player, &pipeline, resolver, err);
-	if (r < 0)
-		goto out;
-	facts = *player_facts(player);
-	if (player_broke_off(player))
-		facts.profile.duration_ns = since(pipeline.last_sample_ns, facts.start_ns);
-	for (enum counter id = 0; id < COUNTER_COUNT; id++)
-		counter_add(&pipeline.counters, id, counter_get(&facts.counters, id));
-	r = profile_fill(&pipeline, resolver, &facts, &profile, err);
-	if (r < 0)
-		goto out;
-	*ret = profile;
-	profile = (struct profile){ 0 };
-	r = player_broke_off(player);
-out:
-	resolver_free(resolver);
-	profile_release(&profile);
-	pipeline_release(&pipeline);
-	player_free(player);
-	return r;
 }

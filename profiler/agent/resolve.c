@@ -21,6 +21,9 @@
 
 #define PAGE_BYTES 4096ULL
 
+#define MAX_PROFILE_BYTES ((size_t)1 << 30)
+#define MAX_PROFILE_ITEMS (16u << 20)
+
 struct resolver {
 	struct pipeline *pipeline;
 	const struct name_source *names;
@@ -37,8 +40,10 @@ int resolver_new(struct resolver **ret, struct pipeline *pipeline, const struct 
 {
 	struct resolver *r = calloc(1, sizeof(*r));
 
-	if (!r)
+	if (!r || profile_init(profile, MAX_PROFILE_BYTES, MAX_PROFILE_ITEMS) < 0) {
+		free(r);
 		return -ENOMEM;
+	}
 	r->pipeline = pipeline;
 	r->names = names;
 	r->profile = profile;
@@ -362,28 +367,29 @@ static int locations_follow(struct resolver *r)
 static int name_missing(struct resolver *r, bool pinned_only)
 {
 	const struct window *w = &r->pipeline->window;
-	_cleanup_(free_ptr) uint32_t *todo = NULL;
+	_cleanup_(free_ptr) uint32_t *missing = NULL;
 	uint32_t count = 0;
 	int e = locations_follow(r);
 
-	todo = e < 0 ? NULL : calloc(w->locations.count ? w->locations.count : 1, sizeof(*todo));
-	if (!todo)
+	missing = e < 0 ? NULL
+			: calloc(w->locations.count ? w->locations.count : 1, sizeof(*missing));
+	if (!missing)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < w->locations.count; i++) {
 		uint32_t space = w->locations.items[i].space;
 
 		if (r->location_of.items[i] == PROFILE_NONE &&
 		    (!pinned_only || is_pinned(r, space)))
-			todo[count++] = i;
+			missing[count++] = i;
 	}
-	qsort_r(todo, count, sizeof(*todo), compare_locations, w->locations.items);
+	qsort_r(missing, count, sizeof(*missing), compare_locations, w->locations.items);
 
 	for (uint32_t start = 0, end; start < count; start = end) {
-		struct run run = { .space = w->locations.items[todo[start]].space,
-				   .locations = todo + start };
+		struct run run = { .space = w->locations.items[missing[start]].space,
+				   .locations = missing + start };
 
 		for (end = start; end < count; end++)
-			if (w->locations.items[todo[end]].space != run.space)
+			if (w->locations.items[missing[end]].space != run.space)
 				break;
 		run.count = end - start;
 		e = run_name(r, &run);
@@ -393,10 +399,12 @@ static int name_missing(struct resolver *r, bool pinned_only)
 	return 0;
 }
 
-int resolver_relieve(struct resolver *r)
+int resolver_relieve(struct resolver *r, uint32_t pins)
 {
 	uint32_t count = r->pipeline->window.locations.count;
 
+	if (file_table_pinned(r->pipeline->files) < pins)
+		return 0;
 	/* Without a new one, no file that is pinned has anything to be named. */
 	if (count == r->relieved)
 		return 0;
@@ -501,12 +509,28 @@ static int samples_add(struct resolver *r, const uint32_t *series_of, const uint
 	return 0;
 }
 
-int resolver_finish(struct resolver *r)
+/* Cycles have no fixed period: the profile's is their mean. */
+static uint64_t mean_period(const struct window *w)
+{
+	uint64_t count = 0, value = 0;
+
+	for (uint32_t i = 0; i < w->samples.count; i++) {
+		count += w->samples.items[i].count;
+		value += w->samples.items[i].value;
+	}
+	return count ? value / count : 0;
+}
+
+int resolver_finish(struct resolver *r, const struct profile_facts *facts)
 {
 	const struct window *w = &r->pipeline->window;
 	uint32_t *node_of = NULL, *series_of = NULL;
-	int e = name_missing(r, false);
+	int e;
 
+	r->profile->facts = *facts;
+	if (!facts->period)
+		r->profile->facts.period = mean_period(w);
+	e = name_missing(r, false);
 	if (e < 0)
 		return e;
 	node_of = calloc(w->nodes.count + 1UL, sizeof(*node_of));
@@ -518,5 +542,6 @@ int resolver_finish(struct resolver *r)
 		e = samples_add(r, series_of, node_of);
 	free(node_of);
 	free(series_of);
+	r->profile->counters = r->pipeline->counters;
 	return e;
 }

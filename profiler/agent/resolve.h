@@ -14,19 +14,25 @@
 
 struct resolver;
 
-/* Borrows all for its life; `profile` is initialised and empty. 0 or -ENOMEM. */
+/* When so many binaries are held open, names are read early; the file table lets go of some at 1,024. */
+#define RESOLVER_PINS 768
+
+/* Borrows all for its life; initialises *profile, which the caller releases. 0 or -ENOMEM. */
 int resolver_new(struct resolver **ret, struct pipeline *pipeline, const struct name_source *names,
 		 struct profile *profile);
 void resolver_free(struct resolver *r);
 
-/* Names what was sampled in the files that are pinned now, and lets go of them. 0 or -ENOMEM. */
-int resolver_relieve(struct resolver *r);
+/*
+ * If `pins` binaries or more are held open: names what was sampled in them, and lets go of those. 0 or
+ * -ENOMEM.
+ */
+int resolver_relieve(struct resolver *r, uint32_t pins);
 
 /*
- * Names everything and fills the profile's series and samples. facts.period must be set. A file whose
+ * Names everything and fills the profile, with these facts (a period of 0 becomes the mean). A file whose
  * names can't be had gets stand-ins and is counted, and is not asked about again; only -ENOMEM and
  * -E2BIG are errors.
  */
-int resolver_finish(struct resolver *r);
+int resolver_finish(struct resolver *r, const struct profile_facts *facts);
 
 #endif

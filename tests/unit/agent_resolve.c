@@ -84,6 +84,7 @@ static int names_ask(void *ctx, uint32_t space, int fd, const uint64_t *addresse
 struct fixture {
 	struct pipeline pipeline;
 	struct profile profile;
+	struct profile_facts facts;
 	struct resolver *resolver;
 	struct asked asked;
 	struct name_source names;
@@ -99,11 +100,9 @@ static int setup(void **state)
 	f->names = (struct name_source){ .ctx = &f->asked, .ask = names_ask };
 	f->now_ns = 1000;
 	assert_int_equal(pipeline_init(&f->pipeline, &machine, &no_hierarchy, NULL), 0);
-	assert_int_equal(profile_init(&f->profile, 64 << 20, 1 << 20), 0);
 	assert_int_equal(resolver_new(&f->resolver, &f->pipeline, &f->names, &f->profile), 0);
 	assert_int_equal(process_table_scan(f->pipeline.processes, f->now_ns), 0);
-	f->profile.facts.value_unit = "nanoseconds";
-	f->profile.facts.period = 10;
+	f->facts = (struct profile_facts){ .value_unit = "nanoseconds", .period = 10 };
 	*state = f;
 	return 0;
 }
@@ -148,7 +147,7 @@ static void a_file_at_fault_is_asked_about_once(void **state)
 	for (uint32_t round = 0; round < 3; round++) {
 		sample_take(f, BINARY + round);
 		assert_int_equal(file_table_pinned(f->pipeline.files), 1);
-		assert_int_equal(resolver_relieve(f->resolver), 0);
+		assert_int_equal(resolver_relieve(f->resolver, 0), 0);
 		/* The request that failed is the last; the file is let go all the same. */
 		assert_int_equal(f->asked.requests, 1);
 		assert_int_equal(file_table_pinned(f->pipeline.files), 0);
@@ -156,10 +155,10 @@ static void a_file_at_fault_is_asked_about_once(void **state)
 	/* Another file is not at fault. */
 	f->asked.error = -ETIMEDOUT;
 	sample_take(f, LIBRARY);
-	assert_int_equal(resolver_relieve(f->resolver), 0);
+	assert_int_equal(resolver_relieve(f->resolver, 0), 0);
 	assert_int_equal(f->asked.requests, 2);
 	sample_take(f, LIBRARY + 1);
-	assert_int_equal(resolver_finish(f->resolver), 0);
+	assert_int_equal(resolver_finish(f->resolver, &f->facts), 0);
 	assert_int_equal(f->asked.requests, 2);
 	assert_int_equal(profile_total_count(&f->profile), 5);
 }
@@ -172,7 +171,7 @@ static void a_file_at_fault_fails_in_its_first_part(void **state)
 	f->asked.error = -ETIMEDOUT;
 	for (uint32_t i = 0; i < SYMBOLS_MAX_ADDRESSES + 10; i++)
 		sample_take(f, BINARY + i);
-	assert_int_equal(resolver_finish(f->resolver), 0);
+	assert_int_equal(resolver_finish(f->resolver, &f->facts), 0);
 	assert_int_equal(f->asked.requests, 1);
 	assert_int_equal(f->asked.addresses, SYMBOLS_MAX_ADDRESSES);
 	assert_int_equal(profile_total_count(&f->profile), SYMBOLS_MAX_ADDRESSES + 10);
@@ -184,7 +183,7 @@ static void a_bad_file_is_counted_once(void **state)
 
 	for (uint32_t round = 0; round < 3; round++) {
 		sample_take(f, BINARY + round);
-		assert_int_equal(resolver_relieve(f->resolver), 0);
+		assert_int_equal(resolver_relieve(f->resolver, 0), 0);
 	}
 	assert_int_equal(f->asked.requests, 1);
 	assert_int_equal(counter_get(&f->pipeline.counters, COUNTER_FILES_BAD), 1);
@@ -196,10 +195,10 @@ static void values_do_not_wrap(void **state)
 	struct fixture *f = *state;
 
 	f->asked.error = -ENOENT;
-	f->profile.facts.period = 1ULL << 62;
+	f->facts.period = 1ULL << 62;
 	for (uint32_t i = 0; i < 5; i++)
 		sample_take(f, KERNEL_ADDR);
-	assert_int_equal(resolver_finish(f->resolver), 0);
+	assert_int_equal(resolver_finish(f->resolver, &f->facts), 0);
 	assert_int_equal(profile_total_count(&f->profile), 5);
 	assert_true(profile_total_value(&f->profile) == UINT64_MAX);
 }

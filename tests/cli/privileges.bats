@@ -45,7 +45,7 @@ without() {
 
 @test "another process id namespace" {
 	need_root
-	unshare --pid --fork true || skip "needs process id namespaces"
+	unshare --pid --fork --mount-proc true || skip "needs namespaces, and a root that is a mount point"
 	try unshare --pid --fork --mount-proc slowburn profile --duration 1s
 	refused 1 "process ids of its own"
 }

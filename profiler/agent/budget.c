@@ -25,7 +25,7 @@
 /*
  * What each can't do without, and its part of what is left then. The agent: the kernel's types, of up to
  * 8 MiB of BTF. The symbolizer: 65,536 addresses of a file, with names, half of that. The opener: one
- * /proc/PID/maps. The fetcher: a small binary. The supervisor: an answer of 4 MiB.
+ * /proc/PID/maps. The fetcher: a small binary. The supervisor: a message at a time.
  */
 #define AGENT_LEAST (28 * MIB)
 #define SYMBOLIZER_LEAST (7 * MIB)
@@ -35,14 +35,12 @@
 #define LEAST (AGENT_LEAST + SYMBOLIZER_LEAST + OPENER_LEAST + FETCHER_LEAST + SUPERVISOR_LEAST)
 
 #define PARTS 16
-#define AGENT_PARTS 7
 #define SYMBOLIZER_PARTS 4
 #define OPENER_PARTS 1
 #define FETCHER_PARTS 3
 #define SUPERVISOR_PARTS 1
-_Static_assert(AGENT_PARTS + SYMBOLIZER_PARTS + OPENER_PARTS + FETCHER_PARTS + SUPERVISOR_PARTS ==
-		       PARTS,
-	       "all of it is given out, and no more");
+_Static_assert(SYMBOLIZER_PARTS + OPENER_PARTS + FETCHER_PARTS + SUPERVISOR_PARTS < PARTS,
+	       "the agent has the rest");
 
 #define KERNEL_MOST_PART 4
 _Static_assert(BUDGET_LEAST_BYTES - BUDGET_LEAST_BYTES / KERNEL_MOST_PART >= LEAST,
@@ -59,8 +57,8 @@ _Static_assert(BATCH_PARTS + WINDOW_PARTS + PROCESS_PARTS + PROFILE_PARTS + ANSW
 		       TABLE_PARTS - TABLE_PARTS / 8,
 	       "the rest is for all else");
 
-/* The supervisor's own heap. */
-#define SUPERVISOR_BYTES (2 * MIB)
+/* More than these three may ever take (role/role.c): beyond it their parts are the agent's. */
+#define HELPER_MOST (64 * MIB)
 
 uint64_t budget_total(uint64_t asked, uint64_t cgroup_limit)
 {
@@ -111,18 +109,20 @@ int budget_divide(struct budget *ret, uint64_t total, uint64_t cgroup_limit, uin
 	*ret = (struct budget){
 		.total = total,
 		.kernel = kernel_bytes,
-		.agent = AGENT_LEAST + part * AGENT_PARTS,
-		.symbolizer = SYMBOLIZER_LEAST + part * SYMBOLIZER_PARTS,
-		.opener = OPENER_LEAST + part * OPENER_PARTS,
-		.fetcher = FETCHER_LEAST + part * FETCHER_PARTS,
-		.supervisor = SUPERVISOR_LEAST + part * SUPERVISOR_PARTS,
+		.symbolizer = least_of(SYMBOLIZER_LEAST + part * SYMBOLIZER_PARTS, HELPER_MOST),
+		.opener = least_of(OPENER_LEAST + part * OPENER_PARTS, HELPER_MOST),
+		.fetcher = least_of(FETCHER_LEAST + part * FETCHER_PARTS, HELPER_MOST),
+		.supervisor = least_of(SUPERVISOR_LEAST + part * SUPERVISOR_PARTS, HELPER_MOST),
 	};
+	ret->agent = total - kernel_bytes - ret->symbolizer - ret->opener - ret->fetcher -
+		     ret->supervisor;
 	table = ret->agent / TABLE_PARTS;
 	ret->batch = table * BATCH_PARTS;
 	ret->window = table * WINDOW_PARTS;
 	ret->processes = table * PROCESS_PARTS;
 	ret->profile = table * PROFILE_PARTS;
-	ret->answer = least_of(table * ANSWER_PARTS, ret->supervisor - SUPERVISOR_BYTES);
+	/* By then batch, window and processes are gone. An encoder may hold what it writes twice. */
+	ret->answer = table * (ANSWER_PARTS + BATCH_PARTS + WINDOW_PARTS + PROCESS_PARTS) / 2;
 	return 0;
 }
 

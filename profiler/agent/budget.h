@@ -30,11 +30,11 @@ struct budget {
 	uint64_t window; /* counted stacks */
 	uint64_t processes; /* processes, mappings, files */
 	uint64_t profile; /* the named profile */
-	uint64_t answer; /* its encoded form */
+	uint64_t answer; /* its encoded form, where batch, window and processes were */
 	uint64_t symbolizer; /* RLIMIT_DATA of it */
 	uint64_t opener; /* of the opener */
 	uint64_t fetcher; /* of the fetcher; copies of files too */
-	uint64_t supervisor; /* itself, and one answer on its way */
+	uint64_t supervisor;
 };
 
 /* What there is to divide: `asked`, or if that is 0 the default, or 80 % of `cgroup_limit` if that is less. */

@@ -262,6 +262,15 @@ void capture_free(struct capture *c)
 	free(c);
 }
 
+/*
+ * Was it the opener that failed, rather than /proc? The next one will do, and what was there before us is
+ * then looked at when it is sampled.
+ */
+static bool is_passing(int r)
+{
+	return r == -EPIPE || r == -ETIMEDOUT || r == -EPROTO || r == -EAGAIN || r == -EBUSY;
+}
+
 int capture_start(struct capture *c, struct err *err)
 {
 	int r;
@@ -272,7 +281,7 @@ int capture_start(struct capture *c, struct err *err)
 	if (c->recorder)
 		recorder_facts(c->recorder, &c->facts);
 	r = process_table_scan(c->pipeline.processes, c->facts.start_ns);
-	if (r < 0)
+	if (r < 0 && !is_passing(r))
 		return err_errno(err, r, "cannot read the processes in \"/proc\"");
 	r = session_start(c->session, err);
 	if (r < 0)
@@ -281,11 +290,12 @@ int capture_start(struct capture *c, struct err *err)
 	c->facts.profile.time_ns = clock_ns(CLOCK_REALTIME);
 	c->facts.start_ns = clock_ns(CLOCK_MONOTONIC);
 	c->pipeline.count_from_ns = c->facts.start_ns;
-	c->own_start_ns = usage_note(c);
 	session_ticks(c->session, &c->ticks_start);
 	if (machine_usage_read(c->stat_fd, session_cpus(c->session), SESSION_MAX_CPUS,
 			       &c->machine_start) < 0)
 		c->machine_start = (struct machine_usage){ 0 };
+	/* Last: the supervisor may take its time to answer. */
+	c->own_start_ns = usage_note(c);
 	if (c->recorder)
 		recorder_facts(c->recorder, &c->facts);
 	return 0;
@@ -366,7 +376,6 @@ static void facts_end(struct capture *c)
 	c->facts.end_ns = clock_ns(CLOCK_MONOTONIC);
 	c->pipeline.count_until_ns = c->facts.end_ns;
 	f->duration_ns = c->facts.end_ns - c->facts.start_ns;
-	f->own_cpu_ns = since(usage_note(c), c->own_start_ns);
 	f->cpus_profiled = session_facts(c->session)->cpus_profiled;
 	f->cpus_online = session_facts(c->session)->cpus_online;
 	if (machine_usage_read(c->stat_fd, session_cpus(c->session), SESSION_MAX_CPUS, &now) < 0 ||
@@ -393,13 +402,17 @@ static int recording_finish(struct capture *c, struct err *err)
 	return r < 0 ? err_errno(err, r, "cannot write the recording") : 0;
 }
 
-int capture_finish(struct capture *c, struct profile *ret, struct err *err)
+void capture_stop(struct capture *c)
 {
-	int r;
-
 	facts_end(c);
 	session_stop(c->session);
-	r = drain_until(c, UINT64_MAX, err);
+	c->facts.profile.own_cpu_ns = since(usage_note(c), c->own_start_ns);
+}
+
+int capture_finish(struct capture *c, struct profile *ret, struct err *err)
+{
+	int r = drain_until(c, UINT64_MAX, err);
+
 	if (r < 0)
 		return r;
 	session_counters(c->session, &c->pipeline.counters);

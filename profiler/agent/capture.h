@@ -44,9 +44,12 @@ void capture_on_sign_of_life(struct capture *c, void (*sign)(void *ctx), void *c
 
 void capture_progress(const struct capture *c, struct agent_progress *ret);
 
+/* Detaches the sampler: what happens from now on is not in the profile. */
+void capture_stop(struct capture *c);
+
 /*
- * Detaches, drains the rest, finds the names: fills *ret (profile_init()ed here). 0; 1 and a sentence when
- * the profile is there but the recording could not be written; negative errno and a sentence.
+ * After the stop: drains the rest, finds the names: fills *ret (profile_init()ed here). 0; 1 and a sentence
+ * when the profile is there but the recording could not be written; negative errno and a sentence.
  */
 int capture_finish(struct capture *c, struct profile *ret, struct err *err);
 

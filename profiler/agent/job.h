@@ -10,6 +10,7 @@
  *			←	PROGRESS, every 100 ms and whenever names are asked for: a sign of life, too
  *	STOP		→		if the job's duration hasn't ended it before
  *			←	STOPPED
+ *			←	RECORDED, if that was asked for and the recording is whole
  *			←	for each part: ANSWER, many; ANSWERED
  *			←	SAID, if something failed that is no reason to end
  *			←	ENDED
@@ -43,6 +44,7 @@ enum agent_message {
 	AGENT_SAMPLING,
 	AGENT_PROGRESS, /* struct agent_progress */
 	AGENT_STOPPED, /* no more samples; the answer follows */
+	AGENT_RECORDED,
 	AGENT_ANSWER, /* some more bytes of the next part */
 	AGENT_ANSWERED, /* struct agent_answered: that was all of it */
 	AGENT_SAID, /* a sentence about what failed */

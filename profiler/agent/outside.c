@@ -85,8 +85,8 @@ static int ask(struct outside *o, struct peer *p, uint32_t type, uint64_t deadli
 	if (r < 0)
 		return err_errno(err, r, "the %s could not be asked", p->role);
 	r = peer_ask(p, type, &o->request, NULL, 0, OPENER_REPLY, deadline_ns, err);
-	/* That a file system gives no answer is no failure of the fetcher's. */
-	if (r < 0 && !(p == &o->fetcher && p->asked && r == -ETIMEDOUT))
+	/* One that can't be started was not asked; that a file system gives no answer is no fetcher's fault. */
+	if (r < 0 && p->asked && !(p == &o->fetcher && r == -ETIMEDOUT))
 		counter_add(o->counters, COUNTER_OPENER_FAILED, 1);
 	return r;
 }

@@ -358,10 +358,11 @@ static int run_name_part(struct resolver *r, const struct run *run, const struct
 		addresses[i] = run_address(r, run, i);
 	if (run->space >= WINDOW_SPACE_FILES)
 		e = file_table_borrow(r->pipeline->files, run->space - WINDOW_SPACE_FILES, &fd);
-	if (e >= 0)
-		e = r->names->ask(r->names->ctx, run->space, fd, addresses, run->count, &s, NULL);
 	if (e == -ENOMEM)
 		return e;
+	/* If that fails for want of memory, too: how much it takes is the symbolizer's to say. */
+	if (e >= 0)
+		e = r->names->ask(r->names->ctx, run->space, fd, addresses, run->count, &s, NULL);
 	if (e < 0)
 		return run_ask_no_more(r, run, module);
 	if (run->space >= WINDOW_SPACE_FILES && s.reply->status == SYMBOLS_NOT_ELF) {

@@ -5,11 +5,12 @@
  *
  * The answer is encoded here, by the process that holds what was learnt of others, and goes to the
  * supervisor as bytes, which it doesn't look at. To hand over the output's descriptors instead was
- * refused: a pager that isn't read would stop the agent.
+ * refused: they are the user's, and what is written to them is his process's to answer for.
  */
 #include "profiler/agent/serve.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,15 +39,26 @@ struct agent {
 	struct capture *capture;
 	struct profile profile;
 	struct agent_result result;
+	int deaf; /* negative errno: a message got stuck half-way, and another would be taken for its rest */
 };
 
-static int say(const struct agent *a, enum agent_message what, const void *bytes, size_t len)
+static int say(struct agent *a, enum agent_message what, const void *bytes, size_t len)
 {
-	return socket_send(a->socket, what, bytes, len, NULL, 0,
-			   clock_ns(CLOCK_MONOTONIC) + SAY_PATIENCE_NS);
+	if (a->deaf == 0)
+		a->deaf = socket_send(a->socket, what, bytes, len, NULL, 0,
+				      clock_ns(CLOCK_MONOTONIC) + SAY_PATIENCE_NS);
+	return a->deaf;
 }
 
-static int say_progress(const struct agent *a)
+/* A part of the answer: what is behind the supervisor may be a pager that somebody reads. */
+static int say_slowly(struct agent *a, enum agent_message what, const void *bytes, size_t len)
+{
+	if (a->deaf == 0)
+		a->deaf = socket_send(a->socket, what, bytes, len, NULL, 0, UINT64_MAX);
+	return a->deaf;
+}
+
+static int say_progress(struct agent *a)
 {
 	struct agent_progress progress;
 
@@ -148,6 +160,11 @@ static int encode(struct agent *a, const struct job_part *p, struct buffer *out,
 
 	if (r == 0)
 		r = buffer_error(out);
+	if (r == -E2BIG || r == -ENOMEM)
+		return err_set(err, r,
+			       "the %s answer takes more than the %" PRIu64
+			       " MiB that there are for it: give more by --memory, or ask for less",
+			       p->format->name, a->job.budget.answer >> 20);
 	return r < 0 ? err_errno(err, r, "cannot make the %s answer", p->format->name) : 0;
 }
 
@@ -168,10 +185,10 @@ static int answer_part(struct agent *a, uint32_t number)
 	for (size_t done = 0; done < bytes.len && r == 0; done += PIECE_BYTES) {
 		size_t left = bytes.len - done;
 
-		r = say(a, AGENT_ANSWER, bytes.data + done,
-			left < PIECE_BYTES ? left : PIECE_BYTES);
+		r = say_slowly(a, AGENT_ANSWER, bytes.data + done,
+			       left < PIECE_BYTES ? left : PIECE_BYTES);
 	}
-	return r < 0 ? r : say(a, AGENT_ANSWERED, &answered, sizeof(answered));
+	return r < 0 ? r : say_slowly(a, AGENT_ANSWERED, &answered, sizeof(answered));
 }
 
 static int answer(struct agent *a)
@@ -179,6 +196,7 @@ static int answer(struct agent *a)
 	struct err err;
 	int r;
 
+	capture_stop(a->capture);
 	(void)say(a, AGENT_STOPPED, NULL, 0);
 	r = capture_finish(a->capture, &a->profile, &err);
 	a->result.first_sample_ns = capture_first_sample_ns(a->capture);
@@ -188,6 +206,8 @@ static int answer(struct agent *a)
 	if (r < 0)
 		return r;
 	a->result.status = r ? -EIO : 0;
+	if (r == 0 && a->job.record)
+		(void)say(a, AGENT_RECORDED, NULL, 0);
 	a->result.own_cpu_ns = a->profile.facts.own_cpu_ns;
 	capture_forget(a->capture);
 	r = 0;
@@ -229,7 +249,7 @@ int agent_serve(int socket)
 	len = strlen(err.text);
 	memcpy(end, &a.result, sizeof(a.result));
 	memcpy(end + sizeof(a.result), err.text, len);
-	r = say(&a, AGENT_ENDED, end, sizeof(a.result) + len);
+	r = say_slowly(&a, AGENT_ENDED, end, sizeof(a.result) + len);
 
 	capture_free(a.capture);
 	fd_close(&a.service);

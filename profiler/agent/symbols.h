@@ -21,7 +21,7 @@ int symbols_client_new(struct symbols_client **ret, const struct starter *starte
 		       struct counters *counters, struct err *err);
 void symbols_client_free(struct symbols_client *c);
 
-/* Of a request from its first byte sent to its last received. For tests; the default is 1.5 s. */
+/* Of a request from its first byte sent to its last received. For tests; the default is 1.5 s; for the kernel 4 times. */
 void symbols_client_set_deadline(struct symbols_client *c, uint64_t ns);
 
 /*

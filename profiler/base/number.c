@@ -149,10 +149,9 @@ int duration_parse(const char *s, uint64_t *ret_ns)
 	return 0;
 }
 
-/* `bits` may be NULL: then it only says if it would work. */
 int size_parse(const char *s, uint64_t *ret_bytes)
 {
-	static const char letters[] = "KMGT";
+	static const char letters[] = "KkMmGgTt";
 	size_t digits = strspn(s, "0123456789");
 	const char *unit = s + digits;
 	uint32_t shift = 0;
@@ -162,11 +161,11 @@ int size_parse(const char *s, uint64_t *ret_bytes)
 	if (r < 0)
 		return r;
 	if (*unit) {
-		const char *letter = strchr(letters, *unit & ~('a' ^ 'A'));
+		const char *letter = strchr(letters, *unit);
 
 		if (!letter || (strcmp(unit + 1, "") != 0 && strcmp(unit + 1, "iB") != 0))
 			return -EINVAL;
-		shift = 10 * (uint32_t)(letter - letters + 1);
+		shift = 10 * (uint32_t)((letter - letters) / 2 + 1);
 	}
 	if (number > UINT64_MAX >> shift)
 		return -ERANGE;
@@ -174,6 +173,7 @@ int size_parse(const char *s, uint64_t *ret_bytes)
 	return 0;
 }
 
+/* `bits` may be NULL: then it only says if it would work. */
 static int cpu_range_parse(const char *s, size_t len, uint8_t *bits, uint32_t nbits)
 {
 	const char *dash = memchr(s, '-', len);

@@ -139,26 +139,28 @@ static int part_fail(const struct answer_part *part, int r, const struct err *er
 	return COMMAND_FAILED;
 }
 
-bool answer_is_standard(const struct answer *a, uint32_t part)
+int answer_put(struct answer *a, uint32_t number, const void *bytes, size_t len)
 {
-	return part < a->count && a->parts[part].output.standard;
-}
-
-int answer_put(struct answer *a, uint32_t number, const struct buffer *bytes)
-{
-	struct answer_part *part = &a->parts[number];
 	struct err err;
 	int r;
 
-	if (number >= a->count || part->written || !bytes)
+	if (number >= a->count || a->parts[number].failed)
 		return COMMAND_FAILED;
-	r = output_write(&part->output, bytes->data, bytes->len, &err);
-	if (r == 0)
-		r = output_finish(&part->output, &err);
-	if (r < 0)
-		return part_fail(part, r, &err);
-	part->written = true;
-	return COMMAND_OK;
+	r = output_write(&a->parts[number].output, bytes, len, &err);
+	a->parts[number].failed = r < 0;
+	return r < 0 ? part_fail(&a->parts[number], r, &err) : COMMAND_OK;
+}
+
+int answer_end(struct answer *a, uint32_t number)
+{
+	struct err err;
+	int r;
+
+	if (number >= a->count || a->parts[number].failed)
+		return COMMAND_FAILED;
+	r = output_finish(&a->parts[number].output, &err);
+	a->parts[number].written = r == 0;
+	return r < 0 ? part_fail(&a->parts[number], r, &err) : COMMAND_OK;
 }
 
 int answer_close(struct answer *a)
@@ -201,7 +203,8 @@ int answer_write(struct answer *a, const struct profile *p)
 		if (r == 0)
 			r = buffer_error(&bytes);
 		if (r == 0) {
-			answer_put(a, i, &bytes);
+			answer_put(a, i, bytes.data, bytes.len);
+			answer_end(a, i);
 		} else {
 			err_errno(&err, r, "cannot make the %s answer", part->format->name);
 			command_fail(COMMAND_FAILED, &err);

@@ -38,7 +38,7 @@ int answer_take(struct answer_options *o, int key, const char *arg, struct err *
 struct answer_part {
 	const struct format *format;
 	struct output output;
-	bool written;
+	bool failed, written;
 };
 
 struct answer {
@@ -60,13 +60,12 @@ int answer_open(struct answer *a, const struct answer_options *o, bool file_too,
 int answer_write(struct answer *a, const struct profile *p);
 
 /*
- * The same in steps, for parts that somebody else encodes: what he needs to know of each; each one's bytes
- * (NULL: they could not be made, which was said already), in any order; and the name at the end. Exit
- * statuses.
+ * The same in steps, for parts that somebody else encodes: what he needs to know of each; some more of a
+ * part's bytes; that they were all; and the name at the end. Exit statuses: what failed was said.
  */
 void answer_describe(const struct answer *a, struct job_part ret_parts[ANSWER_MAX_PARTS]);
-bool answer_is_standard(const struct answer *a, uint32_t part); /* does it go to standard output? */
-int answer_put(struct answer *a, uint32_t part, const struct buffer *bytes);
+int answer_put(struct answer *a, uint32_t part, const void *bytes, size_t len);
+int answer_end(struct answer *a, uint32_t part);
 int answer_close(struct answer *a);
 
 void answer_release(struct answer *a);

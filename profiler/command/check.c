@@ -414,6 +414,15 @@ static void look_memory(const struct check *k, const struct condition *c, struct
 		else
 			finding_mend(f, "allow our control group %" PRIu64 " MiB",
 				     wanted / 4 * 5 / MIB);
+	} else if (b.total > c->memory_limit) {
+		snprintf(why, sizeof(why),
+			 ", more than the %" PRIu64
+			 " that our control group may take (beyond that the "
+			 "kernel kills it)",
+			 c->memory_limit / MIB);
+		set_shares(f, k->without, &b, why);
+		finding_mend(f, "allow it %" PRIu64 " MiB, or a smaller --memory",
+			     wanted / 4 * 5 / MIB);
 	} else if (b.total < wanted || c->memory_limit < wanted) {
 		snprintf(why, sizeof(why),
 			 " of %" PRIu64 " MiB that our control group may take (%s)",

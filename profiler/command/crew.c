@@ -5,7 +5,7 @@
  * at that.
  *
  * The agent is relied upon for nothing: silence ends it, nonsense ends it, and its bytes go to where the
- * user wanted them and nowhere else.
+ * user wanted them, as they come, and nowhere else.
  */
 #include "profiler/command/crew.h"
 
@@ -28,7 +28,11 @@
 
 /* Loading takes seconds on thousands of CPUs, a large answer seconds to be made; silence is no work. */
 #define SILENCE_NS (60 * NS_PER_S)
+/* And once more, if it seems silent: whoever stopped us (Ctrl-Z) has stopped the agent, too. */
+#define DOUBT_NS (5 * NS_PER_S)
 #define MESSAGE_PATIENCE_NS (5 * NS_PER_S)
+/* A process's sockets are closed some time before it can be said how it ended. */
+#define END_PATIENCE_NS (500 * NS_PER_MS)
 #define RAISED_NICE (-10)
 /* Of the agent: binaries held open, and events, five for each CPU. */
 #define WANTED_FDS 4096
@@ -37,14 +41,13 @@ struct crew {
 	struct supervisor *supervisor;
 	int agent; /* the conversation */
 	struct socket_message message;
-	struct buffer answer; /* of the part that is under way */
-	void (*take)(void *ctx, uint32_t part, struct buffer *bytes);
-	void *take_ctx;
-	uint64_t answer_most; /* bytes of a part */
+	const struct crew_taker *taker; /* NULL until the answer is waited for */
+	uint32_t part; /* that is under way */
 	struct agent_progress progress;
 	struct agent_result result;
 	struct err failure; /* the sentence of its end */
 	uint64_t heard_ns;
+	bool doubted; /* it was silent for too long, and nothing was heard since */
 	bool ready, sampling, stopped, ended;
 };
 
@@ -62,16 +65,28 @@ static int answered(struct crew *c)
 {
 	struct agent_answered a;
 
-	if (c->message.bytes.len != sizeof(a))
+	if (c->message.bytes.len != sizeof(a) || !c->taker)
 		return -EPROTO;
 	memcpy(&a, c->message.bytes.data, sizeof(a));
-	if (a.part >= JOB_MAX_PARTS)
+	if (a.part != c->part)
 		return -EPROTO;
-	if (c->take)
-		c->take(c->take_ctx, a.part,
-			a.status == 0 && !buffer_error(&c->answer) ? &c->answer : NULL);
-	buffer_release(&c->answer);
-	buffer_init(&c->answer, c->answer_most);
+	c->taker->taken(c->taker->ctx, c->part++, a.status == 0);
+	return 0;
+}
+
+static int answer(struct crew *c)
+{
+	if (!c->taker)
+		return -EPROTO;
+	c->taker->take(c->taker->ctx, c->part, c->message.bytes.data, c->message.bytes.len);
+	return 0;
+}
+
+static int recorded(struct crew *c)
+{
+	if (!c->taker)
+		return -EPROTO;
+	c->taker->recorded(c->taker->ctx);
 	return 0;
 }
 
@@ -98,6 +113,7 @@ static int hear(struct crew *c)
 	if (r < 0)
 		return r;
 	c->heard_ns = clock_ns(CLOCK_MONOTONIC);
+	c->doubted = false;
 	switch (c->message.type) {
 	case AGENT_READY:
 		c->ready = true;
@@ -116,9 +132,10 @@ static int hear(struct crew *c)
 	case AGENT_SAID:
 		said(c);
 		return 0;
+	case AGENT_RECORDED:
+		return recorded(c);
 	case AGENT_ANSWER:
-		buffer_append(&c->answer, b->data, b->len);
-		return 0;
+		return answer(c);
 	case AGENT_ANSWERED:
 		return answered(c);
 	case AGENT_ENDED:
@@ -132,10 +149,15 @@ static int hear(struct crew *c)
 
 static int lost(struct crew *c, int r, struct err *err)
 {
+	const struct timespec nap = { .tv_nsec = NS_PER_MS };
+	uint64_t until_ns = clock_ns(CLOCK_MONOTONIC) + END_PATIENCE_NS;
 	struct err how;
 
-	if (r == -EPIPE && supervisor_leader_ended(c->supervisor, &how))
-		return err_set(err, r, "%s", how.text);
+	while (r == -EPIPE && clock_ns(CLOCK_MONOTONIC) < until_ns) {
+		if (supervisor_leader_ended(c->supervisor, &how))
+			return err_set(err, r, "%s", how.text);
+		clock_nanosleep(CLOCK_MONOTONIC, 0, &nap, NULL);
+	}
 	if (r == -EPIPE)
 		return err_set(err, r, "the agent has closed its socket");
 	return err_errno(err, r, "the agent can't be understood");
@@ -150,6 +172,17 @@ static struct timespec until(uint64_t until_ns)
 				  .tv_nsec = (long)(span % NS_PER_S) };
 }
 
+/* Nothing came by the time that silence ends: 0 if it has a moment more, else negative and a sentence. */
+static int doubt(struct crew *c, struct err *err)
+{
+	if (c->doubted)
+		return err_set(err, -ETIMEDOUT, "the agent has given no sign of life for %d s",
+			       (int)(SILENCE_NS / NS_PER_S));
+	c->doubted = true;
+	c->heard_ns = clock_ns(CLOCK_MONOTONIC) - SILENCE_NS + DOUBT_NS;
+	return 0;
+}
+
 /* Hears or serves what there is by then, once. 0; 1 when `other` can be read; negative and a sentence. */
 static int pump(struct crew *c, int other, uint64_t until_ns, struct err *err)
 {
@@ -162,13 +195,8 @@ static int pump(struct crew *c, int other, uint64_t until_ns, struct err *err)
 	const struct timespec time = until(until_ns < silent_ns ? until_ns : silent_ns);
 	int r = 0;
 
-	if (ppoll(p, sizeof(p) / sizeof(p[0]), &time, NULL) <= 0) {
-		if (clock_ns(CLOCK_MONOTONIC) >= silent_ns)
-			return err_set(err, -ETIMEDOUT,
-				       "the agent has given no sign of life for %d s",
-				       (int)(SILENCE_NS / NS_PER_S));
-		return 0;
-	}
+	if (ppoll(p, sizeof(p) / sizeof(p[0]), &time, NULL) <= 0)
+		return clock_ns(CLOCK_MONOTONIC) >= silent_ns ? doubt(c, err) : 0;
 	/* What it said before it closed the other socket is heard first. */
 	if (p[0].revents)
 		r = hear(c);
@@ -285,8 +313,6 @@ int crew_new(struct crew **ret, const struct job *job, int recording, struct err
 	c->agent = -1;
 	c->heard_ns = clock_ns(CLOCK_MONOTONIC);
 	socket_message_init(&c->message, AGENT_MAX_MESSAGE_BYTES);
-	c->answer_most = job->budget.answer;
-	buffer_init(&c->answer, c->answer_most);
 	priority_raise();
 	files_allow();
 	r = start_all(c, job, recording, err);
@@ -307,7 +333,6 @@ void crew_free(struct crew *c)
 	fd_close(&c->agent);
 	supervisor_free(c->supervisor);
 	socket_message_release(&c->message);
-	buffer_release(&c->answer);
 	free(c);
 }
 
@@ -343,14 +368,12 @@ int crew_stop(struct crew *c, struct err *err)
 	return r < 0 ? r : 0;
 }
 
-int crew_finish(struct crew *c, void (*take)(void *ctx, uint32_t part, struct buffer *bytes),
-		void *ctx, struct err *err)
+int crew_finish(struct crew *c, const struct crew_taker *taker, struct err *err)
 {
 	int r = 0;
 
 	err->text[0] = '\0';
-	c->take = take;
-	c->take_ctx = ctx;
+	c->taker = taker;
 	while (r >= 0 && !c->ended)
 		r = pump(c, -1, UINT64_MAX, err);
 	if (r >= 0 && c->result.status < 0) {

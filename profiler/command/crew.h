@@ -8,6 +8,7 @@
 #define COMMAND_CREW_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "profiler/agent/job.h"
@@ -38,13 +39,21 @@ struct agent_progress crew_progress(const struct crew *c);
 /* Ends the capture if it is still under way: 0 when no more is sampled, or negative errno and a sentence. */
 int crew_stop(struct crew *c, struct err *err);
 
+/* Who takes the answer, as it comes. */
+struct crew_taker {
+	void *ctx;
+	void (*recorded)(void *ctx); /* the recording is whole */
+	void (*take)(void *ctx, uint32_t part, const void *bytes,
+		     size_t len); /* some more of a part */
+	void (*taken)(void *ctx, uint32_t part,
+		      bool whole); /* that was all of it, or all there is */
+};
+
 /*
- * Waits for the answer, and calls `take` with each part of it: its bytes, whose memory it may take over, or
- * NULL if it could not be made. What failed is said on standard error. 0; negative errno when the answer is
- * not all there, a sentence is in *err if it was not said yet (else it is empty).
+ * Waits for the answer, part after part. What failed is said on standard error. 0; negative errno when it
+ * is not all there, a sentence is in *err if it was not said yet (else it is empty).
  */
-int crew_finish(struct crew *c, void (*take)(void *ctx, uint32_t part, struct buffer *bytes),
-		void *ctx, struct err *err);
+int crew_finish(struct crew *c, const struct crew_taker *taker, struct err *err);
 
 /* After crew_finish(). */
 const struct agent_result *crew_result(const struct crew *c);

@@ -27,6 +27,8 @@ static struct {
 } plain[] = {
 	/* A pipe that breaks is an error of the write that finds out. */
 	{ SIGPIPE, SIG_IGN, SIG_DFL },
+	/* As is a file that may not grow (ulimit -f). */
+	{ SIGXFSZ, SIG_IGN, SIG_DFL },
 	/* Were it ignored, our children would be reaped by nobody, and their pids be others'. */
 	{ SIGCHLD, SIG_DFL, SIG_DFL },
 };

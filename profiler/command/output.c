@@ -16,10 +16,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "profiler/base/buffer.h"
 #include "profiler/base/cleanup.h"
+#include "profiler/command/interrupt.h"
 #include "profiler/command/invoker.h"
 
 #define PARTIAL_NAME ".slowburn-XXXXXX"
@@ -126,9 +128,25 @@ bool output_same_file(const char *a, const char *b)
 	return x.st_dev == y.st_dev && x.st_ino == y.st_ino;
 }
 
+/* A FIFO is opened when it has a reader: until then a signal is to be heard. */
+static int open_in_place(struct output *o, const char *path, bool fifo)
+{
+	static const struct timespec while_waiting = { .tv_nsec = 20 * 1000 * 1000 };
+	int flags = O_WRONLY | O_NOCTTY | O_CLOEXEC | (fifo ? O_NONBLOCK : 0);
+
+	while ((o->fd = open(path, flags)) < 0 && errno == ENXIO && fifo) {
+		if (interrupt_came())
+			return -EINTR;
+		nanosleep(&while_waiting, NULL);
+	}
+	if (o->fd < 0 || (fifo && fcntl(o->fd, F_SETFL, O_WRONLY) < 0))
+		return -errno;
+	return 0;
+}
+
 static int open_by_kind(struct output *o, const char *path)
 {
-	struct stat link, target;
+	struct stat link, target = { 0 };
 
 	if (lstat(path, &link) < 0)
 		return errno == ENOENT ? partial_open(o, path) : -errno;
@@ -143,8 +161,7 @@ static int open_by_kind(struct output *o, const char *path)
 	}
 	if (S_ISREG(link.st_mode))
 		return partial_open(o, path);
-	o->fd = open(path, O_WRONLY | O_NOCTTY | O_CLOEXEC);
-	return o->fd < 0 ? -errno : 0;
+	return open_in_place(o, path, S_ISFIFO(target.st_mode));
 }
 
 int output_open(struct output *o, const char *path, bool binary, struct err *err)

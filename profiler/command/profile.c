@@ -56,9 +56,6 @@ struct work {
 	struct launch command;
 	struct job job;
 	struct crew *crew;
-	struct buffer text; /* of the part that goes to standard output */
-	uint32_t text_part;
-	bool has_text;
 	int status; /* what the exit status will be */
 };
 
@@ -230,45 +227,46 @@ static void tell_times(const struct work *w, uint64_t start_ns)
 		start_ns, r->first_sample_ns, r->end_ns, clock_ns(CLOCK_MONOTONIC), r->own_cpu_ns);
 }
 
-static void put(struct work *w, uint32_t part, const struct buffer *bytes)
+static void recorded(void *ctx)
 {
-	if (answer_put(&w->answer, part, bytes) != COMMAND_OK)
-		w->status = COMMAND_FAILED;
+	struct work *w = ctx;
+	struct err err;
+
+	if (output_finish(&w->recording, &err) < 0)
+		w->status = command_fail(COMMAND_FAILED, &err);
 }
 
-/* Files are written at once; standard output, which may be a pager that isn't read, when all else is done. */
-static void take_part(void *ctx, uint32_t part, struct buffer *bytes)
+static void take_bytes(void *ctx, uint32_t part, const void *bytes, size_t len)
 {
 	struct work *w = ctx;
 
-	if (!bytes || w->has_text || !answer_is_standard(&w->answer, part)) {
-		put(w, part, bytes);
-		return;
-	}
-	w->text = *bytes;
-	*bytes = (struct buffer)BUFFER_INIT(0);
-	w->text_part = part;
-	w->has_text = true;
+	if (answer_put(&w->answer, part, bytes, len) != COMMAND_OK)
+		w->status = COMMAND_FAILED;
+}
+
+static void taken(void *ctx, uint32_t part, bool whole)
+{
+	struct work *w = ctx;
+
+	if (!whole || answer_end(&w->answer, part) != COMMAND_OK)
+		w->status = COMMAND_FAILED;
 }
 
 /* Names, files, answer. */
 static void finish(struct work *w)
 {
+	const struct crew_taker taker = { w, recorded, take_bytes, taken };
 	struct err err;
 	int r = crew_stop(w->crew, &err);
 
 	/* Not before: its end would be in the profile. */
 	end_command(w);
 	if (r == 0)
-		r = crew_finish(w->crew, take_part, w, &err);
+		r = crew_finish(w->crew, &taker, &err);
 	if (r < 0 && *err.text)
 		command_fail(COMMAND_FAILED, &err);
 	if (r < 0)
 		w->status = COMMAND_FAILED;
-	else if (w->request->record && output_finish(&w->recording, &err) < 0)
-		w->status = command_fail(COMMAND_FAILED, &err);
-	if (w->has_text)
-		put(w, w->text_part, &w->text);
 	if (answer_close(&w->answer) != COMMAND_OK)
 		w->status = COMMAND_FAILED;
 }
@@ -302,7 +300,6 @@ static int run(int argc, char **argv, uint64_t start_ns)
 	status = r == 0 ? work(&w, start_ns) : options_status(r, &err);
 
 	crew_free(w.crew);
-	buffer_release(&w.text);
 	launch_release(&w.command);
 	output_release(&w.recording);
 	answer_release(&w.answer);

@@ -468,12 +468,13 @@ static size_t put_comments(struct writer *w, int64_t *comments)
 					   seconds(f->busy_ns), seconds(f->machine_ns),
 					   seconds(f->steal_ns));
 	if (f->own_cpu_ns)
-		comments[n++] = put_printf(w, "own cost: %.3f s of CPU, %.3f s within BPF programs",
-					   seconds(f->own_cpu_ns), seconds(f->own_bpf_ns));
+		comments[n++] = put_printf(
+			w, "own cost while sampling: %.3f s of CPU, %.3f s within BPF programs",
+			seconds(f->own_cpu_ns), seconds(f->own_bpf_ns));
 	if (f->memory_budget_bytes)
 		comments[n++] = put_printf(
 			w,
-			"own memory: %.1f MiB, %.1f of them for rings and maps in the kernel, of %.1f "
+			"own memory: %.1f MiB, and %.1f in the kernel for rings and maps, of %.1f "
 			"allowed",
 			mib(f->own_memory_bytes), mib(f->memory_kernel_bytes),
 			mib(f->memory_budget_bytes));

@@ -87,10 +87,10 @@ static const char *unnamed_reason(const struct call_frame *f)
 	case PROFILE_MAPPING_USER:
 		return "has no symbol there: it was stripped";
 	case PROFILE_MAPPING_UNREAD:
-		return "could not be read: the file was gone, or is none";
+		return "could not be read: it was gone, is no binary, or reading it failed or took too long";
 	case PROFILE_MAPPING_KERNEL:
-		return "has no name: its symbols could not be read (no CAP_SYSLOG, or "
-		       "kernel.kptr_restrict is 2?)";
+		return "has no name: its symbols could not be read (no CAP_SYSLOG, kernel.kptr_restrict "
+		       "is 2, or no symbolizer?)";
 	case PROFILE_MAPPING_ANONYMOUS:
 		return "is code made at run time (JIT)";
 	default:
@@ -145,13 +145,15 @@ static void cost_line(struct page *g, const struct ranking *k)
 
 	if (!f->own_cpu_ns && !f->own_bpf_ns && !f->own_memory_bytes)
 		return;
-	page_say(g, "slowburn itself took %s %% of one CPU, and %s %% within its BPF programs",
-		 figure_percent(figure_share(f->own_cpu_ns, f->duration_ns)).text,
-		 figure_percent(figure_share(f->own_bpf_ns, f->duration_ns)).text);
+	page_say(
+		g,
+		"While it sampled, slowburn itself took %s %% of one CPU, and %s %% within its BPF programs",
+		figure_percent(figure_share(f->own_cpu_ns, f->duration_ns)).text,
+		figure_percent(figure_share(f->own_bpf_ns, f->duration_ns)).text);
 	if (f->own_memory_bytes)
 		page_say(g, "; %s MiB of memory", figure_count(f->own_memory_bytes / MIB).text);
 	if (f->memory_kernel_bytes)
-		page_say(g, ", %s of them for rings and maps in the kernel",
+		page_say(g, ", and %s in the kernel for rings and maps",
 			 figure_count((f->memory_kernel_bytes + MIB - 1) / MIB).text);
 	if (f->memory_budget_bytes)
 		page_say(g, ", of %s allowed", figure_count(f->memory_budget_bytes / MIB).text);

@@ -51,16 +51,18 @@ struct search {
 
 /*
  * Found under another device number than the mapping's. On btrfs and overlayfs that may be: stat() there
- * tells one per subvolume or layer. Then the mount says what file system it really is. An overlay's mappings
- * had the layer's number until 6.8: that much is believed of the process's own files only.
+ * tells one per subvolume or layer. Then the mount says what file system it really is; an overlay's mappings
+ * had the layer's number until 6.8. That much is believed in the process's own root only: in another one the
+ * same name and number may be another subvolume's.
  */
 static int other_device_check(const struct search *s, const struct statx *st)
 {
 	struct filesystem f;
 
-	if (!(st->stx_mask & STATX_MNT_ID) || filesystem_of_mount(s->root, st->stx_mnt_id, &f) < 0)
+	if (!s->own || !(st->stx_mask & STATX_MNT_ID) ||
+	    filesystem_of_mount(s->root, st->stx_mnt_id, &f) < 0)
 		return -ESTALE;
-	if ((f.major != s->place->major || f.minor != s->place->minor) && !(s->own && f.stacked))
+	if ((f.major != s->place->major || f.minor != s->place->minor) && !f.stacked)
 		return -ESTALE;
 	return PROCESS_FILE_AMBIGUOUS | (f.slow && !s->patient ? PROCESS_FILE_SLOW : 0);
 }

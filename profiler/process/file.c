@@ -571,7 +571,8 @@ static int fetch_failed(struct file_table *t, uint32_t file, int error)
 {
 	struct entry *e = &t->files.items[file];
 
-	counter_add(t->counters, COUNTER_FILES_UNFETCHED, 1);
+	counter_add(t->counters, error == -ENOEXEC ? COUNTER_FILES_BAD : COUNTER_FILES_UNFETCHED,
+		    1);
 	e->file.state = FILE_FAILED;
 	e->file.error = error;
 	e->attempts = MAX_ATTEMPTS;
@@ -579,7 +580,7 @@ static int fetch_failed(struct file_table *t, uint32_t file, int error)
 	return error;
 }
 
-int file_table_borrow(struct file_table *t, uint32_t file, int *ret_fd)
+static int copy_make(struct file_table *t, uint32_t file)
 {
 	const struct entry *e = &t->files.items[file];
 	const struct file_place place = {
@@ -595,16 +596,27 @@ int file_table_borrow(struct file_table *t, uint32_t file, int *ret_fd)
 	};
 	int r;
 
-	assert(file < t->files.count && e->file.state == FILE_PINNED);
-	if (e->file.slow && t->copied != file) {
-		copy_close(t);
-		r = t->source->fetch(t->source->ctx, &place, &t->copy_fd);
-		if (r < 0)
-			return fetch_failed(t, file, r);
-		t->copied = file;
-	}
-	*ret_fd = e->file.slow ? t->copy_fd : e->file.fd;
+	copy_close(t);
+	r = t->source->fetch(t->source->ctx, &place, &t->copy_fd);
+	if (r < 0)
+		return fetch_failed(t, file, r);
+	t->copied = file;
 	return 0;
+}
+
+int file_table_borrow(struct file_table *t, uint32_t file, int *ret_fd)
+{
+	const struct entry *e;
+	int r = 0;
+
+	assert(file < t->files.count);
+	e = &t->files.items[file];
+	assert(e->file.state == FILE_PINNED);
+	if (e->file.slow && t->copied != file)
+		r = copy_make(t, file);
+	if (r == 0)
+		*ret_fd = e->file.slow ? t->copy_fd : e->file.fd;
+	return r;
 }
 
 /* ---- how long ---- */

@@ -79,7 +79,7 @@ uint32_t file_table_pinned(const struct file_table *t);
  * Makes sure that it was tried to open it. `place` is the mapping through which it was seen this
  * time: a file that failed is tried again through another process's mapping, at most 8 times, then
  * after 1 s, 2 s, and so on up to every 64 s (where the table is told the time: file_table_stale).
- * FILES_UNOPENED counts those that are FILE_FAILED, FILES_BAD those that are it with -ENOEXEC.
+ * FILES_UNOPENED counts those that failed so and are FILE_FAILED now, FILES_BAD those with -ENOEXEC.
  *
  * Returns its number, which is another one if it turned out that `file` is not the file at `place`;
  * or a negative errno as file_table_intern(), or -ESTALE if that doesn't stay the same for a
@@ -96,7 +96,8 @@ void file_table_drop(struct file_table *t, uint32_t file);
 /*
  * A descriptor to read a pinned file by: the table's own, until it is unpinned; or, of a slow file,
  * a copy made now, until the next slow one is borrowed, too. 0 and *ret_fd (-1 in a replay), or
- * negative errno: FILES_UNFETCHED, and it is FILE_FAILED for good. Takes as long as fetch() takes.
+ * negative errno: FILES_UNFETCHED, FILES_BAD for -ENOEXEC, and it is FILE_FAILED for good. Takes as long
+ * as fetch() takes.
  */
 int file_table_borrow(struct file_table *t, uint32_t file, int *ret_fd);
 

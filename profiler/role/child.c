@@ -176,6 +176,9 @@ _Noreturn static void child_exec(const struct order *o)
 	if (getppid() != o->parent)
 		_exit(1); /* it died before the line above: nobody would ever kill us */
 	environment_make(environment);
+	/* Ours may be on a file system that someone wants to unmount. */
+	if (chdir("/") < 0)
+		_exit(1);
 	r = descriptors_arrange(o->socket, report, &report);
 	if (r == 0)
 		r = memory_limit(o);

@@ -242,7 +242,8 @@ static const struct role_call agent_setup_calls[] = {
 };
 
 static const struct role_call agent_sampling_calls[] = {
-	CALL("perf_event_open"), /* of a CPU that comes online, too */
+	/* One that comes online, too. Of a process it would be breakpoints on its data. */
+	CALL_IF("perf_event_open", "of CPUs", ARGUMENT_IS(1, UINT32_MAX)),
 	IOCTL(PERF_EVENT_IOC_SET_BPF),
 	IOCTL(PERF_EVENT_IOC_ENABLE),
 	BPF_COMMAND(BPF_MAP_CREATE),
@@ -318,7 +319,7 @@ static const struct role_limit fetcher_limits[] = {
 #endif
 };
 
-/* openat2's flags are behind a pointer: there the uid stands, which may write next to nothing. */
+/* openat2's flags are behind a pointer: there the uid stands, which may write what everybody may. */
 static const struct role_call open_calls[] = {
 	CALL_IF("openat", "to read", READING(2)),
 	CALL("openat2"),

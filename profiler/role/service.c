@@ -13,18 +13,25 @@
 #include "profiler/base/clock.h"
 #include "profiler/role/socket.h"
 
+/* Of the last request. */
+static uint16_t last_number;
+
 /* Asks, and receives a reply of at least `least` bytes in *reply, which is the caller's to release. */
 static int ask(int socket, enum service_message what, const char *bytes, size_t least,
 	       struct socket_message *reply)
 {
 	uint64_t deadline = clock_ns(CLOCK_MONOTONIC) + SERVICE_DEADLINE_NS;
+	uint32_t number = (uint32_t)++last_number << SERVICE_NUMBER_SHIFT;
 	int r;
 
 	socket_message_init(reply, SERVICE_MAX_BYTES);
-	r = socket_send(socket, what, bytes, strlen(bytes), NULL, 0, deadline);
-	if (r == 0)
+	r = socket_send(socket, number | what, bytes, strlen(bytes), NULL, 0, deadline);
+	while (r == 0) {
 		r = socket_receive(socket, reply, deadline);
-	if (r == 0 && (reply->type != SERVICE_REPLY || reply->bytes.len < least))
+		if (r == 0 && (reply->type & ~SERVICE_MESSAGE_MASK) == number)
+			break;
+	}
+	if (r == 0 && (reply->type != (number | SERVICE_REPLY) || reply->bytes.len < least))
 		r = -EPROTO;
 	return r;
 }

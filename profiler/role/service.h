@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The agent's side of the supervisor: what it may ask of it. One request at a time; each is answered
- * within SERVICE_DEADLINE_NS or the socket is of no more use.
+ * within SERVICE_DEADLINE_NS, or has failed: a reply that comes later is passed over. Each frame's type has
+ * the request's number in its upper half, by which that is seen. One thread.
  */
 #ifndef ROLE_SERVICE_H
 #define ROLE_SERVICE_H
@@ -20,6 +21,9 @@ enum service_message {
 	SERVICE_USAGE, /* reply: struct service_usage */
 	SERVICE_REPLY = 100,
 };
+
+#define SERVICE_NUMBER_SHIFT 16
+#define SERVICE_MESSAGE_MASK ((1u << SERVICE_NUMBER_SHIFT) - 1)
 
 struct service_start_reply {
 	int32_t status; /* 0 or negative errno */

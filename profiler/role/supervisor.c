@@ -293,7 +293,9 @@ static int start(struct supervisor *s, const char *role, struct started *ret, st
 static int reply(struct supervisor *s, const void *bytes, size_t len, const int *fds,
 		 uint32_t fd_count)
 {
-	return socket_send(s->service, SERVICE_REPLY, bytes, len, fds, fd_count,
+	uint32_t number = s->request.type & ~SERVICE_MESSAGE_MASK;
+
+	return socket_send(s->service, number | SERVICE_REPLY, bytes, len, fds, fd_count,
 			   clock_ns(CLOCK_MONOTONIC) + PEER_PATIENCE_NS);
 }
 
@@ -331,7 +333,7 @@ static int serve_request(struct supervisor *s)
 {
 	if (s->request.fd_count)
 		return -EPROTO;
-	switch (s->request.type) {
+	switch (s->request.type & SERVICE_MESSAGE_MASK) {
 	case SERVICE_START:
 		return serve_start(s);
 	case SERVICE_USAGE:

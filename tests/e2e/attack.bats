@@ -135,7 +135,7 @@ gone() {
 	wait $pid || status=$?
 	cat "$BATS_TEST_TMPDIR/agent.log"
 	[ $status = 1 ]
-	grep -q '^slowburn: .*agent' "$BATS_TEST_TMPDIR/agent.log"
+	grep -q '^slowburn: the agent was ended by signal 9 (Killed)$' "$BATS_TEST_TMPDIR/agent.log"
 	[ ! -e "$(profile agent)" ]
 	# Nor a half-written one under another name; what was said is in another folder.
 	[ "$(find "$BATS_FILE_TMPDIR" -maxdepth 1 -name '*agent*')" = '' ]
@@ -152,6 +152,23 @@ gone() {
 	wait $pid || status=$?
 	[ $status != 0 ]
 	[ ! -e "$(profile frozen)" ]
+}
+
+# Ctrl-Z, a minute at something else, fg: longer than the agent may be silent.
+@test "all of them stopped for a minute: the capture goes on" {
+	local all
+	begin away --duration 300s
+	all=$(ours $pid)
+	# shellcheck disable=SC2086 # a list of numbers
+	kill -STOP $all
+	sleep 61
+	# The supervisor first: nobody has said anything yet.
+	# shellcheck disable=SC2086 # a list of numbers
+	kill -CONT $all
+	sleep 1
+	kill -INT $pid
+	wait $pid
+	truth whole "$(profile away)"
 }
 
 @test "the supervisor killed: within a second none of ours is left" {

@@ -33,7 +33,8 @@ static void check_sums(const struct budget *b)
 {
 	uint64_t all =
 		b->kernel + b->agent + b->symbolizer + b->opener + b->fetcher + b->supervisor;
-	uint64_t tables = b->batch + b->window + b->processes + b->profile + b->answer;
+	uint64_t tables = b->batch + b->window + b->processes + b->profile;
+	uint64_t encoding = b->profile + 2 * b->answer;
 
 	if (all > b->total || b->total - all > 64)
 		fail_msg("of %" PRIu64 " bytes %" PRIu64 " are given out", b->total, all);
@@ -41,7 +42,10 @@ static void check_sums(const struct budget *b)
 		fail_msg("of the agent's %" PRIu64 " bytes %" PRIu64 " are given to tables",
 			 b->agent, tables);
 	assert_true(b->agent >= 28 * MIB && b->symbolizer >= 7 * MIB && b->opener >= 3 * MIB);
-	assert_true(b->answer < b->supervisor);
+	if (encoding > b->agent / 8 * 7 + 64)
+		fail_msg("of the agent's %" PRIu64 " bytes %" PRIu64 " are given to the answer",
+			 b->agent, encoding);
+	assert_true(b->symbolizer <= 64 * MIB && b->opener <= 64 * MIB && b->fetcher <= 64 * MIB);
 }
 
 static void sums_hold_for_any_budget(void **state)

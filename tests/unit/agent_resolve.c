@@ -199,6 +199,19 @@ static void a_file_at_fault_fails_in_its_first_part(void **state)
 	assert_int_equal(profile_total_count(&f->profile), SYMBOLS_MAX_ADDRESSES + 10);
 }
 
+/* How long a reply is says the symbolizer: that there is no room for it must not cost the answer. */
+static void no_memory_for_names_is_no_names(void **state)
+{
+	struct fixture *f = *state;
+
+	f->asked.error = -ENOMEM;
+	sample_take(f, BINARY);
+	sample_take(f, LIBRARY);
+	assert_int_equal(resolver_finish(f->resolver, &f->facts), 0);
+	assert_int_equal(f->asked.requests, 2);
+	assert_int_equal(profile_total_count(&f->profile), 2);
+}
+
 static void a_bad_file_is_counted_once(void **state)
 {
 	struct fixture *f = *state;
@@ -389,6 +402,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_file_at_fault_fails_in_its_first_part, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(a_bad_file_is_counted_once, setup, teardown),
+		cmocka_unit_test_setup_teardown(no_memory_for_names_is_no_names, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_nobody_maps_is_let_go, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_is_let_go_is_named_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_slow_file_waits_for_the_end, setup, teardown),

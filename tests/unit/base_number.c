@@ -198,6 +198,8 @@ static void sizes(void **state)
 		{ "1MB", -EINVAL, 0 },
 		{ "1Mi", -EINVAL, 0 },
 		{ "1MiBs", -EINVAL, 0 },
+		{ "1 ", -EINVAL, 0 }, /* the NUL behind the letters, but for its case */
+		{ "1 iB", -EINVAL, 0 },
 		{ "1 M", -EINVAL, 0 },
 		{ " 1M", -EINVAL, 0 },
 		{ "-1M", -EINVAL, 0 },

@@ -187,8 +187,8 @@ static void test_facts(void **state)
 	assert_true(has_comment(
 		read,
 		"slowburn: the whole machine, cpu-clock, 99 samples a second on 2 of 2 CPUs"));
-	assert_true(has_comment(read, "own memory: 11.0 MiB, 1.5 of them for rings and maps in the "
-				      "kernel, of 256.0 allowed"));
+	assert_true(has_comment(read, "own memory: 11.0 MiB, and 1.5 in the kernel for rings and "
+				      "maps, of 256.0 allowed"));
 	done(read);
 
 	p.facts.event = p.facts.value_type = "cycles";

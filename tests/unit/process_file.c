@@ -690,6 +690,26 @@ static void many_slow_files(void **state)
 	assert_int_equal(fcntl(fds[9], F_GETFD), -1);
 }
 
+/* Its file system did answer. */
+static void a_slow_file_that_is_no_binary(void **state)
+{
+	struct bench b;
+	int fd = -77;
+
+	(void)state;
+	begin(&b, 16, 2);
+	b.fake.open_kind = PROCESS_FILE_SLOW;
+	set_root(&b, 1, "one");
+	intern_as(&b, 1, 5, "/nfs/x");
+	pin(&b, 0, 1);
+	b.fake.fetch_error = -ENOEXEC;
+	assert_int_equal(file_table_borrow(b.t, 0, &fd), -ENOEXEC);
+	expect_state(&b, 0, FILE_FAILED);
+	assert_int_equal(count(&b, COUNTER_FILES_BAD), 1);
+	assert_int_equal(count(&b, COUNTER_FILES_UNFETCHED), 0);
+	file_table_free(b.t);
+}
+
 static void a_slow_file_that_does_not_answer(void **state)
 {
 	struct bench b;
@@ -869,6 +889,7 @@ int main(void)
 		cmocka_unit_test(failures_are_not_for_ever),
 		cmocka_unit_test(slow_files),
 		cmocka_unit_test(many_slow_files),
+		cmocka_unit_test(a_slow_file_that_is_no_binary),
 		cmocka_unit_test(a_slow_file_that_does_not_answer),
 		cmocka_unit_test(a_file_that_was_changed),
 		cmocka_unit_test(identity_of_a_descriptor),

@@ -446,6 +446,12 @@ static void overlay(void **state)
 	place.ino++;
 	expect_refused("another inode in an overlay", &place, -ESTALE);
 	place.ino--;
+	/* Where numbers are others' too, one of that name in another's root may be any of them. */
+	place.pid = 0x7fffffff;
+	place.parent_pid = (uint32_t)pid;
+	expect_refused("by name in an overlay, its process gone", &place, -ESTALE);
+	place.pid = (uint32_t)pid;
+	place.parent_pid = 0;
 	place.minor++;
 	expect_slow("of a device that nobody knows", &place);
 	kill(pid, SIGKILL);

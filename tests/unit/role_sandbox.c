@@ -18,6 +18,7 @@
 #include <linux/bpf.h>
 #include <linux/capability.h>
 #include <linux/fs.h>
+#include <linux/hw_breakpoint.h>
 #include <linux/openat2.h>
 #include <linux/perf_event.h>
 #include <poll.h>
@@ -480,6 +481,19 @@ static int try_sample(void)
 	return e;
 }
 
+/* What one process does to its memory: no work of ours, and CAP_PERFMON alone allows it. */
+static int try_breakpoint(void)
+{
+	struct perf_event_attr attr = { .size = sizeof(attr),
+					.type = PERF_TYPE_BREAKPOINT,
+					.bp_type = HW_BREAKPOINT_W,
+					.bp_addr = 0x10000,
+					.bp_len = HW_BREAKPOINT_LEN_8,
+					.sample_period = 1 };
+
+	return fd_result(syscall(SYS_perf_event_open, &attr, parent, -1, -1, 0));
+}
+
 static int try_memory_file(void)
 {
 	return fd_result(memfd_create("x", MFD_CLOEXEC));
@@ -576,7 +590,7 @@ static const struct attempt attempts[] = {
 
 static const struct attempt agent_attempts[] = {
 	NO_TO_CHILDREN, NO(openat2), NO(getdents64), NO(readlink), NO(statx), NO(ftruncate),
-	NO(ioctl), NO(fcntl), NO(bpf_pin),
+	NO(ioctl), NO(fcntl), NO(bpf_pin), NO(breakpoint),
 	/* The uid and the missing capabilities: it may open, but not what is others'. */
 	ENTRY(others_mem, EACCES), ENTRY(others_root, EACCES), ENTRY(shadow, EACCES),
 	AS_ROOT(types), AS_ROOT(load_program), AS_ROOT(make_map), AS_ROOT(sample),
@@ -587,7 +601,7 @@ static const struct attempt agent_attempts[] = {
 static const struct attempt sealed_agent_attempts[] = {
 	NO_TO_CHILDREN, NO(openat), NO(openat2), NO(newfstatat), NO(statx), NO(readlink),
 	NO(getdents64), NO(prlimit64), NO(seccomp), NO(bpf_pin), NO(ioctl), NO(fcntl),
-	NO(types), NO(load_program),
+	NO(types), NO(load_program), NO(breakpoint),
 	AS_ROOT(make_map), AS_ROOT(sample), AS_ROOT(memory_file), ENTRY(stat, 0),
 	ENTRY(write, 0), ENTRY(read, 0), ENTRY(memory, 0), ENTRY(clock, 0),
 };

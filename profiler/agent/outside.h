@@ -6,7 +6,7 @@
  * to count.
  *
  * While one is waited for, the rings fill, and hold 2 s: so none is waited for longer than 1 s. Requests
- * that failed may cost 10 s in all, those to the opener and those to the fetcher; then all fail at once. Before
+ * that failed may cost 10 s (1 s is given back in 10), those to the opener and those to the fetcher; then all fail at once. Before
  * that, those about the same process, or for a copy from the same file system, do. Not thread safe.
  */
 #ifndef AGENT_OUTSIDE_H

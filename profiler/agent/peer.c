@@ -87,15 +87,26 @@ void peer_disbelieve(struct peer *p)
 	p->lost_ns += clock_ns(CLOCK_MONOTONIC) - p->asked_ns;
 }
 
+/* What was lost long ago counts no more: in time that is spent otherwise, a tenth of it is given back. */
+static void losses_fade(struct peer *p)
+{
+	uint64_t now_ns = clock_ns(CLOCK_MONOTONIC);
+	uint64_t faded = p->faded_ns ? (now_ns - p->faded_ns) / 10 : 0;
+
+	p->lost_ns -= faded < p->lost_ns ? faded : p->lost_ns;
+	p->faded_ns = now_ns;
+}
+
 int peer_ask(struct peer *p, uint32_t type, const struct buffer *request, const int *fds,
 	     uint32_t fd_count, uint32_t reply_type, uint64_t deadline_ns, struct err *err)
 {
 	int r;
 
 	p->asked = false;
+	losses_fade(p);
 	if (p->lost_ns >= PEER_MAX_LOST_NS)
 		return err_set(err, -ETIMEDOUT,
-			       "the %s has failed for %llu s in all: it is not asked any more",
+			       "the %s has failed for %llu s of late: it is not asked for a while",
 			       p->role, (unsigned long long)(p->lost_ns / NS_PER_S));
 	p->asked_ns = clock_ns(CLOCK_MONOTONIC);
 	r = peer_start(p, err);

@@ -16,8 +16,8 @@
 #include "profiler/role/starter.h"
 
 /*
- * What failed requests may cost in all: somebody with a thousand files that break it shall not stop us for
- * an hour.
+ * What failed requests may cost at once; a second of it is given back in ten. Somebody with a thousand files
+ * that break it shall not stop us for an hour, nor end it for others for ever.
  */
 #define PEER_MAX_LOST_NS (10000000000ULL)
 
@@ -27,7 +27,8 @@ struct peer {
 	int socket; /* -1: not running */
 	bool asked; /* the last request got as far as being sent: if it failed, it may be the reason */
 	uint64_t asked_ns; /* when it began */
-	uint64_t lost_ns; /* on requests that failed */
+	uint64_t lost_ns; /* on requests that failed, of late */
+	uint64_t faded_ns; /* when that was last looked at */
 	uint64_t next_start_ns;
 	struct socket_message reply; /* to the last request */
 };

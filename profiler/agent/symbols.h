@@ -27,7 +27,7 @@ void symbols_client_set_deadline(struct symbols_client *c, uint64_t ns);
 /*
  * Names of `count` ascending addresses (≤ SYMBOLS_MAX_ADDRESSES) of the file `fds[0]`, or of the
  * kernel. On success *ret, and its bytes (*ret_bytes, *ret_len: for a recording), stay valid until
- * the next call. 0, or negative errno and a sentence. When failed requests have cost 10 s in all, every
+ * the next call. 0, or negative errno and a sentence. When failed requests have cost 10 s (of which 1 s is given back in 10), every
  * further one fails at once.
  */
 int symbols_client_ask(struct symbols_client *c, enum symbol_space space, const int *fds,

@@ -10,9 +10,7 @@
  *
  * Nor do we wait for anybody's server. The mapping's device tells the file system before anything is
  * opened. A name may lead through others than that: so it is looked up among those that the kernel has
- * in memory (RESOLVE_CACHED), which asks nobody, and where that doesn't do, only along mounts that
- * answer. A root changed under our eyes, between the look at its mounts and the look-up, can make us
- * wait all the same: that costs whoever asked us its deadline.
+ * in memory (RESOLVE_CACHED), which asks nobody; where that doesn't do, it is slow.
  *
  * The copy of a slow file is written through a mapping, so that who makes it needs no write().
  */
@@ -140,17 +138,11 @@ static int look_up(int root_fd, const char *path, uint64_t resolve)
 	return fd < 0 ? -errno : fd;
 }
 
-static bool root_is_slow(const struct search *s, int root_fd)
-{
-	struct filesystem f;
-	struct statx st;
-
-	return statx(root_fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_MNT_ID, &st) < 0 ||
-	       !(st.stx_mask & STATX_MNT_ID) ||
-	       filesystem_of_mount(s->root, st.stx_mnt_id, &f) < 0 || f.slow;
-}
-
-/* Without waiting: an O_PATH descriptor, or negative errno; -EAGAIN if it can't be known so. */
+/*
+ * Without waiting: an O_PATH descriptor, or negative errno; -EAGAIN if it can't be known so. What is not
+ * in memory is not read here, also where all mounts answer: whoever lists a directory into memory that is
+ * a FUSE file's keeps it locked as long as he likes, and who then looks it up can't even be killed.
+ */
 static int look_up_quickly(const struct search *s, int root_fd)
 {
 	int r = -EAGAIN;
@@ -158,13 +150,7 @@ static int look_up_quickly(const struct search *s, int root_fd)
 	for (int i = 0; i < CACHED_ATTEMPTS && r == -EAGAIN; i++)
 		r = look_up(root_fd, s->place->path, RESOLVE_CACHED);
 	/* Before 5.12 there is no RESOLVE_CACHED. */
-	if (r != -EAGAIN && r != -EINVAL)
-		return r;
-	if (root_is_slow(s, root_fd) || filesystem_path_is_slow(s->root, s->place->path))
-		return -EAGAIN;
-	/* The kernel printed a path without links. One that has some by now may lead anywhere. */
-	r = look_up(root_fd, s->place->path, RESOLVE_NO_SYMLINKS);
-	return r == -ELOOP ? -EAGAIN : r;
+	return r == -EINVAL ? -EAGAIN : r;
 }
 
 static int open_in_root(const struct search *s, int *ret_fd)

@@ -211,32 +211,3 @@ int filesystem_of_mount(uint32_t pid, uint64_t mount_id, struct filesystem *ret)
 		r = mount_find(seen_by[i], mount_id, ret);
 	return r;
 }
-
-/* Does `path` lie in or below `mount`? */
-static bool path_passes(const char *path, const char *mount)
-{
-	size_t len = strlen(mount);
-
-	if (!strcmp(mount, "/"))
-		return *path == '/';
-	return !strncmp(path, mount, len) && (path[len] == '/' || path[len] == '\0');
-}
-
-bool filesystem_path_is_slow(uint32_t pid, const char *path)
-{
-	_cleanup_(buffer_release) struct buffer text = BUFFER_INIT(MAX_TEXT_BYTES);
-	char mount[MAX_PATH_BYTES];
-	struct mountinfo m;
-
-	/* What is not known to be all is not known not to hide one. */
-	if (mounts_read(pid, &text) < 0 || text.len == MAX_TEXT_BYTES)
-		return true;
-	for (size_t at = 0, used; at < text.len; at += used) {
-		if (mountinfo_parse(text.data + at, text.len - at, &m, &used) < 0 ||
-		    mountinfo_unescape(&m.mount, mount, sizeof(mount)) < 0)
-			return true;
-		if (path_passes(path, mount) && filesystem_judge(pid, &m).slow)
-			return true;
-	}
-	return false;
-}

@@ -14,12 +14,6 @@
 /* Is it slow? By its device number, as a mapping of process `pid` has it. */
 bool filesystem_is_slow(uint32_t pid, uint32_t major, uint32_t minor);
 
-/*
- * Is one of those slow that are mounted along a path in the root of process `pid` (0: ours)? Without links;
- * what the root itself lies on is another question.
- */
-bool filesystem_path_is_slow(uint32_t pid, const char *path);
-
 struct filesystem {
 	uint32_t major, minor; /* as mappings have it, whatever stat() says */
 	bool slow;

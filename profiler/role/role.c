@@ -42,9 +42,9 @@
 /* `int` and `unsigned int`: what a caller leaves in the register's other half is nothing. */
 #define ARGUMENT_IS(n, value) { { n, UINT32_MAX, value } }
 #define ON_OUR_SOCKET ARGUMENT_IS(0, ROLE_CHILD_SOCKET)
-#define NOT_EXECUTABLE { { 2, PROT_EXEC, 0 } }
 /* Private and of no file. There is no mprotect to change what it may be used for. */
 #define PLAIN_MEMORY { { 2, PROT_EXEC, 0 }, { 3, MAP_SHARED | MAP_ANONYMOUS, MAP_ANONYMOUS } }
+#define DESCRIPTOR_MEMORY { { 2, PROT_EXEC, 0 }, { 3, MAP_ANONYMOUS, 0 } }
 #define READING(n) \
 	{ { n, O_ACCMODE | O_CREAT | O_TRUNC | O_APPEND | (O_TMPFILE & ~O_DIRECTORY), O_RDONLY } }
 /* clang-format on */
@@ -90,8 +90,10 @@ static const struct role_call memory_calls[] = {
 	MEMORY_CALLS,
 };
 
+/* Shared memory of no file would be in no limit. */
 static const struct role_call shared_memory_calls[] = {
-	CALL_IF("mmap", "never executable", NOT_EXECUTABLE),
+	CALL_IF("mmap", "private, of no file, never executable", PLAIN_MEMORY),
+	CALL_IF("mmap", "or of a descriptor, never executable", DESCRIPTOR_MEMORY),
 	MEMORY_CALLS,
 };
 

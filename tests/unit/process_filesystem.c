@@ -108,31 +108,12 @@ static void mounts(void **state)
 	assert_int_equal(filesystem_of_mount(0, UINT64_MAX, &f), -ENOENT);
 }
 
-static void paths(void **state)
-{
-	static const struct {
-		const char *path;
-		bool slow;
-	} rows[] = {
-		{ "/bin/sh", false },     { "/bin/no such", false }, { "/proc/1/exe", true },
-		{ "/proc", true },        { "/process", false },     { "/", false },
-		{ "relative/sh", false },
-	};
-
-	(void)state;
-	for (size_t i = 0; i < COUNT(rows); i++)
-		if (filesystem_path_is_slow(0, rows[i].path) != rows[i].slow)
-			fail_msg("\"%s\": got %s", rows[i].path, rows[i].slow ? "quick" : "slow");
-	assert_true(filesystem_path_is_slow(0x7fffffff, "/bin/sh"));
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(types),
 		cmocka_unit_test(devices),
 		cmocka_unit_test(mounts),
-		cmocka_unit_test(paths),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -41,6 +41,7 @@
 #define ANY { { 0, 0, 0 } }
 /* `int` and `unsigned int`: what a caller leaves in the register's other half is nothing. */
 #define ARGUMENT_IS(n, value) { { n, UINT32_MAX, value } }
+#define NOT_EXECUTABLE { { 2, PROT_EXEC, 0 } }
 #define ON_OUR_SOCKET ARGUMENT_IS(0, ROLE_CHILD_SOCKET)
 /* Private and of no file. There is no mprotect to change what it may be used for. */
 #define PLAIN_MEMORY { { 2, PROT_EXEC, 0 }, { 3, MAP_SHARED | MAP_ANONYMOUS, MAP_ANONYMOUS } }
@@ -241,6 +242,8 @@ static const struct role_call agent_setup_calls[] = {
 	CALL_IF("prlimit64", "its own", ARGUMENT_IS(0, 0)),
 	CALL_IF("prctl", "PR_SET_NO_NEW_PRIVS", ARGUMENT_IS(0, PR_SET_NO_NEW_PRIVS)),
 	CALL("seccomp"),
+	/* Of no file and shared as well: libbpf keeps what it writes into maps there. */
+	CALL_IF("mmap", "never executable", NOT_EXECUTABLE),
 };
 
 static const struct role_call agent_sampling_calls[] = {

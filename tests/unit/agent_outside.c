@@ -6,6 +6,7 @@
 #include "profiler/agent/outside.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <setjmp.h>
@@ -279,14 +280,16 @@ static void renew(struct bench *b, const char *role)
 
 static struct file_place own_place(void)
 {
+	static char path[PATH_MAX];
 	struct stat st;
 
+	assert_non_null(realpath("/proc/self/exe", path));
 	assert_int_equal(stat("/proc/self/exe", &st), 0);
 	return (struct file_place){ .pid = (uint32_t)getpid(),
 				    .ino = st.st_ino,
 				    .major = major(st.st_dev),
 				    .minor = minor(st.st_dev),
-				    .path = program_invocation_name };
+				    .path = path };
 }
 
 static void texts(void **state)

@@ -348,18 +348,18 @@ static int run_ask_no_more(struct resolver *r, const struct run *run, const stru
 /* Asks for at most SYMBOLS_MAX_ADDRESSES. */
 static int run_name_part(struct resolver *r, const struct run *run, const struct module *module)
 {
-	_cleanup_(free_ptr) uint64_t *addresses = calloc(run->count, sizeof(*addresses));
+	_cleanup_(free_ptr) uint64_t *addresses = NULL;
 	struct symbols s;
 	int fd = -1, e = 0;
 
+	if (run->space >= WINDOW_SPACE_FILES)
+		e = file_table_borrow(r->pipeline->files, run->space - WINDOW_SPACE_FILES, &fd);
+	if (e != -ENOMEM)
+		addresses = calloc(run->count, sizeof(*addresses));
 	if (!addresses)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < run->count; i++)
 		addresses[i] = run_address(r, run, i);
-	if (run->space >= WINDOW_SPACE_FILES)
-		e = file_table_borrow(r->pipeline->files, run->space - WINDOW_SPACE_FILES, &fd);
-	if (e == -ENOMEM)
-		return e;
 	/* If that fails for want of memory, too: how much it takes is the symbolizer's to say. */
 	if (e >= 0)
 		e = r->names->ask(r->names->ctx, run->space, fd, addresses, run->count, &s, NULL);

@@ -345,24 +345,33 @@ static int run_ask_no_more(struct resolver *r, const struct run *run, const stru
 	return e < 0 ? e : run_stand_in(r, run, *module);
 }
 
-/* Asks for at most SYMBOLS_MAX_ADDRESSES. */
+static int run_ask(struct resolver *r, const struct run *run, int fd, struct symbols *ret)
+{
+	uint64_t *addresses = calloc(run->count, sizeof(*addresses));
+	int e;
+
+	if (!addresses)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < run->count; i++)
+		addresses[i] = run_address(r, run, i);
+	e = r->names->ask(r->names->ctx, run->space, fd, addresses, run->count, ret, NULL);
+	free(addresses);
+	return e;
+}
+
+/*
+ * Asks for at most SYMBOLS_MAX_ADDRESSES. A want of memory costs names and no more: how much asking takes
+ * is the symbolizer's to say.
+ */
 static int run_name_part(struct resolver *r, const struct run *run, const struct module *module)
 {
-	_cleanup_(free_ptr) uint64_t *addresses = NULL;
 	struct symbols s;
 	int fd = -1, e = 0;
 
 	if (run->space >= WINDOW_SPACE_FILES)
 		e = file_table_borrow(r->pipeline->files, run->space - WINDOW_SPACE_FILES, &fd);
-	if (e != -ENOMEM)
-		addresses = calloc(run->count, sizeof(*addresses));
-	if (!addresses)
-		return -ENOMEM;
-	for (uint32_t i = 0; i < run->count; i++)
-		addresses[i] = run_address(r, run, i);
-	/* If that fails for want of memory, too: how much it takes is the symbolizer's to say. */
 	if (e >= 0)
-		e = r->names->ask(r->names->ctx, run->space, fd, addresses, run->count, &s, NULL);
+		e = run_ask(r, run, fd, &s);
 	if (e < 0)
 		return run_ask_no_more(r, run, module);
 	if (run->space >= WINDOW_SPACE_FILES && s.reply->status == SYMBOLS_NOT_ELF) {

@@ -97,6 +97,9 @@ only_symbolizer := libelf.h gelf.h dwarf.h elfutils/ libdwfl demangle.h libibert
 only_encode     := libdeflate.h protobuf-c/ profiler/encode/pprof.pb-c.h
 only_role       := seccomp.h sys/capability.h
 
+# What a single unit test needs beside its layers.
+pkgs_test_symbolizer_unwind_oracle := libdw libelf
+
 # ---- sources -------------------------------------------------------------------------------
 
 MAIN      := $(wildcard profiler/command/main.c)
@@ -263,7 +266,7 @@ define unit_rule
 $(BUILD)/tests/unit/$(1): $(BUILD)/tests/unit/$(1).o $(BUILD)/tests/unit/torture.o \
 		$(foreach l,$(call below,$(call layer_of,$(1))),$(call archive,$(l)))
 	$$(call say,LINK,$$@)
-	$$(Q)$$(link) $$(TORTURE_LD) $$^ $$(call pkg_libs,$(call below,$(call layer_of,$(1)))) $$(shell pkg-config --libs cmocka) -lm
+	$$(Q)$$(link) $$(TORTURE_LD) $$^ $$(call pkg_libs,$(call below,$(call layer_of,$(1)))) $$(shell pkg-config --libs cmocka $(pkgs_test_$(1))) -lm
 endef
 $(foreach u,$(UNIT),$(eval $(call unit_rule,$(u))))
 
@@ -316,6 +319,13 @@ check-layers: ## who includes whom, as a test
 TORTURED = $(patsubst tests/unit/%.c,%,$(shell grep -l tests/unit/torture.h $(wildcard tests/unit/*_*.c) /dev/null))
 torture: ## every allocation fails once, under AddressSanitizer (those unit tests that do it)
 	+@$(MAKE) SAN=address,undefined ONLY='$(TORTURED)' check-unit
+
+# Files that aren't ELF files are passed over.
+UNWIND_ORACLE_PATHS ?= /
+.PHONY: unwind-oracle
+unwind-oracle: $(BUILD)/tests/unit/symbolizer_unwind_oracle ## unwind rows of all ELF files of the machine, against libdw
+	@find $(UNWIND_ORACLE_PATHS) -xdev -type f -size +0 \( -perm /111 -o -name '*.so*' \) > $(BUILD)/unwind-oracle.list 2>/dev/null || true
+	@$< @$(BUILD)/unwind-oracle.list
 
 profile: ## install what is missing (as root), build, profile this machine for 10 s
 	+@deploy/install-packages --if-root build

@@ -16,6 +16,11 @@
 #define DW_CFA_MIPS_advance_loc8 0x1d
 #endif
 
+/* Where registers are in struct sigcontext. */
+#define CONTEXT_RBP 80
+#define CONTEXT_RSP 120
+#define CONTEXT_RIP 128
+
 #define ENCODING_FORMAT 0x0f
 #define ENCODING_BASE 0x70
 
@@ -105,6 +110,12 @@ static bool take_address(struct bytes *b, uint8_t encoding, const struct cfi_sec
 {
 	uint64_t base = 0;
 
+	/* What all linkers write today. */
+	if (encoding == (DW_EH_PE_pcrel | DW_EH_PE_sdata4)) {
+		base = s->vaddr + (uint64_t)(b->at - s->data);
+		*ret = base + (uint64_t)(int64_t)(int32_t)bytes_fixed(b, 4);
+		return !b->bad;
+	}
 	if ((encoding & ~ENCODING_FORMAT) == DW_EH_PE_pcrel)
 		base = s->vaddr + (uint64_t)(b->at - s->data);
 	else if ((encoding & ~ENCODING_FORMAT) != 0)
@@ -214,41 +225,51 @@ bool cfi_fde_read(const struct cfi_cie *cie, struct bytes body, struct cfi_fde *
 /* Linux's signal frames: all registers are relative to rsp, as they stand in struct sigcontext. */
 static bool is_signal(const struct cfi_state *s)
 {
-	return s->cfa == CFI_CFA_DEREF && s->cfa_register == CFI_RSP && s->cfa_parameter == 0 &&
-	       s->ip == CFI_AT_RSP && s->ip_offset - s->cfa_offset == 8 && s->fp == CFI_AT_RSP &&
-	       s->cfa_offset - s->fp_offset == 40;
+	return s->cfa == CFI_CFA_DEREF && s->expression_register == CFI_RSP &&
+	       s->cfa_parameter == 0 && s->expression_offset == (int32_t)s->expression_offset &&
+	       s->ip == CFI_AT_RSP &&
+	       s->ip_offset == s->expression_offset + CONTEXT_RIP - CONTEXT_RSP &&
+	       s->fp == CFI_AT_RSP &&
+	       s->fp_offset == s->expression_offset + CONTEXT_RBP - CONTEXT_RSP;
+}
+
+static bool rule_sum(uint64_t number, struct unwind_rule *rule, uint8_t *ret_parameter)
+{
+	*ret_parameter = 0;
+	if (number == CFI_RSP) {
+		rule->kind = UNWIND_SP;
+	} else if (number == CFI_RBP) {
+		rule->kind = UNWIND_FP;
+	} else if (number < 16) {
+		rule->kind = UNWIND_REGISTER;
+		*ret_parameter = (uint8_t)number;
+	} else {
+		return false;
+	}
+	return true;
 }
 
 static bool rule_cfa(const struct cfi_state *s, struct unwind_rule *rule, uint8_t *ret_parameter)
 {
+	int64_t offset = s->cfa == CFI_CFA_REGISTER ? s->cfa_offset : s->expression_offset;
+
 	*ret_parameter = s->cfa_parameter;
+	rule->cfa_offset = (int32_t)offset;
+	if (rule->cfa_offset != offset)
+		return false;
 	switch (s->cfa) {
 	case CFI_CFA_REGISTER:
-		*ret_parameter = 0;
-		if (s->cfa_register == CFI_RSP) {
-			rule->kind = UNWIND_SP;
-		} else if (s->cfa_register == CFI_RBP) {
-			rule->kind = UNWIND_FP;
-		} else if (s->cfa_register < 16) {
-			rule->kind = UNWIND_REGISTER;
-			*ret_parameter = (uint8_t)s->cfa_register;
-		} else {
-			return false;
-		}
-		break;
-	case CFI_CFA_DEREF:
-		if (s->cfa_register != CFI_RSP && s->cfa_register != CFI_RBP)
-			return false;
-		rule->kind = s->cfa_register == CFI_RSP ? UNWIND_DEREF_SP : UNWIND_DEREF_FP;
-		break;
+		return rule_sum(s->cfa_register, rule, ret_parameter);
+	case CFI_CFA_SUM:
+		return rule_sum(s->expression_register, rule, ret_parameter);
 	case CFI_CFA_PLT:
 		rule->kind = UNWIND_PLT;
-		break;
-	default:
-		return false;
+		return true;
+	case CFI_CFA_DEREF:
+		rule->kind = s->expression_register == CFI_RSP ? UNWIND_DEREF_SP : UNWIND_DEREF_FP;
+		return s->expression_register == CFI_RSP || s->expression_register == CFI_RBP;
 	}
-	rule->cfa_offset = (int32_t)s->cfa_offset;
-	return rule->cfa_offset == s->cfa_offset;
+	return false;
 }
 
 /* A place that can't be said is as good as none: only a rule that needs rbp ends the stack. */
@@ -264,9 +285,9 @@ static enum unwind_fp rule_fp(const struct cfi_state *s, struct unwind_rule *rul
 	case CFI_AT_CFA:
 		break;
 	case CFI_AT_RSP:
-		if (s->cfa != CFI_CFA_REGISTER || s->cfa_register != CFI_RSP)
+		if (rule->kind != UNWIND_SP)
 			return UNWIND_FP_LOST;
-		offset -= s->cfa_offset;
+		offset -= rule->cfa_offset;
 		break;
 	case CFI_AT_RBP:
 		fp = UNWIND_FP_AT_FP;
@@ -288,9 +309,10 @@ struct unwind_rule cfi_rule(const struct cfi_state *s)
 
 	if (s->ip == CFI_UNDEFINED)
 		return (struct unwind_rule){ .kind = UNWIND_STOP };
-	if (is_signal(s) && s->cfa_offset >= INT32_MIN + 120 && s->cfa_offset <= INT32_MAX)
+	if (is_signal(s) && s->expression_offset >= INT32_MIN + CONTEXT_RSP)
 		return (struct unwind_rule){ .kind = UNWIND_SIGNAL,
-					     .cfa_offset = (int32_t)(s->cfa_offset - 15 * 8) };
+					     .cfa_offset =
+						     (int32_t)s->expression_offset - CONTEXT_RSP };
 	if (s->ip != CFI_AT_CFA || s->ip_offset != -8 || s->sp_elsewhere ||
 	    !rule_cfa(s, &rule, &parameter))
 		return (struct unwind_rule){ .kind = UNWIND_UNSUPPORTED };
@@ -386,20 +408,29 @@ static void set_cfa(struct machine *m, uint64_t number, int64_t offset)
 	m->state->cfa_parameter = 0;
 }
 
-/* def_cfa_offset and def_cfa_register change one half of what must be a register and an offset. */
-static void change_cfa(struct machine *m, uint64_t number, int64_t offset)
+/*
+ * def_cfa_register and def_cfa_offset change one half of a register and an offset. Behind an expression
+ * libgcc takes up what was said before it, but only by the first of the two, and libgcrypt relies on
+ * that. libdw refuses both.
+ */
+static void change_register(struct machine *m, uint64_t number)
 {
-	if (m->state->cfa != CFI_CFA_REGISTER)
+	if (m->state->cfa == CFI_CFA_UNSET)
 		m->bad = true;
 	else
-		set_cfa(m, number, offset);
+		set_cfa(m, number, m->state->cfa_offset);
+}
+
+static void change_offset(struct machine *m, int64_t offset)
+{
+	m->state->cfa_offset = offset;
+	m->bad |= m->state->cfa == CFI_CFA_UNSET;
 }
 
 /* The instructions that say how the CFA is found. False if it is none of them. */
 static bool step_cfa(struct machine *m, uint8_t op)
 {
 	struct bytes *b = &m->code;
-	const struct cfi_state *s = m->state;
 	uint64_t number;
 
 	switch (op) {
@@ -412,13 +443,13 @@ static bool step_cfa(struct machine *m, uint8_t op)
 		set_cfa(m, number, factored(m, bytes_sleb(b)));
 		return true;
 	case DW_CFA_def_cfa_register:
-		change_cfa(m, bytes_uleb(b), s->cfa_offset);
+		change_register(m, bytes_uleb(b));
 		return true;
 	case DW_CFA_def_cfa_offset:
-		change_cfa(m, s->cfa_register, (int64_t)bytes_uleb(b));
+		change_offset(m, (int64_t)bytes_uleb(b));
 		return true;
 	case DW_CFA_def_cfa_offset_sf:
-		change_cfa(m, s->cfa_register, factored(m, bytes_sleb(b)));
+		change_offset(m, factored(m, bytes_sleb(b)));
 		return true;
 	case DW_CFA_def_cfa_expression:
 		cfi_expression_cfa(m->state, bytes_cut(b, bytes_uleb(b)));

@@ -44,6 +44,7 @@ enum cfi_where {
 enum cfi_cfa {
 	CFI_CFA_UNSET,
 	CFI_CFA_REGISTER, /* register + offset */
+	CFI_CFA_SUM, /* the same by an expression: register + offset */
 	CFI_CFA_DEREF, /* *(register + offset) + 8 × parameter */
 	CFI_CFA_PLT, /* rsp + offset, + 8 if rip & 15 >= parameter */
 	CFI_CFA_OTHER
@@ -53,6 +54,8 @@ enum cfi_cfa {
 struct cfi_state {
 	int64_t cfa_offset, fp_offset, ip_offset;
 	uint64_t cfa_register;
+	int64_t expression_offset; /* of a CFA by expression, which leaves the two above alone */
+	uint8_t expression_register;
 	uint8_t cfa; /* enum cfi_cfa */
 	uint8_t cfa_parameter;
 	uint8_t fp, ip; /* enum cfi_where, of rbp and of the return address */

@@ -21,7 +21,7 @@
 #include "symbolizer/unwind_sections.h"
 
 #define MAX_PADDING 15u /* functions are aligned to 16 bytes */
-#define MIN_SEARCHED_GAP 4096u
+#define MIN_GUESSED_GAP 4096u
 #define SEARCHED_BYTES 16384u /* of a gap, at its start */
 #define PROLOGUE_EACH 2048u /* bytes: then it is code with frame pointers */
 #define MAX_SEARCHED_BYTES (128u << 20) /* of a file */
@@ -84,10 +84,10 @@ static bool keeps_frame_pointers(struct compiler *c, uint64_t from, uint64_t to)
 	unsigned char bytes[SEARCHED_BYTES];
 	size_t len = to - from < sizeof(bytes) ? (size_t)(to - from) : sizeof(bytes);
 
+	if (to - from < MIN_GUESSED_GAP)
+		return false;
 	if (c->sections.go)
 		return true;
-	if (to - from < MIN_SEARCHED_GAP)
-		return false;
 	if (c->searched >= MAX_SEARCHED_BYTES) {
 		c->outcome->too_large = true;
 		return false;
@@ -150,8 +150,10 @@ static int segment(struct compiler *c, uint64_t start, uint64_t limit)
 	bool padding = false;
 	int r = 0;
 
-	if (c->at < start)
+	if (c->at < start) { /* nothing is between segments */
+		r = unwind_table_add(c->table, c->at, &rule_none);
 		c->at = start;
+	}
 	while (r == 0 && c->next < c->fdes.list.count) {
 		const struct unwind_fde *fde = &c->fdes.list.items[c->next];
 
@@ -174,8 +176,6 @@ static int segment(struct compiler *c, uint64_t start, uint64_t limit)
 	}
 	if (r == 0 && c->at < limit)
 		r = gap(c, limit);
-	if (r == 0)
-		r = unwind_table_add(c->table, limit, &rule_none);
 	return r;
 }
 

@@ -4,12 +4,13 @@
  *
  * Executable segments are covered from end to end. Where two functions overlap, the one that starts
  * first holds, and .eh_frame before .debug_frame. Between functions, gaps of up to 15 bytes are
- * padding and belong to what is before them. In longer ones there are no rows, but
+ * padding and belong to what is before them. Longer ones have no rows, but
  *
- * - Go's compiler keeps frame pointers: in its files all of them are stepped by frame pointer;
- * - code whose functions set up frame pointers one after the other, as can be seen in it, too: V8's
- *   built-in functions within node, or chromium, which was compiled without tables. Only in gaps of a
- *   page and more: a short one is a function in assembler code.
+ * - Go's compiler keeps frame pointers: in its files they are stepped by frame pointer;
+ * - and so is code whose functions set up frame pointers one after the other, as can be seen in it:
+ *   V8's built-in functions within node, or chromium, which was compiled without tables;
+ *
+ * if they are of a page and more: in a short one is a function in assembler code.
  */
 #ifndef SYMBOLIZER_UNWIND_COMPILE_H
 #define SYMBOLIZER_UNWIND_COMPILE_H

@@ -55,12 +55,12 @@ void cfi_expression_cfa(struct cfi_state *s, struct bytes e)
 	int64_t offset;
 
 	s->cfa = CFI_CFA_OTHER;
-	if (!take_base(&e, &reg, &offset))
+	if (!take_base(&e, &reg, &offset) || reg > UINT8_MAX)
 		return;
-	s->cfa_register = reg;
-	s->cfa_offset = offset;
+	s->expression_register = (uint8_t)reg;
+	s->expression_offset = offset;
 	if (e.at == e.end) {
-		s->cfa = CFI_CFA_REGISTER;
+		s->cfa = CFI_CFA_SUM;
 		return;
 	}
 	if (reg == CFI_RSP && is_plt(e, &s->cfa_parameter)) {

@@ -25,6 +25,7 @@ void unwind_table_init(struct unwind_table *t, uint64_t start, uint32_t max_rows
 	t->rules[UNWIND_RULE_NONE] = (struct unwind_rule){ .kind = UNWIND_NONE };
 	t->rules[UNWIND_RULE_UNSUPPORTED] = (struct unwind_rule){ .kind = UNWIND_UNSUPPORTED };
 	t->rule_count = UNWIND_RULE_FIRST;
+	t->multiplier = hash_bytes("", 0) | 1;
 }
 
 void unwind_table_release(struct unwind_table *t)
@@ -35,13 +36,16 @@ void unwind_table_release(struct unwind_table *t)
 
 static uint32_t rule_number(struct unwind_table *t, const struct unwind_rule *rule)
 {
+	uint64_t bits;
 	uint32_t slot;
 
 	if (rule->kind == UNWIND_NONE)
 		return UNWIND_RULE_NONE;
 	if (rule->kind == UNWIND_UNSUPPORTED)
 		return UNWIND_RULE_UNSUPPORTED;
-	slot = (uint32_t)hash_bytes(rule, sizeof(*rule));
+	memcpy(&bits, rule, sizeof(bits));
+	/* A universal hash (Dietzfelbinger 1997) as long as the multiplier is a secret. */
+	slot = (uint32_t)(bits * t->multiplier >> 40);
 	for (;; slot++) {
 		uint32_t number = t->slots[slot % UNWIND_TABLE_SLOTS];
 
@@ -65,6 +69,10 @@ static int row_push(struct unwind_table *t, uint32_t row)
 
 	if (t->rows.count == t->max_rows)
 		return -E2BIG;
+	if (t->rows.count < t->rows.capacity) {
+		t->rows.items[t->rows.count++] = row;
+		return 0;
+	}
 	slot = array_push(&t->rows, t->max_rows);
 	if (!slot)
 		return -ENOMEM;

@@ -29,6 +29,7 @@ struct unwind_table {
 	/* only while it is filled */
 	uint32_t max_rows;
 	uint32_t last_number; /* the rule in force */
+	uint64_t multiplier; /* of the hash: odd, and of this process */
 	struct unwind_rule last;
 	uint16_t slots[UNWIND_TABLE_SLOTS]; /* hash of a rule → number + 1 */
 };

@@ -191,8 +191,8 @@ void cfi_cie_read(const struct cfi_section *s, uint64_t offset, struct cfi_cie *
 	e.body.at = (const uint8_t *)nul + 1;
 	if (strcmp(letters, "eh") == 0) /* GCC 2: a pointer to exception tables */
 		bytes_skip(&e.body, 8);
-	else if (*letters && *letters != 'z')
-		return;
+	else if (*letters != 'z' && letters[strspn(letters, "SB")])
+		return; /* with 'z' all data have a length; without it only these have none */
 	/* address size and the size of segment selectors */
 	if (version == 4 && (bytes_u8(&e.body) != 8 || bytes_u8(&e.body) != 0))
 		return;

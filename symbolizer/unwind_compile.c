@@ -197,9 +197,9 @@ static int segments(struct compiler *c, uint64_t start, uint32_t max_rows)
 		if (c->at < limit && ranges[i].start < limit)
 			r = segment(c, ranges[i].start, limit);
 	}
-	if (r == 0)
-		r = unwind_table_finish(c->table, c->at);
-	return r;
+	if (r == 0) /* what is left is in no segment */
+		c->outcome->fdes_refused += c->fdes.list.count - c->next;
+	return r == 0 ? unwind_table_finish(c->table, c->at) : r;
 }
 
 static void compiler_free(struct compiler **c)

@@ -546,6 +546,14 @@ static void test_sections(void **state)
 	assert_int_equal(c.outcome.fdes_refused, 3);
 	compiled_release(&c);
 
+	/* As assemblers write signal frames there. */
+	frames_init(&f, FRAMES_DEBUG);
+	frames_cie(&f, CODE("\3S\0\1\x78\x10" FRAMES_PROGRAM));
+	frames_fde(&f, FRAMES_TEXT + 0x10, 0x40, "", 0);
+	compile(&c, &f);
+	expect_rows("letters without data", &c, USUAL END);
+	compiled_release(&c);
+
 	frames_init(&f, FRAMES_EH);
 	frames_usual_cie(&f);
 	frames_fde(&f, FRAMES_TEXT + 0x10, 0x40, "", 0);

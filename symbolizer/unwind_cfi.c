@@ -110,12 +110,6 @@ static bool take_address(struct bytes *b, uint8_t encoding, const struct cfi_sec
 {
 	uint64_t base = 0;
 
-	/* What all linkers write today. */
-	if (encoding == (DW_EH_PE_pcrel | DW_EH_PE_sdata4)) {
-		base = s->vaddr + (uint64_t)(b->at - s->data);
-		*ret = base + (uint64_t)(int64_t)(int32_t)bytes_fixed(b, 4);
-		return !b->bad;
-	}
 	if ((encoding & ~ENCODING_FORMAT) == DW_EH_PE_pcrel)
 		base = s->vaddr + (uint64_t)(b->at - s->data);
 	else if ((encoding & ~ENCODING_FORMAT) != 0)
@@ -185,7 +179,9 @@ void cfi_cie_read(const struct cfi_section *s, uint64_t offset, struct cfi_cie *
 		return;
 	version = bytes_u8(&e.body);
 	letters = (const char *)e.body.at;
-	nul = memchr(letters, 0, bytes_left(&e.body));
+	nul = memchr(letters, 0,
+		     bytes_left(&e.body) < CFI_MAX_AUGMENTATION ? bytes_left(&e.body) :
+								  CFI_MAX_AUGMENTATION);
 	if ((version != 1 && version != 3 && version != 4) || !nul)
 		return;
 	e.body.at = (const uint8_t *)nul + 1;
@@ -207,14 +203,33 @@ void cfi_cie_read(const struct cfi_section *s, uint64_t offset, struct cfi_cie *
 		return;
 	if (e.body.bad || bytes_left(&e.body) > CFI_MAX_CIE_PROGRAM)
 		return;
+	ret->program_bytes = (uint32_t)bytes_left(&e.body);
 	ret->valid = run(ret, e.body, 0, 0, 0, &ret->initial, NULL, &r);
 	ret->initial_valid = true;
 }
 
+/* Start and size. */
+static bool take_range(struct bytes *b, const struct cfi_cie *cie, struct cfi_fde *ret)
+{
+	uint32_t start, size;
+
+	if (cie->encoding != (DW_EH_PE_pcrel | DW_EH_PE_sdata4) ||
+	    bytes_left(b) < sizeof(start) + sizeof(size))
+		return take_address(b, cie->encoding, cie->section, &ret->start) &&
+		       take_value(b, cie->encoding & ENCODING_FORMAT, &ret->size);
+	/* What all linkers write today, in fewer steps. */
+	memcpy(&start, b->at, sizeof(start));
+	memcpy(&size, b->at + sizeof(start), sizeof(size));
+	ret->start = cie->section->vaddr + (uint64_t)(b->at - cie->section->data) +
+		     (uint64_t)(int64_t)(int32_t)start;
+	ret->size = (uint64_t)(int64_t)(int32_t)size;
+	b->at += sizeof(start) + sizeof(size);
+	return true;
+}
+
 bool cfi_fde_read(const struct cfi_cie *cie, struct bytes body, struct cfi_fde *ret)
 {
-	if (!cie->valid || !take_address(&body, cie->encoding, cie->section, &ret->start) ||
-	    !take_value(&body, cie->encoding & ENCODING_FORMAT, &ret->size))
+	if (!cie->valid || !take_range(&body, cie, ret))
 		return false;
 	if (cie->augmented)
 		bytes_skip(&body, bytes_uleb(&body));

@@ -16,7 +16,8 @@
 #include "symbolizer/unwind_table.h"
 
 #define CFI_MAX_REMEMBERED 16 /* states; compilers nest them once */
-#define CFI_MAX_CIE_PROGRAM 4096u /* bytes; it is run again and again. Real ones have under 100 */
+#define CFI_MAX_CIE_PROGRAM 4096u /* bytes. Real ones have under 100 */
+#define CFI_MAX_AUGMENTATION 32u /* letters; "zPLR" */
 
 /* DWARF numbers of registers */
 #define CFI_RBP 6
@@ -67,6 +68,7 @@ struct cfi_cie {
 	const struct cfi_section *section;
 	bool valid, augmented, initial_valid;
 	uint8_t encoding; /* of an FDE's addresses: DW_EH_PE_… */
+	uint32_t program_bytes;
 	uint64_t code_align;
 	int64_t data_align;
 	struct cfi_state initial;

@@ -189,6 +189,8 @@ static int segments(struct compiler *c, uint64_t start, uint32_t max_rows)
 		first++;
 	if (first < count && ranges[first].start > start)
 		start = ranges[first].start;
+	if (start > c->limit)
+		start = c->limit;
 	unwind_table_init(c->table, start, max_rows);
 	c->at = start;
 	for (uint32_t i = first; i < count && r == 0; i++) {

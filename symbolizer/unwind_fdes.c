@@ -27,10 +27,10 @@ static const struct cfi_cie *cie_find(struct unwind_fdes *x, const struct cfi_se
 
 	if (cie->section == s && cie->offset == offset)
 		return cie;
-	if (x->cie_reads == UNWIND_MAX_CIE_READS)
+	if (x->cie_cost >= UNWIND_MAX_CIE_COST)
 		return NULL;
-	x->cie_reads++;
 	cfi_cie_read(s, offset, cie);
+	x->cie_cost += UNWIND_CIE_COST + cie->program_bytes;
 	return cie;
 }
 

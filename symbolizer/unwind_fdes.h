@@ -12,8 +12,12 @@
 #define UNWIND_MAX_FDES (1u << 20) /* 16 MiB; libclang-cpp has 150,000 */
 #define UNWIND_MAX_SECTION_BYTES (32u << 20) /* libLLVM's has 5 MiB */
 #define UNWIND_CIES 64u /* kept; most files have fewer than ten */
-/* What the CIEs that had to be read again may cost; each has CFI_MAX_CIE_PROGRAM at most. */
-#define UNWIND_MAX_CIE_READS (1u << 20)
+/*
+ * CIEs are read again when others took their places. A file can be made such that each FDE does that:
+ * what they may cost in all, in bytes of their programs and these for the rest.
+ */
+#define UNWIND_MAX_CIE_COST (256u << 20)
+#define UNWIND_CIE_COST 64u
 
 enum { UNWIND_EH_FRAME, UNWIND_DEBUG_FRAME, UNWIND_SECTION_COUNT };
 
@@ -27,7 +31,7 @@ struct unwind_fdes {
 	struct cfi_section sections[UNWIND_SECTION_COUNT]; /* .data is owned */
 	ARRAY(struct unwind_fde) list; /* by start; of the same start, .eh_frame's first */
 	uint32_t refused; /* FDEs that could not be used, and CIEs' FDEs */
-	uint32_t cie_reads;
+	uint32_t cie_cost;
 	bool damaged, too_large;
 	struct cfi_cie cies[UNWIND_CIES];
 };

@@ -171,7 +171,7 @@ void cfi_cie_read(const struct cfi_section *s, uint64_t offset, struct cfi_cie *
 	const char *letters;
 	const void *nul;
 	uint64_t at = offset, return_register;
-	uint8_t version;
+	uint8_t version, address_bytes, segment_bytes;
 	int r;
 
 	*ret = (struct cfi_cie){ .offset = offset, .section = s, .encoding = DW_EH_PE_absptr };
@@ -180,8 +180,8 @@ void cfi_cie_read(const struct cfi_section *s, uint64_t offset, struct cfi_cie *
 	version = bytes_u8(&e.body);
 	letters = (const char *)e.body.at;
 	nul = memchr(letters, 0,
-		     bytes_left(&e.body) < CFI_MAX_AUGMENTATION ? bytes_left(&e.body) :
-								  CFI_MAX_AUGMENTATION);
+		     bytes_left(&e.body) < CFI_MAX_AUGMENTATION ? bytes_left(&e.body)
+								: CFI_MAX_AUGMENTATION);
 	if ((version != 1 && version != 3 && version != 4) || !nul)
 		return;
 	e.body.at = (const uint8_t *)nul + 1;
@@ -189,9 +189,12 @@ void cfi_cie_read(const struct cfi_section *s, uint64_t offset, struct cfi_cie *
 		bytes_skip(&e.body, 8);
 	else if (*letters != 'z' && letters[strspn(letters, "SB")])
 		return; /* with 'z' all data have a length; without it only these have none */
-	/* address size and the size of segment selectors */
-	if (version == 4 && (bytes_u8(&e.body) != 8 || bytes_u8(&e.body) != 0))
-		return;
+	if (version == 4) {
+		address_bytes = bytes_u8(&e.body);
+		segment_bytes = bytes_u8(&e.body);
+		if (address_bytes != 8 || segment_bytes != 0)
+			return;
+	}
 	ret->code_align = bytes_uleb(&e.body);
 	ret->data_align = bytes_sleb(&e.body);
 	return_register = version == 1 ? bytes_u8(&e.body) : bytes_uleb(&e.body);

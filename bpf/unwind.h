@@ -5,11 +5,11 @@
  *
  * Text is cut into pages of 4 KiB. A row says which rule is in force from its address on:
  *
- *	page index, 8 bytes a page          rows, 4 bytes each              rules, 8 bytes each
- *	┌──────────────────────────┐        ┌───────────┬──────────┐        ┌──────┬─────┬───────┬───────┐
- *	│ row │ count │ 0          │ ─────► │ rule      │ 0        │ ─────► │ kind │ how │ fp    │ cfa   │
- *	├──────────────────────────┤ page 0 ├───────────┼──────────┤        │      │     │ offset│ offset│
- *	│ …                        │        │ rule      │ 0x0f4    │        └──────┴─────┴───────┴───────┘
+ *	page index, 8 bytes a page      rows, 4 bytes each        rules, 8 bytes each
+ *	┌───────────────────┐           ┌───────┬───────┐         ┌──────┬─────┬────────┬────────┐
+ *	│ row │ count │ 0   │ ────────► │ 0     │ rule  │ ──────► │ kind │ how │ fp_off │ cfa_off│
+ *	├───────────────────┤           ├───────┼───────┤         └──────┴─────┴────────┴────────┘
+ *	│ …                 │           │ 0x0f4 │ rule  │
  *
  * The first row of a page is for its first byte, so that a search never leaves its page; a page has
  * at least one row and at most 4,096. Neighbouring pages in which nothing changes share one row.
@@ -22,8 +22,8 @@
  *		bits 16–31	fp_offset, signed
  *		bits 32–63	cfa_offset, signed
  *
- * The return address is always at CFA - 8, and the caller's sp is the CFA: what differs is a rule of
- * the kind UNWIND_UNSUPPORTED. Addresses are ELF addresses (vaddr), integers host-endian.
+ * The return address is always at CFA - 8, and the caller's sp is the CFA: what differs is a rule
+ * of the kind UNWIND_UNSUPPORTED. Addresses are ELF addresses (vaddr), integers host-endian.
  */
 #ifndef BPF_UNWIND_H
 #define BPF_UNWIND_H

@@ -191,8 +191,8 @@ UNWIND_INLINE int unwind_caller_fp(const struct unwind_rule *rule, const struct 
 }
 
 /*
- * From a frame to its caller: UNWIND_END_NONE, and *f is the caller; else why the stack ends, and *f
- * is as it was.
+ * From a frame to its caller: UNWIND_END_NONE, and *f is the caller; else why the stack ends, and
+ * *f is as it was.
  */
 UNWIND_INLINE int unwind_step(const struct unwind_rule *rule, struct unwind_frame *f,
 			      const struct unwind_source *from)

@@ -45,7 +45,10 @@ static inline uint8_t bytes_u8(struct bytes *b)
 	return *b->at++;
 }
 
-/* Bits beyond the 64th are dropped. The shift of the last byte is in *ret_bits, and the byte returned. */
+/*
+ * Bits beyond the 64th are dropped. The shift of the last byte is in *ret_bits, and the byte
+ * returned.
+ */
 static inline uint8_t bytes_leb(struct bytes *b, uint64_t *ret, unsigned int *ret_bits)
 {
 	uint64_t value = 0;

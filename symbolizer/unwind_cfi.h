@@ -2,8 +2,9 @@
 /*
  * Call frame information: the entries of .eh_frame and .debug_frame, and the programs in them.
  *
- * Formats: DWARF 5, section 6.4, with the numbers of versions 1, 3 and 4; LSB core specification, 10.6,
- * for what .eh_frame does otherwise; System V ABI for x86-64, figure 3.36, for register numbers.
+ * Formats: DWARF 5, section 6.4, with the numbers of versions 1, 3 and 4; LSB core specification,
+ * 10.6, for what .eh_frame does otherwise; System V ABI for x86-64, figure 3.36, for register
+ * numbers.
  */
 #ifndef SYMBOLIZER_UNWIND_CFI_H
 #define SYMBOLIZER_UNWIND_CFI_H
@@ -82,9 +83,9 @@ struct cfi_entry {
 };
 
 /*
- * The entry at *offset, and *offset behind it. 1; 0 at an entry without content (a terminator, where
- * the caller may know that others follow); -EBADMSG at the section's end or if it makes no sense:
- * nothing can be read behind it.
+ * The entry at *offset, and *offset behind it. 1; 0 at an entry without content (a terminator,
+ * where the caller may know that others follow); -EBADMSG at the section's end or if it makes no
+ * sense: nothing can be read behind it.
  */
 int cfi_entry_next(const struct cfi_section *s, uint64_t *offset, struct cfi_entry *ret);
 
@@ -99,6 +100,8 @@ struct cfi_fde {
 /* False if the FDE's head is damaged or its addresses are written in a way that we don't know. */
 bool cfi_fde_read(const struct cfi_cie *cie, struct bytes body, struct cfi_fde *ret);
 
+/* In unwind_program.c: */
+
 /* The rule for a state: of UNWIND_UNSUPPORTED if none can say it. */
 struct unwind_rule cfi_rule(const struct cfi_state *s);
 
@@ -109,6 +112,13 @@ struct unwind_rule cfi_rule(const struct cfi_state *s);
  */
 int cfi_run(const struct cfi_cie *cie, const struct cfi_fde *fde, uint64_t floor, uint64_t limit,
 	    struct unwind_table *t, bool *ret_damaged);
+
+/* Runs a CIE's program, in which no address may matter. False if it is damaged. */
+bool cfi_run_initial(const struct cfi_cie *cie, struct bytes code, struct cfi_state *ret);
+
+/* An address in code, and b behind it; false if it is damaged or of a form that we don't know. */
+bool cfi_take_address(struct bytes *b, uint8_t encoding, const struct cfi_section *s,
+		      uint64_t *ret);
 
 /* The two kinds of expressions (DWARF 5, 2.5). In unwind_expression.c. */
 void cfi_expression_cfa(struct cfi_state *s, struct bytes expression);

@@ -7,8 +7,8 @@
  *	                          ├─────────────┤
  *	rows     none │ …    ││ …          │ …  │gap│ …     │ none
  *
- * Each function's program is run once, and its rows go straight into the table: nothing is kept of a
- * function, and memory grows with the table alone.
+ * Each function's program is run once, and its rows go straight into the table: nothing is kept of
+ * a function, and memory grows with the table alone.
  */
 #include "symbolizer/unwind_compile.h"
 

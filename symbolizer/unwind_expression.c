@@ -3,7 +3,7 @@
  * DWARF expressions are programs for a stack machine, but compilers, linkers and assembler code
  * write only these:
  *
- *	CFA	breg7 8, breg16 0, lit15, and, litN, ge, lit3, shl, plus	PLT stubs, by linkers
+ *	CFA	breg7 8, breg16 0, lit15, and, litN, ge, lit3, shl, plus	PLT stubs
  *		bregR a, deref [, plus_uconst b]	realigned stacks (GCC), assembler code
  *		bregR a					like def_cfa
  *	place	bregR a					realigned stacks, signal frames

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The sections are read whole into memory, and walked once to list what is in them: 16 bytes an FDE.
- * Then the list is sorted, by radix: in libLLVM it costs a tenth of a comparison sort, and its time
- * depends on nothing that the file's author chooses.
+ * The sections are read whole into memory, and walked once to list what is in them: 16 bytes an
+ * FDE. Then the list is sorted, by radix: in libLLVM it costs a tenth of a comparison sort, and
+ * its time depends on nothing that the file's author chooses.
  *
  * Refused: .eh_frame_hdr, which is sorted, but may be missing, wrong, or of another form; walking
  * .eh_frame is 5 % of the time.

@@ -13,8 +13,8 @@
 #define UNWIND_MAX_SECTION_BYTES (32u << 20) /* libLLVM's has 5 MiB */
 #define UNWIND_CIES 64u /* kept; most files have fewer than ten */
 /*
- * CIEs are read again when others took their places. A file can be made such that each FDE does that:
- * what they may cost in all, in bytes of their programs and these for the rest.
+ * CIEs are read again when others took their places. A file can be made such that each FDE does
+ * that: what they may cost in all, in bytes of their programs and these for the rest.
  */
 #define UNWIND_MAX_CIE_COST (256u << 20)
 #define UNWIND_CIE_COST 64u

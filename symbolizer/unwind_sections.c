@@ -37,7 +37,9 @@ static void names_read(struct elf_file *f, const Elf64_Ehdr *e, struct names *re
 	Elf64_Shdr s;
 
 	ret->bytes = 0;
-	/* Where there are too many sections for 16 bits, it is in section 0 (gABI, "e_shstrndx"). */
+	/*
+	 * Where there are too many sections for 16 bits, it is in section 0 (gABI, "e_shstrndx").
+	 */
 	if (number == SHN_XINDEX && elf_file_read(f, e->e_shoff, &s, sizeof(s)))
 		number = s.sh_link;
 	if (number >= MAX_HEADERS || e->e_shoff > f->size ||
@@ -87,7 +89,9 @@ static void by_names(struct elf_file *f, const Elf64_Ehdr *e, struct unwind_sect
 	if (!e->e_shoff || e->e_shentsize != sizeof(Elf64_Shdr))
 		return;
 	names_read(f, e, &names);
-	/* Counts that don't fit into e_shnum are in section 0; what is behind the last has no name. */
+	/*
+	 * Counts that don't fit into e_shnum are in section 0; what is behind the last has no name.
+	 */
 	if (!e->e_shnum) {
 		Elf64_Shdr first;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What compiling unwind tables needs to know of an x86-64 ELF file beside elf_file.h: where its call
- * frame information is, and who compiled it.
+ * What compiling unwind tables needs to know of an x86-64 ELF file beside elf_file.h: where its
+ * call frame information is, and who compiled it.
  */
 #ifndef SYMBOLIZER_UNWIND_SECTIONS_H
 #define SYMBOLIZER_UNWIND_SECTIONS_H

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Call frame information made by hand, and the rows that become of it, as text. (Whether real files'
- * are right: symbolizer_unwind_oracle.c.)
+ * Call frame information made by hand, and the rows that become of it, as text. (Whether real
+ * files' are right: symbolizer_unwind_oracle.c.)
  */
 #include <errno.h>
 #include <setjmp.h>

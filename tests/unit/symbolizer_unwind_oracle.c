@@ -119,7 +119,9 @@ static bool at_cfa(const Dwarf_Op *ops, size_t count, int64_t *ret_offset)
 	return true;
 }
 
-/* "register + offset, in memory": an expression, to which libdw adds what is on the stack before it */
+/*
+ * "register + offset, in memory": an expression, to which libdw adds what is on the stack before it
+ */
 static bool at_register(const Dwarf_Op *ops, size_t count, uint8_t op, int64_t *ret_offset)
 {
 	if (count != 2 || ops[0].atom != DW_OP_call_frame_cfa || ops[1].atom != op)

@@ -65,7 +65,7 @@ as_user = $(if $(SUDO_USER),$(if $(filter $(SUDO_USER),$(shell stat -c %U .)),ru
 # The one table of who knows whom. It decides what an archive and a unit test are linked with, and
 # what `make layers` lets their #include lines name. Every layer stands left of those it uses.
 
-LAYERS := command agent symbolizer role encode model aggregate process collect base
+LAYERS := command agent symbolizer opener role encode model aggregate process collect base
 
 folder = $(if $(filter symbolizer,$(1)),symbolizer,profiler/$(1))
 
@@ -78,8 +78,9 @@ uses_aggregate  := base process
 uses_model      := base
 uses_encode     := base model
 uses_role       := base
-uses_agent      := base bpf symbolizer collect process aggregate model encode role
-uses_command    := base symbolizer collect process aggregate model encode role agent
+uses_opener     := base process role
+uses_agent      := base bpf symbolizer opener collect process aggregate model encode role
+uses_command    := base symbolizer opener collect process aggregate model encode role agent
 
 # The libraries it is linked with: pkg-config's names, and those that pkg-config doesn't know.
 pkgs_base       := libxxhash
@@ -130,8 +131,8 @@ UNIT_BIN  := $(UNIT:%=$(BUILD)/tests/unit/%)
 FUZZ_BIN  := $(FUZZ:%=$(BUILD)/tests/fuzz/%)
 WORK_BIN  := $(WORKLOAD:%=$(BUILD)/tests/workload/%)
 
-OUR_C     := $(wildcard $(foreach l,$(LAYERS),$(call folder,$(l))/*.c) tests/unit/*.c tests/fuzz/*.c)
-OUR_H     := $(wildcard $(foreach l,$(LAYERS),$(call folder,$(l))/*.h) tests/unit/*.h tests/fuzz/*.h)
+OUR_C     := $(wildcard $(foreach l,$(LAYERS),$(call folder,$(l))/*.c) tests/unit/*.c tests/fuzz/*.c tests/hostile/*.c)
+OUR_H     := $(wildcard $(foreach l,$(LAYERS),$(call folder,$(l))/*.h) tests/unit/*.h tests/fuzz/*.h tests/hostile/*.h)
 BPF_C     := $(wildcard bpf/*.bpf.c)
 BPF_H     := $(wildcard bpf/*.bpf.h)
 ABI_H     := $(filter-out $(BPF_H),$(wildcard bpf/*.h))
@@ -252,18 +253,25 @@ $(BUILD)/slowburn: $(MAIN:%.c=$(BUILD)/%.o) $(foreach l,$(EXISTING),$(call archi
 	$(call say,LINK,$@)
 	$(Q)$(link) $^ $(call pkg_libs,$(EXISTING)) -lpthread
 
+# slowburn with a symbolizer that lies: its symbolizer_serve() is found before the archive's.
+$(BUILD)/tests/liar: $(BUILD)/tests/hostile/liar.o $(MAIN:%.c=$(BUILD)/%.o) $(foreach l,$(EXISTING),$(call archive,$(l)))
+	$(call say,LINK,$@)
+	$(Q)$(link) $^ $(call pkg_libs,$(EXISTING)) -lpthread
+
 $(BUILD)/slowburn.8: $(BUILD)/slowburn
 	$(Q)$< help --man > $@
 
 # ---- tests ---------------------------------------------------------------------------------
 
 # tests/unit/base_map.c tests base: it is linked with base and what base stands on, nothing else.
-# Beside it torture.o, through which our allocations go so that a test can make them fail.
+# Beside it torture.o, through which our allocations go so that a test can make them fail; with those
+# that ask about damaged files mutant.o, which makes them.
 layer_of = $(firstword $(subst _, ,$(1)))
 TORTURE_LD := $(foreach f,malloc calloc realloc reallocarray strdup strndup free,-Wl,--wrap=$(f))
 
 define unit_rule
 $(BUILD)/tests/unit/$(1): $(BUILD)/tests/unit/$(1).o $(BUILD)/tests/unit/torture.o \
+		$(if $(filter %_mutants,$(1)),$(BUILD)/tests/hostile/mutant.o) \
 		$(foreach l,$(call below,$(call layer_of,$(1))),$(call archive,$(l)))
 	$$(call say,LINK,$$@)
 	$$(Q)$$(link) $$(TORTURE_LD) $$^ $$(call pkg_libs,$(call below,$(call layer_of,$(1)))) $$(shell pkg-config --libs cmocka $(pkgs_test_$(1))) -lm
@@ -295,7 +303,7 @@ check-build: check-build-unit check-build-fuzz check-build-cli check-build-e2e
 check-build-unit: $(UNIT_BIN) ; @:
 check-build-fuzz: $(FUZZ_BIN) ; @:
 check-build-cli: all ; @:
-check-build-e2e: all $(WORK_BIN) ; @:
+check-build-e2e: all $(WORK_BIN) $(BUILD)/tests/liar ; @:
 
 # tests/check runs suites and sums them up. What it needs to know, it is told by its environment.
 run_check = +@BUILD='$(BUILD)' SAN='$(SAN)' V='$(V)' MAKE='$(MAKE)' AS_USER='$(as_user)' \
@@ -304,7 +312,7 @@ run_check = +@BUILD='$(BUILD)' SAN='$(SAN)' V='$(V)' MAKE='$(MAKE)' AS_USER='$(a
 check: ## install what is missing (as root), build, run every test
 	$(run_check) unit fuzz cli e2e layers
 
-.PHONY: check-unit check-fuzz check-cli check-e2e check-layers torture
+.PHONY: check-unit check-fuzz check-cli check-e2e check-layers torture hostile
 check-unit: ## unit tests
 	$(run_check) unit
 check-fuzz: ## every fuzz target over its corpus
@@ -326,6 +334,10 @@ UNWIND_ORACLE_PATHS ?= /
 unwind-oracle: $(BUILD)/tests/unit/symbolizer_unwind_oracle ## unwind rows of all ELF files of the machine, against libdw
 	@find $(UNWIND_ORACLE_PATHS) -xdev -type f -size +0 \( -perm /111 -o -name '*.so*' \) > $(BUILD)/unwind-oracle.list 2>/dev/null || true
 	@$< @$(BUILD)/unwind-oracle.list
+
+hostile: ## 100,000 damaged ELF files under sanitizers, and 5,000 for the symbolizer in its sandbox
+	+@MUTANTS=100000 TEST_LIMIT=3600 $(MAKE) SAN=address,undefined ONLY=symbolizer_mutants check-unit
+	+@MUTANTS=5000 TEST_LIMIT=3600 $(MAKE) ONLY=agent_mutants check-unit
 
 profile: ## install what is missing (as root), build, profile this machine for 10 s
 	+@deploy/install-packages --if-root build

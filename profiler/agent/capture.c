@@ -7,15 +7,15 @@
 #include "profiler/agent/capture.h"
 
 #include <errno.h>
-#include <inttypes.h>
+#include <fcntl.h>
 #include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #include "profiler/agent/facts.h"
 #include "profiler/agent/machine.h"
 #include "profiler/agent/names.h"
+#include "profiler/agent/outside.h"
 #include "profiler/agent/pipeline.h"
 #include "profiler/agent/recorder.h"
 #include "profiler/agent/resolve.h"
@@ -23,16 +23,19 @@
 #include "profiler/base/cleanup.h"
 #include "profiler/base/clock.h"
 #include "profiler/process/descendants.h"
+#include "profiler/role/service.h"
 
 #define FOLLOW_CPUS_NS NS_PER_S
-/* Pins, and what else is open. */
-#define WANTED_FDS 4096
-#define RAISED_NICE (-10)
 /* Looks at /proc for children of the filter's processes. One finds all, but of parents that fork a lot. */
 #define MAX_DESCENTS 4
 
 struct capture {
+	const struct job *job; /* borrowed */
+	int service; /* borrowed */
+	int stat_fd; /* /proc/stat */
+	struct starter starter;
 	struct session *session;
+	struct outside *outside;
 	struct symbols_client *symbols;
 	struct live_names live_names;
 	struct name_source names;
@@ -45,6 +48,8 @@ struct capture {
 	struct session_ticks ticks_start;
 	uint64_t own_start_ns;
 	uint64_t cpus_followed_ns;
+	void (*sign)(void *ctx);
+	void *sign_ctx;
 };
 
 static void learn_cgroup(void *ctx, uint64_t id, uint32_t pid)
@@ -64,7 +69,7 @@ static int recorder_setup(struct capture *c, int fd, struct err *err)
 
 	if (fd < 0)
 		return 0;
-	r = recorder_new(&c->recorder, fd, &process_source_live);
+	r = recorder_new(&c->recorder, fd, outside_source(c->outside));
 	if (r < 0)
 		return err_errno(err, r, "cannot start the recording");
 	c->live_names.told = recorder_symbols;
@@ -74,14 +79,14 @@ static int recorder_setup(struct capture *c, int fd, struct err *err)
 
 static int parts_new(struct capture *c, const struct capture_config *config, struct err *err)
 {
-	const struct process_source *source = &process_source_live;
+	const struct process_source *source = outside_source(c->outside);
 	int r = recorder_setup(c, config->record_fd, err);
 
 	if (r < 0)
 		return r;
 	if (c->recorder)
 		source = recorder_source(c->recorder);
-	r = pipeline_init(&c->pipeline, source, &config->cgroups, err);
+	r = pipeline_init(&c->pipeline, source, &config->job->cgroups, &config->job->budget, err);
 	if (r < 0)
 		return r;
 	c->pipeline.learn_cgroup = learn_cgroup;
@@ -110,35 +115,16 @@ static void facts_begin(struct capture *c, const struct session_config *config)
 		      config->cgroup || config->user_only || config->kernel_only;
 }
 
-/* With fewer, pins are let go early: no error. */
-static void fds_allow(void)
+/* Our processes' use until now; and the two moments when they are largest are seen as well. */
+static uint64_t usage_note(struct capture *c)
 {
-	struct rlimit l;
+	struct service_usage usage;
 
-	if (getrlimit(RLIMIT_NOFILE, &l) < 0 || l.rlim_cur >= WANTED_FDS)
-		return;
-	l.rlim_cur = l.rlim_max < WANTED_FDS ? l.rlim_max : WANTED_FDS;
-	setrlimit(RLIMIT_NOFILE, &l);
-}
-
-/*
- * Ahead of the crowd, unless whoever started us chose a priority: 35 ms of CPU time must be had before the
- * first sample, and on a machine with twice as many busy threads as CPUs that took 160 to 2,100 ms
- * (90 ms like this). Without the right to it nothing changes.
- */
-static void priority_raise(void)
-{
-	if (getpriority(PRIO_PROCESS, 0) == 0)
-		setpriority(PRIO_PROCESS, 0, RAISED_NICE);
-}
-
-/* The two moments when we are largest: BPF was just loaded, names were just read. */
-static void memory_note(struct capture *c)
-{
-	uint64_t bytes = own_memory_bytes(symbols_client_pid(c->symbols));
-
-	if (c->facts.profile.own_memory_bytes < bytes)
-		c->facts.profile.own_memory_bytes = bytes;
+	if (service_usage(c->service, &usage) < 0)
+		return 0;
+	if (c->facts.profile.own_memory_bytes < usage.memory_bytes)
+		c->facts.profile.own_memory_bytes = usage.memory_bytes;
+	return usage.cpu_ns;
 }
 
 /* From the filter's first process on that is not in it yet: 0 or negative errno. */
@@ -160,7 +146,7 @@ static int descend(struct capture *c, struct descendants *d)
 {
 	for (uint32_t i = 0; i < MAX_DESCENTS; i++) {
 		uint32_t before = d->count;
-		int r = descendants_find(d, &process_source_live, &c->pipeline.counters);
+		int r = descendants_find(d, outside_source(c->outside), &c->pipeline.counters);
 
 		if (r == 0)
 			r = targets_add(c->session, d, before);
@@ -191,36 +177,74 @@ static int children_add(struct capture *c, const struct session_config *config, 
 	return r < 0 ? err_errno(err, r, "cannot find the children of the processes named") : 0;
 }
 
+static int ask_names(void *ctx, uint32_t space, int fd, const uint64_t *addresses, uint32_t count,
+		     struct symbols *ret, struct err *err)
+{
+	struct capture *c = ctx;
+
+	if (c->sign)
+		c->sign(c->sign_ctx);
+	return live_names_ask(&c->live_names, space, fd, addresses, count, ret, err);
+}
+
+void capture_on_sign_of_life(struct capture *c, void (*sign)(void *ctx), void *ctx)
+{
+	c->sign = sign;
+	c->sign_ctx = ctx;
+}
+
+/* What is outside of this process: the machine's counts, the opener, the symbolizer. */
+static int outside_setup(struct capture *c, struct err *err)
+{
+	int r;
+
+	c->stat_fd = open("/proc/stat", O_RDONLY | O_CLOEXEC);
+	c->starter = service_starter(&c->service);
+	r = outside_new(&c->outside, &c->starter, &c->pipeline.counters, err);
+	if (r >= 0)
+		r = symbols_client_new(&c->symbols, &c->starter, &c->pipeline.counters, err);
+	c->live_names =
+		(struct live_names){ .client = c->symbols, .outside = c->outside, .vdso_fd = -1 };
+	c->names = (struct name_source){ .ctx = c, .ask = ask_names };
+	return r;
+}
+
 int capture_new(struct capture **ret, const struct capture_config *config, struct err *err)
 {
+	const struct session_config *session = &config->job->session;
 	struct capture *c = calloc(1, sizeof(*c));
 	int r;
 
 	if (!c)
 		return err_errno(err, -ENOMEM, "cannot set up the capture");
-	fds_allow();
-	priority_raise();
-	c->live_names.vdso_fd = -1;
-	c->names = (struct name_source){ .ctx = &c->live_names, .ask = live_names_ask };
-	/* First, so that it starts up on another CPU while this one loads BPF. */
-	r = symbols_client_new(&c->symbols, &c->pipeline.counters, err);
-	c->live_names.client = c->symbols;
+	c->job = config->job;
+	c->service = config->service;
+	r = outside_setup(c, err);
 	if (r >= 0)
 		r = parts_new(c, config, err);
 	if (r >= 0)
-		r = session_new(&c->session, &config->session, err);
+		r = session_new(&c->session, session, err);
 	if (r >= 0)
-		r = children_add(c, &config->session, err);
+		r = children_add(c, session, err);
 	if (r < 0) {
 		capture_free(c);
 		return r;
 	}
-	facts_begin(c, &config->session);
-	memory_note(c);
+	facts_begin(c, session);
+	c->facts.profile.memory_budget_bytes = config->job->budget.total;
+	c->facts.profile.memory_kernel_bytes = config->job->budget.kernel;
+	usage_note(c);
 	/* libbpf has parsed the kernel's types by now: 20 MiB that it needs no more. */
 	malloc_trim(0);
 	*ret = c;
 	return 0;
+}
+
+void capture_forget(struct capture *c)
+{
+	resolver_free(c->resolver);
+	c->resolver = NULL;
+	pipeline_release(&c->pipeline);
 }
 
 void capture_free(struct capture *c)
@@ -228,24 +252,14 @@ void capture_free(struct capture *c)
 	if (!c)
 		return;
 	session_free(c->session);
-	resolver_free(c->resolver);
+	capture_forget(c);
 	symbols_client_free(c->symbols);
 	live_names_release(&c->live_names);
 	profile_release(&c->profile);
-	pipeline_release(&c->pipeline);
 	recorder_free(c->recorder);
+	outside_free(c->outside);
+	fd_close(&c->stat_fd);
 	free(c);
-}
-
-/* This process, the symbolizer, and those that ended before it. */
-static uint64_t our_cpu_ns(const struct capture *c)
-{
-	struct rusage ended;
-
-	symbols_client_usage(c->symbols, &ended);
-	return own_cpu_ns(symbols_client_pid(c->symbols)) +
-	       ((uint64_t)ended.ru_utime.tv_sec + (uint64_t)ended.ru_stime.tv_sec) * NS_PER_S +
-	       ((uint64_t)ended.ru_utime.tv_usec + (uint64_t)ended.ru_stime.tv_usec) * 1000;
 }
 
 int capture_start(struct capture *c, struct err *err)
@@ -267,9 +281,10 @@ int capture_start(struct capture *c, struct err *err)
 	c->facts.profile.time_ns = clock_ns(CLOCK_REALTIME);
 	c->facts.start_ns = clock_ns(CLOCK_MONOTONIC);
 	c->pipeline.count_from_ns = c->facts.start_ns;
-	c->own_start_ns = our_cpu_ns(c);
+	c->own_start_ns = usage_note(c);
 	session_ticks(c->session, &c->ticks_start);
-	if (machine_usage_read(session_cpus(c->session), SESSION_MAX_CPUS, &c->machine_start) < 0)
+	if (machine_usage_read(c->stat_fd, session_cpus(c->session), SESSION_MAX_CPUS,
+			       &c->machine_start) < 0)
 		c->machine_start = (struct machine_usage){ 0 };
 	if (c->recorder)
 		recorder_facts(c->recorder, &c->facts);
@@ -286,21 +301,24 @@ static int drain_until(struct capture *c, uint64_t until_ns, struct err *err)
 		pipeline_run(&c->pipeline, until_ns);
 		r = resolver_relieve(c->resolver, RESOLVER_PINS);
 	}
+	if (r >= 0)
+		r = resolver_let_go(c->resolver, until_ns);
 	return r < 0 ? err_errno(err, r, "cannot take the samples in") : 0;
 }
 
 int capture_drain(struct capture *c, struct err *err)
 {
 	uint64_t now_ns = clock_ns(CLOCK_MONOTONIC);
+	int r = drain_until(c, now_ns - BATCH_HOLD_BACK_NS, err);
 
 	if (now_ns - c->cpus_followed_ns > FOLLOW_CPUS_NS) {
 		session_follow_cpus(c->session);
 		c->cpus_followed_ns = now_ns;
 	}
-	return drain_until(c, now_ns - BATCH_HOLD_BACK_NS, err);
+	return r;
 }
 
-void capture_progress(const struct capture *c, struct capture_progress *ret)
+void capture_progress(const struct capture *c, struct agent_progress *ret)
 {
 	struct counters all = c->pipeline.counters;
 
@@ -309,7 +327,7 @@ void capture_progress(const struct capture *c, struct capture_progress *ret)
 	ret->lost = counters_lost(&all);
 }
 
-/* A symbolizer that was restarted takes its times with it. */
+/* Nobody answered, say. */
 static uint64_t since(uint64_t end, uint64_t start)
 {
 	return end > start ? end - start : 0;
@@ -348,10 +366,10 @@ static void facts_end(struct capture *c)
 	c->facts.end_ns = clock_ns(CLOCK_MONOTONIC);
 	c->pipeline.count_until_ns = c->facts.end_ns;
 	f->duration_ns = c->facts.end_ns - c->facts.start_ns;
-	f->own_cpu_ns = since(our_cpu_ns(c), c->own_start_ns);
+	f->own_cpu_ns = since(usage_note(c), c->own_start_ns);
 	f->cpus_profiled = session_facts(c->session)->cpus_profiled;
 	f->cpus_online = session_facts(c->session)->cpus_online;
-	if (machine_usage_read(session_cpus(c->session), SESSION_MAX_CPUS, &now) < 0 ||
+	if (machine_usage_read(c->stat_fd, session_cpus(c->session), SESSION_MAX_CPUS, &now) < 0 ||
 	    !machine_usage_since(&c->machine_start, &now, &used))
 		return;
 	f->machine_ns = f->duration_ns * f->cpus_profiled;
@@ -389,7 +407,7 @@ int capture_finish(struct capture *c, struct profile *ret, struct err *err)
 	r = resolver_finish(c->resolver, &c->facts.profile);
 	if (r < 0)
 		return err_errno(err, r, "the profile grew too large");
-	memory_note(c);
+	usage_note(c);
 	c->profile.facts.own_memory_bytes = c->facts.profile.own_memory_bytes;
 	*ret = c->profile;
 	c->profile = (struct profile){ 0 };

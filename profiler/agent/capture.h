@@ -2,7 +2,7 @@
 /*
  * One capture: from the start of a session to a profile with names. The order of things:
  *
- *	symbolizer started → BPF loaded, process events on → /proc read → sampler attached
+ *	BPF loaded, process events on → files closed to us → /proc read → sampler attached
  *	→ drain every 100 ms: events and samples by time → window
  *	→ sampler detached → last drain → names → profile
  *
@@ -14,20 +14,22 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "profiler/agent/job.h"
 #include "profiler/base/err.h"
-#include "profiler/collect/session.h"
 #include "profiler/model/profile.h"
-#include "profiler/process/cgroup.h"
 
 struct capture_config {
-	struct session_config session;
-	struct cgroup_hierarchy cgroups; /* whose ids session.cgroup_controller gives */
+	const struct job *job;
+	int service; /* the socket to the supervisor (role/service.h) */
 	int record_fd; /* raw stream, or -1 */
 };
 
 struct capture;
 
-/* Loads and prepares, up to the moment before the sampler is attached. */
+/*
+ * Loads and prepares, up to the moment before the sampler is attached. From then on it opens nothing by
+ * itself: all files come from the opener. Borrows the job for its life.
+ */
 int capture_new(struct capture **ret, const struct capture_config *config, struct err *err);
 void capture_free(struct capture *c);
 
@@ -37,16 +39,22 @@ int capture_start(struct capture *c, struct err *err);
 /* Drains once; call it every 100 ms or so. */
 int capture_drain(struct capture *c, struct err *err);
 
-struct capture_progress {
-	uint64_t samples, lost;
-};
-void capture_progress(const struct capture *c, struct capture_progress *ret);
+/* To be called whenever names are asked for, which may take a while each time. */
+void capture_on_sign_of_life(struct capture *c, void (*sign)(void *ctx), void *ctx);
+
+void capture_progress(const struct capture *c, struct agent_progress *ret);
 
 /*
  * Detaches, drains the rest, finds the names: fills *ret (profile_init()ed here). 0; 1 and a sentence when
  * the profile is there but the recording could not be written; negative errno and a sentence.
  */
 int capture_finish(struct capture *c, struct profile *ret, struct err *err);
+
+/*
+ * After the finish: frees the tables, in whose memory an encoder then works. The session goes with
+ * capture_free() only: the kernel takes 0.1 s to let go of BPF programs.
+ */
+void capture_forget(struct capture *c);
 
 /* CLOCK_MONOTONIC of the first sample (0: none), the end of the capture. */
 uint64_t capture_first_sample_ns(const struct capture *c);

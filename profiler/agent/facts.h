@@ -13,6 +13,7 @@
 struct facts {
 	struct profile_facts profile;
 	uint64_t start_ns, end_ns; /* CLOCK_MONOTONIC: samples count from, until */
+	uint32_t lets_go; /* with each drain: resolver_let_go(); older recordings: 0 */
 	/* Those that a replay can't count again: the kernel's, and the collector's own. */
 	struct counters counters;
 };

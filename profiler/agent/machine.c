@@ -1,16 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * /proc/stat (Documentation/filesystems/proc.rst, 1.7), /proc/PID/stat and /proc/PID/smaps_rollup.
+ * /proc/stat (Documentation/filesystems/proc.rst, 1.7).
  * Refused: the "cpu" line that sums all CPUs, since a profile may cover some of them only.
  */
 #include "profiler/agent/machine.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "profiler/base/buffer.h"
@@ -94,19 +91,10 @@ int machine_usage_parse(const char *text, size_t len, const uint8_t *cpus, uint3
 	return 0;
 }
 
-static int read_path(const char *path, struct buffer *out)
-{
-	_cleanup_(fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
-
-	if (fd < 0)
-		return -errno;
-	return buffer_read_fd(out, fd);
-}
-
-int machine_usage_read(const uint8_t *cpus, uint32_t ncpus, struct machine_usage *ret)
+int machine_usage_read(int fd, const uint8_t *cpus, uint32_t ncpus, struct machine_usage *ret)
 {
 	_cleanup_(buffer_release) struct buffer text = BUFFER_INIT(16 << 20);
-	int r = read_path("/proc/stat", &text);
+	int r = lseek(fd, 0, SEEK_SET) < 0 ? -errno : buffer_read_fd(&text, fd);
 
 	if (r < 0)
 		return r;
@@ -127,48 +115,4 @@ bool machine_usage_since(const struct machine_usage *start, const struct machine
 		.cpus = end->cpus,
 	};
 	return true;
-}
-
-static uint64_t process_cpu_ns(int pid)
-{
-	clockid_t clock;
-	struct timespec t;
-
-	if (clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &t) < 0)
-		return 0;
-	return (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
-}
-
-uint64_t own_cpu_ns(int pid)
-{
-	return clock_ns(CLOCK_PROCESS_CPUTIME_ID) + (pid > 0 ? process_cpu_ns(pid) : 0);
-}
-
-static uint64_t pss_bytes(const char *path)
-{
-	_cleanup_(buffer_release) struct buffer text = BUFFER_INIT(64 << 10);
-	const char *line, *at;
-	uint64_t kib;
-	size_t len;
-
-	if (read_path(path, &text) < 0 || !buffer_cstr(&text))
-		return 0;
-	line = strstr(text.data, "\nPss:");
-	if (!line)
-		return 0;
-	at = line + strlen("\nPss:");
-	line = word_next(&at, text.data + text.len, &len);
-	return number_parse(line, len, UINT64_MAX >> 10, &kib) < 0 ? 0 : kib << 10;
-}
-
-uint64_t own_memory_bytes(int pid)
-{
-	uint64_t bytes = pss_bytes("/proc/self/smaps_rollup");
-	char path[64];
-
-	if (pid > 0) {
-		snprintf(path, sizeof(path), "/proc/%d/smaps_rollup", pid);
-		bytes += pss_bytes(path);
-	}
-	return bytes;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the machine's CPUs and our own processes have used so far. An idle CPU may give no samples at
+ * What the machine's CPUs have used so far. An idle CPU may give no samples at
  * all (virtual machines), so idle time comes from /proc/stat and never from samples.
  */
 #ifndef AGENT_MACHINE_H
@@ -9,8 +9,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-#include "profiler/base/err.h"
 
 /* As on the kernel's side only differences mean something: on thousands of CPUs the sums wrap. */
 struct machine_usage {
@@ -27,8 +25,8 @@ struct machine_usage {
 int machine_usage_parse(const char *text, size_t len, const uint8_t *cpus, uint32_t ncpus,
 			uint64_t ticks_per_s, struct machine_usage *ret);
 
-/* The same of the live /proc/stat. */
-int machine_usage_read(const uint8_t *cpus, uint32_t ncpus, struct machine_usage *ret);
+/* The same of the live /proc/stat, which `fd` is: from its beginning, each time. */
+int machine_usage_read(int fd, const uint8_t *cpus, uint32_t ncpus, struct machine_usage *ret);
 
 /*
  * What was used between two readings. False, and nothing is known, if they are not of the same CPUs: one
@@ -36,11 +34,5 @@ int machine_usage_read(const uint8_t *cpus, uint32_t ncpus, struct machine_usage
  */
 bool machine_usage_since(const struct machine_usage *start, const struct machine_usage *end,
 			 struct machine_usage *ret);
-
-/* CPU time of this process and of process `pid` (0: none); gone processes count as 0. */
-uint64_t own_cpu_ns(int pid);
-
-/* Proportional set size of this process and of `pid`; 0 if it can't be read. */
-uint64_t own_memory_bytes(int pid);
 
 #endif

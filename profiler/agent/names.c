@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The kernel's names come from /proc/kallsyms, opened here, by who has the privilege, and read by the
- * symbolizer. It is opened after the capture: reading it costs 56 ms of kernel time for 122,000 lines.
+ * The kernel's names come from /proc/kallsyms, opened by the opener, which has the privilege, and read by
+ * the symbolizer. It is opened after the capture: reading it costs 56 ms of kernel time for 122,000 lines.
  * The vDSO is the same image in every process of a kernel, so our own serves for all.
  */
 #include "profiler/agent/names.h"
 
 #include <elf.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <link.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
@@ -45,14 +44,14 @@ static int ask_kernel(struct live_names *n, const uint64_t *addresses, uint32_t 
 		      struct symbols *ret, const void **ret_bytes, uint32_t *ret_len,
 		      struct err *err)
 {
-	_cleanup_(fd_close) int kallsyms = open("/proc/kallsyms", O_RDONLY | O_CLOEXEC);
-	_cleanup_(fd_close) int modules = open("/proc/modules", O_RDONLY | O_CLOEXEC);
-	const int fds[] = { kallsyms, modules };
+	_cleanup_(fd_close) int kallsyms = -1, modules = -1;
+	int r = outside_kernel(n->outside, &kallsyms, &modules, err);
 
-	if (kallsyms < 0)
-		return err_errno(err, -errno, "cannot open \"/proc/kallsyms\"");
-	return symbols_client_ask(n->client, SYMBOLS_KERNEL, fds, modules < 0 ? 1 : 2, addresses,
-				  count, ret, ret_bytes, ret_len, err);
+	if (r < 0)
+		return r;
+	return symbols_client_ask(n->client, SYMBOLS_KERNEL, (const int[]){ kallsyms, modules },
+				  modules < 0 ? 1 : 2, addresses, count, ret, ret_bytes, ret_len,
+				  err);
 }
 
 int live_names_ask(void *ctx, uint32_t space, int fd, const uint64_t *addresses, uint32_t count,

@@ -7,6 +7,7 @@
 
 #include <stdint.h>
 
+#include "profiler/agent/outside.h"
 #include "profiler/agent/symbols.h"
 #include "profiler/base/err.h"
 #include "symbolizer/protocol.h"
@@ -25,6 +26,7 @@ struct name_source {
 /* The live one. */
 struct live_names {
 	struct symbols_client *client; /* borrowed */
+	struct outside *outside; /* borrowed; opens the kernel's tables */
 	/* Told each reply, for a recording; may be NULL. Length 0: the request failed. */
 	void (*told)(void *ctx, uint32_t space, const void *bytes, uint32_t len);
 	void *told_ctx;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * One switch over records in order of time. Limits are chosen so that the worst machine costs memory
- * that can be told beforehand; what exceeds them is counted, never guessed.
+ * One switch over records in order of time. Limits are those of the budget, so that the worst machine
+ * costs memory that can be told beforehand; what exceeds them is counted, never guessed.
  */
 #include "profiler/agent/pipeline.h"
 
@@ -12,11 +12,7 @@
 #include "bpf/record.h"
 #include "profiler/collect/decode.h"
 
-#define MAX_PROCESSES 65536
-#define MAX_FILES 65536
 #define MAX_PINS 1024
-#define MAX_WINDOW_ITEMS (4u << 20)
-#define MAX_BATCH_BYTES ((size_t)64 << 20)
 
 /* Kernel frames, user frames and the mark of a truncated stack. */
 #define MAX_FRAMES (RECORD_MAX_FRAMES + 1)
@@ -25,20 +21,23 @@ _Static_assert(sizeof(((struct window_series *)0)->comm) == RECORD_COMM_BYTES,
 	       "comm sizes disagree");
 
 int pipeline_init(struct pipeline *p, const struct process_source *source,
-		  const struct cgroup_hierarchy *cgroups, struct err *err)
+		  const struct cgroup_hierarchy *cgroups, const struct budget *budget,
+		  struct err *err)
 {
+	struct window_limits limits = budget_window_limits(budget);
 	int r;
 
-	*p = (struct pipeline){ .source = source, .count_until_ns = UINT64_MAX };
-	r = window_init(&p->window, MAX_WINDOW_ITEMS);
+	*p = (struct pipeline){ .source = source, .budget = budget, .count_until_ns = UINT64_MAX };
+	r = window_init(&p->window, &limits);
 	if (r >= 0)
-		r = file_table_new(&p->files, source, &p->counters, MAX_FILES, MAX_PINS);
+		r = file_table_new(&p->files, source, &p->counters, budget_files(budget), MAX_PINS);
 	if (r >= 0)
-		r = process_table_new(&p->processes, source, p->files, &p->counters, MAX_PROCESSES);
+		r = process_table_new(&p->processes, source, p->files, &p->counters,
+				      budget_processes(budget));
 	if (r >= 0)
 		r = cgroup_names_new(&p->cgroups, cgroups, source);
 	if (r >= 0)
-		r = batch_new(&p->batch, &p->counters, MAX_BATCH_BYTES);
+		r = batch_new(&p->batch, &p->counters, budget_batch_bytes(budget));
 	if (r < 0) {
 		pipeline_release(p);
 		return err_errno(err, r, "cannot set up the capture");

@@ -9,6 +9,7 @@
 
 #include <stdint.h>
 
+#include "profiler/agent/budget.h"
 #include "profiler/aggregate/window.h"
 #include "profiler/base/counter.h"
 #include "profiler/base/err.h"
@@ -20,6 +21,7 @@
 
 struct pipeline {
 	const struct process_source *source;
+	const struct budget *budget; /* of its tables and of the profile; NULL: none */
 	struct counters counters; /* of user space, and of the collector once it was asked */
 	struct file_table *files;
 	struct process_table *processes;
@@ -35,9 +37,10 @@ struct pipeline {
 	uint64_t count_from_ns, count_until_ns; /* samples outside are not of this capture */
 };
 
-/* Borrows `source` for its life. 0 or negative errno and a sentence. */
+/* Borrows `source` and `budget` for its life. 0 or negative errno and a sentence. */
 int pipeline_init(struct pipeline *p, const struct process_source *source,
-		  const struct cgroup_hierarchy *cgroups, struct err *err);
+		  const struct cgroup_hierarchy *cgroups, const struct budget *budget,
+		  struct err *err);
 void pipeline_release(struct pipeline *p);
 
 /* Takes the records up to `until_ns` from the batch through to the window. */

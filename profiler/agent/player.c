@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "profiler/agent/recorder.h"
 #include "profiler/base/arena.h"
 #include "profiler/base/array.h"
 #include "profiler/base/index.h"
@@ -40,6 +41,7 @@ struct player {
 	struct stream_reader *reader;
 	struct facts facts;
 	struct process_source source;
+	struct file_identity opened; /* by the last open() */
 	struct arena arena; /* bytes of the list */
 	ARRAY(struct fact) list;
 	struct index questions; /* to the first answer to each */
@@ -96,13 +98,46 @@ static int source_read(void *ctx, enum process_text what, uint32_t pid, struct b
 	return code < 0 ? code : -EIO;
 }
 
+/* Kinds that we don't know would be another slowburn's. */
 static int source_open(void *ctx, const struct file_place *place, int *ret_fd)
 {
-	int code = fact_code(fact_take(ctx, STREAM_FILE, place->ino));
+	const struct fact *f = fact_take(ctx, STREAM_FILE, place->ino);
+	struct recorded_file file = { .result = -ENOENT };
+	struct player *p = ctx;
 
-	if (code == 0)
+	if (f && (f->len == sizeof(file) || f->len == sizeof(file.result)))
+		memcpy(&file, f->bytes, f->len);
+	if (file.result < -4095 || file.result > (PROCESS_FILE_AMBIGUOUS | PROCESS_FILE_SLOW))
+		return -EIO;
+	p->opened = file.identity;
+	if (file.result >= 0)
 		*ret_fd = -1;
-	return code;
+	return file.result;
+}
+
+static int source_fetch(void *ctx, const struct file_place *place, int *ret_fd)
+{
+	int r = source_open(ctx, place, ret_fd);
+
+	return r > 0 ? -EIO : r;
+}
+
+static int source_cgroup(void *ctx, const char *mount, const char *path, struct buffer *out)
+{
+	(void)ctx;
+	(void)mount;
+	(void)path;
+	(void)out;
+	return -ENOENT;
+}
+
+static int source_identify(void *ctx, int fd, struct file_identity *ret)
+{
+	const struct player *p = ctx;
+
+	(void)fd;
+	*ret = p->opened;
+	return 0;
 }
 
 static int names_ask(void *ctx, uint32_t space, int fd, const uint64_t *addresses, uint32_t count,
@@ -198,7 +233,14 @@ int player_new(struct player **ret, int fd, struct err *err)
 	if (!p)
 		return err_errno(err, -ENOMEM, "cannot read the recording");
 	arena_init(&p->arena, MAX_FACT_BYTES);
-	p->source = (struct process_source){ .ctx = p, .read = source_read, .open = source_open };
+	p->source = (struct process_source){
+		.ctx = p,
+		.read = source_read,
+		.open = source_open,
+		.fetch = source_fetch,
+		.cgroup = source_cgroup,
+		.identify = source_identify,
+	};
 	p->facts.end_ns = UINT64_MAX;
 	r = stream_reader_new(&p->reader, fd, err);
 	if (r >= 0)

@@ -10,11 +10,13 @@
 #include <string.h>
 
 #include "profiler/collect/stream.h"
+#include "profiler/process/file.h"
 
 struct recorder {
 	struct stream_writer *writer;
 	const struct process_source *inner;
 	struct process_source source;
+	struct file_identity opened; /* by the last open() */
 	int error;
 };
 
@@ -47,11 +49,41 @@ static int source_read(void *ctx, enum process_text what, uint32_t pid, struct b
 static int source_open(void *ctx, const struct file_place *place, int *ret_fd)
 {
 	struct recorder *r = ctx;
+	struct recorded_file file = { 0 };
 	int e = r->inner->open(r->inner->ctx, place, ret_fd);
-	int32_t code = e;
 
-	chunk(r, STREAM_FILE, place->ino, &code, sizeof(code));
+	file.result = e;
+	if (e >= 0 && *ret_fd >= 0 && file_identify(*ret_fd, &file.identity) < 0)
+		file.identity = (struct file_identity){ 0 };
+	r->opened = file.identity;
+	chunk(r, STREAM_FILE, place->ino, &file, sizeof(file));
 	return e;
+}
+
+static int source_fetch(void *ctx, const struct file_place *place, int *ret_fd)
+{
+	struct recorder *r = ctx;
+	int e = r->inner->fetch(r->inner->ctx, place, ret_fd);
+	struct recorded_file file = { .result = e };
+
+	chunk(r, STREAM_FILE, place->ino, &file, sizeof(file));
+	return e;
+}
+
+static int source_cgroup(void *ctx, const char *mount, const char *path, struct buffer *out)
+{
+	struct recorder *r = ctx;
+
+	return r->inner->cgroup(r->inner->ctx, mount, path, out);
+}
+
+static int source_identify(void *ctx, int fd, struct file_identity *ret)
+{
+	const struct recorder *r = ctx;
+
+	(void)fd;
+	*ret = r->opened;
+	return 0;
 }
 
 int recorder_new(struct recorder **ret, int fd, const struct process_source *inner)
@@ -62,7 +94,14 @@ int recorder_new(struct recorder **ret, int fd, const struct process_source *inn
 	if (!r)
 		return -ENOMEM;
 	r->inner = inner;
-	r->source = (struct process_source){ .ctx = r, .read = source_read, .open = source_open };
+	r->source = (struct process_source){
+		.ctx = r,
+		.read = source_read,
+		.open = source_open,
+		.fetch = source_fetch,
+		.cgroup = source_cgroup,
+		.identify = source_identify,
+	};
 	e = stream_writer_new(&r->writer, fd);
 	if (e < 0) {
 		free(r);
@@ -88,8 +127,10 @@ const struct process_source *recorder_source(struct recorder *r)
 void recorder_facts(struct recorder *r, const struct facts *f)
 {
 	struct buffer text = BUFFER_INIT(64 << 10);
+	struct facts all = *f;
 
-	facts_write(f, &text);
+	all.lets_go = 1;
+	facts_write(&all, &text);
 	if (!buffer_error(&text))
 		chunk(r, STREAM_FACTS, 0, text.data, text.len);
 	else if (!r->error)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Writes a capture's raw stream (collect/stream.h): the records as they were drained, and every outside
- * fact the moment it was learnt. The first error sticks and recorder_close() returns it.
+ * Writes a capture's raw stream (collect/stream.h): the records as they were drained, and every
+ * outside fact the moment it was learnt; cgroups' names only when they are known (recorder_cgroup).
+ * The first error sticks and recorder_close() returns it.
  */
 #ifndef AGENT_RECORDER_H
 #define AGENT_RECORDER_H
@@ -15,11 +16,21 @@
 
 struct recorder;
 
+/* The bytes of a STREAM_FILE: what open() or fetch() said. Older recordings have the first four only. */
+struct recorded_file {
+	int32_t result; /* negative errno, or enum process_file_kind */
+	uint32_t zero;
+	struct file_identity identity; /* all 0: not known */
+};
+
+_Static_assert(sizeof(struct recorded_file) == 48, "recordings have this size");
+
 /* Takes no ownership of `fd`; borrows `inner`, whose answers it passes on and writes down. */
 int recorder_new(struct recorder **ret, int fd, const struct process_source *inner);
 void recorder_free(struct recorder *r);
 
 const struct process_source *recorder_source(struct recorder *r);
+/* Says of the capture that it lets go of files with each drain (resolver_let_go). */
 void recorder_facts(struct recorder *r, const struct facts *f);
 /* Matches batch_tap_fn; `ctx` is the recorder. */
 void recorder_record(void *ctx, enum batch_kind kind, const void *bytes, size_t len);

@@ -12,6 +12,8 @@
 #include "profiler/agent/player.h"
 #include "profiler/agent/resolve.h"
 
+#define MAX_RECORDED_BUDGET (1ULL << 30)
+
 /* All drains of a recording, up to its last, whose facts (the names) are then still at hand. */
 static int replay_drains(struct player *player, struct pipeline *pipeline,
 			 struct resolver *resolver, struct err *err)
@@ -30,12 +32,26 @@ static int replay_drains(struct player *player, struct pipeline *pipeline,
 			pipeline_run(pipeline, until_ns);
 		if (r >= 0 && more)
 			r = resolver_relieve(resolver, RESOLVER_PINS);
+		if (r >= 0 && more && player_facts(player)->lets_go)
+			r = resolver_let_go(resolver, until_ns);
 		if (r < 0)
 			return err_errno(err, r, "cannot replay the recording");
 	} while (more);
 	/* Records behind the last drain, if it broke off. */
 	pipeline_run(pipeline, UINT64_MAX);
 	return 0;
+}
+
+/*
+ * The budget that the capture had, so that what didn't fit then doesn't now: names were asked for what
+ * did. A recording without one, or of one that is larger than a replay's own, is bounded by that.
+ */
+static bool budget_recorded(const struct profile_facts *f, struct budget *ret)
+{
+	return f->memory_budget_bytes >= BUDGET_LEAST_BYTES &&
+	       f->memory_budget_bytes <= MAX_RECORDED_BUDGET &&
+	       budget_divide(ret, f->memory_budget_bytes, UINT64_MAX, f->memory_kernel_bytes,
+			     NULL) == 0;
 }
 
 int capture_replay(int fd, struct profile *ret, struct err *err)
@@ -46,13 +62,16 @@ int capture_replay(int fd, struct profile *ret, struct err *err)
 	struct resolver *resolver = NULL;
 	struct player *player = NULL;
 	struct name_source names;
+	struct budget budget;
 	struct facts facts;
 	int r = player_new(&player, fd, err);
 
 	if (r < 0)
 		return r;
 	names = player_names(player);
-	r = pipeline_init(&pipeline, player_source(player), &no_hierarchy, err);
+	r = pipeline_init(&pipeline, player_source(player), &no_hierarchy,
+			  budget_recorded(&player_facts(player)->profile, &budget) ? &budget : NULL,
+			  err);
 	if (r < 0)
 		goto out;
 	r = resolver_new(&resolver, &pipeline, &names, &profile);

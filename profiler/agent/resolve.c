@@ -5,6 +5,9 @@
  * "[cc1]" with a third of the time says more than a thousand lines of cc1+0x…; the address stays in the
  * location.
  *
+ * Which files are let go of, and when, follows from the records and the drains' times alone: a
+ * replay must come to the same file numbers, by which names are recorded.
+ *
  * Refused: naming while sampling. It costs CPU time when it is scarce, and a short capture would name
  * nothing twice.
  */
@@ -18,11 +21,11 @@
 #include <string.h>
 
 #include "profiler/base/cleanup.h"
+#include "profiler/base/clock.h"
+
+#define LET_GO_EVERY_NS NS_PER_S
 
 #define PAGE_BYTES 4096ULL
-
-#define MAX_PROFILE_BYTES ((size_t)1 << 30)
-#define MAX_PROFILE_ITEMS (16u << 20)
 
 struct resolver {
 	struct pipeline *pipeline;
@@ -32,6 +35,8 @@ struct resolver {
 	ARRAY(uint32_t) functions; /* of the reply at hand: its function → the profile's */
 	ARRAY(uint32_t) mappings; /* of the reply at hand: its module → the profile's */
 	uint32_t relieved; /* locations that there were at the last relief */
+	uint64_t next_let_go_ns;
+	ARRAY(bool) leaving; /* by file: nobody maps it */
 	ARRAY(bool) nameless; /* by space: a request failed or found no ELF file; ask no more */
 };
 
@@ -40,7 +45,8 @@ int resolver_new(struct resolver **ret, struct pipeline *pipeline, const struct 
 {
 	struct resolver *r = calloc(1, sizeof(*r));
 
-	if (!r || profile_init(profile, MAX_PROFILE_BYTES, MAX_PROFILE_ITEMS) < 0) {
+	if (!r || profile_init(profile, budget_profile_bytes(pipeline->budget),
+			       budget_profile_items(pipeline->budget)) < 0) {
 		free(r);
 		return -ENOMEM;
 	}
@@ -59,12 +65,25 @@ void resolver_free(struct resolver *r)
 	array_release(&r->functions);
 	array_release(&r->mappings);
 	array_release(&r->nameless);
+	array_release(&r->leaving);
 	free(r);
 }
 
+/* Where there is no room for a text it is "", and counted: no reason to have no profile. */
 static int string_add(struct profile *p, const char *s)
 {
-	return profile_string(p, s, strlen(s));
+	int r = profile_string(p, s, strlen(s));
+
+	if (r != -E2BIG)
+		return r;
+	counter_add(&p->counters, COUNTER_NAMES_DROPPED_MEMORY, 1);
+	return 0;
+}
+
+/* The last eighth is for what is not a function's name: files, labels, stand-ins. */
+static bool names_are_full(const struct profile *p)
+{
+	return p->arena.used_bytes > p->arena.max_bytes / 8 * 7;
 }
 
 static const char *base_name(const char *path)
@@ -208,9 +227,16 @@ static int reply_enter(struct resolver *r, const struct module *module, const st
 	for (uint32_t i = 0; i < s->reply->function_count; i++) {
 		const struct symbol_function *f = &s->functions[i];
 		uint32_t *slot = array_push(&r->functions, UINT32_MAX);
-		int id = slot ? function_add(r->profile, s->strings + f->name,
-					     s->strings + f->system_name)
-			      : -ENOMEM;
+		int id;
+
+		if (!slot)
+			return -ENOMEM;
+		*slot = PROFILE_NONE;
+		if (names_are_full(r->profile)) {
+			counter_add(&r->profile->counters, COUNTER_NAMES_DROPPED_MEMORY, 1);
+			continue;
+		}
+		id = function_add(r->profile, s->strings + f->name, s->strings + f->system_name);
 		if (id < 0)
 			return id;
 		*slot = (uint32_t)id;
@@ -246,7 +272,8 @@ static int run_apply(struct resolver *r, const struct run *run, const struct mod
 	for (uint32_t i = 0; i < run->count && stand_in >= 0; i++) {
 		const struct symbol_answer *a = &s->answers[i];
 		bool mapped = a->module != SYMBOLS_NONE;
-		bool named = a->function != SYMBOLS_NONE;
+		bool named = a->function != SYMBOLS_NONE &&
+			     r->functions.items[a->function] != PROFILE_NONE;
 		uint64_t address = a->vaddr;
 
 		if (!mapped)
@@ -266,6 +293,28 @@ static bool is_pinned(const struct resolver *r, uint32_t space)
 {
 	return space >= WINDOW_SPACE_FILES &&
 	       file_table_get(r->pipeline->files, space - WINDOW_SPACE_FILES)->state == FILE_PINNED;
+}
+
+/* Which spaces name_missing() is about. */
+typedef bool (*space_fn)(const struct resolver *r, uint32_t space);
+
+static bool is_any(const struct resolver *r, uint32_t space)
+{
+	(void)r;
+	(void)space;
+	return true;
+}
+
+static bool is_open(const struct resolver *r, uint32_t space)
+{
+	return is_pinned(r, space) &&
+	       !file_table_get(r->pipeline->files, space - WINDOW_SPACE_FILES)->slow;
+}
+
+static bool is_leaving(const struct resolver *r, uint32_t space)
+{
+	return space >= WINDOW_SPACE_FILES && space - WINDOW_SPACE_FILES < r->leaving.count &&
+	       r->leaving.items[space - WINDOW_SPACE_FILES];
 }
 
 static bool can_be_asked(const struct resolver *r, uint32_t space)
@@ -288,32 +337,38 @@ static int ask_no_more(struct resolver *r, uint32_t space)
 	return 0;
 }
 
+/* The file is at fault, not the run. */
+static int run_ask_no_more(struct resolver *r, const struct run *run, const struct module *module)
+{
+	int e = ask_no_more(r, run->space);
+
+	return e < 0 ? e : run_stand_in(r, run, *module);
+}
+
 /* Asks for at most SYMBOLS_MAX_ADDRESSES. */
 static int run_name_part(struct resolver *r, const struct run *run, const struct module *module)
 {
 	_cleanup_(free_ptr) uint64_t *addresses = calloc(run->count, sizeof(*addresses));
 	struct symbols s;
-	int fd = -1, e;
+	int fd = -1, e = 0;
 
 	if (!addresses)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < run->count; i++)
 		addresses[i] = run_address(r, run, i);
 	if (run->space >= WINDOW_SPACE_FILES)
-		fd = file_table_get(r->pipeline->files, run->space - WINDOW_SPACE_FILES)->fd;
-	e = r->names->ask(r->names->ctx, run->space, fd, addresses, run->count, &s, NULL);
+		e = file_table_borrow(r->pipeline->files, run->space - WINDOW_SPACE_FILES, &fd);
+	if (e >= 0)
+		e = r->names->ask(r->names->ctx, run->space, fd, addresses, run->count, &s, NULL);
 	if (e == -ENOMEM)
 		return e;
-	if (e < 0) {
-		e = ask_no_more(r, run->space);
-		return e < 0 ? e : run_stand_in(r, run, *module);
-	}
+	if (e < 0)
+		return run_ask_no_more(r, run, module);
 	if (run->space >= WINDOW_SPACE_FILES && s.reply->status == SYMBOLS_NOT_ELF) {
 		counter_add(&r->pipeline->counters, COUNTER_FILES_BAD, 1);
-		e = ask_no_more(r, run->space);
-		return e < 0 ? e : run_stand_in(r, run, *module);
+		return run_ask_no_more(r, run, module);
 	}
-	return e < 0 ? e : run_apply(r, run, module, &s);
+	return run_apply(r, run, module, &s);
 }
 
 static int run_name(struct resolver *r, const struct run *run)
@@ -364,7 +419,7 @@ static int locations_follow(struct resolver *r)
 	return 0;
 }
 
-static int name_missing(struct resolver *r, bool pinned_only)
+static int name_missing(struct resolver *r, space_fn wanted)
 {
 	const struct window *w = &r->pipeline->window;
 	_cleanup_(free_ptr) uint32_t *missing = NULL;
@@ -378,8 +433,7 @@ static int name_missing(struct resolver *r, bool pinned_only)
 	for (uint32_t i = 0; i < w->locations.count; i++) {
 		uint32_t space = w->locations.items[i].space;
 
-		if (r->location_of.items[i] == PROFILE_NONE &&
-		    (!pinned_only || is_pinned(r, space)))
+		if (r->location_of.items[i] == PROFILE_NONE && wanted(r, space))
 			missing[count++] = i;
 	}
 	qsort_r(missing, count, sizeof(*missing), compare_locations, w->locations.items);
@@ -409,7 +463,48 @@ int resolver_relieve(struct resolver *r, uint32_t pins)
 	if (count == r->relieved)
 		return 0;
 	r->relieved = count;
-	return name_missing(r, true);
+	return name_missing(r, is_open);
+}
+
+/* How many files nobody has mapped lately, which are then marked; or -ENOMEM. */
+static int leaving_find(struct resolver *r, uint64_t now_ns)
+{
+	struct file_table *files = r->pipeline->files;
+	uint32_t file;
+	int found = 0;
+
+	r->leaving.count = 0;
+	while ((file = file_table_stale(files, now_ns)) != UINT32_MAX) {
+		while (r->leaving.count <= file) {
+			bool *slot = array_push(&r->leaving, UINT32_MAX);
+
+			if (!slot)
+				return -ENOMEM;
+			*slot = false;
+		}
+		r->leaving.items[file] = true;
+		found++;
+	}
+	return found;
+}
+
+int resolver_let_go(struct resolver *r, uint64_t now_ns)
+{
+	struct file_table *files = r->pipeline->files;
+	int e;
+
+	if (now_ns == UINT64_MAX || now_ns < r->next_let_go_ns)
+		return 0;
+	r->next_let_go_ns = now_ns + LET_GO_EVERY_NS;
+	process_table_mark_files(r->pipeline->processes, now_ns);
+	e = leaving_find(r, now_ns);
+	if (e > 0)
+		e = name_missing(r, is_leaving);
+	/* Those that are left had nothing to be named. */
+	for (uint32_t i = 0; i < r->leaving.count && e >= 0; i++)
+		if (r->leaving.items[i])
+			file_table_drop(files, i);
+	return e < 0 ? e : 0;
 }
 
 static int label_text(struct profile *p, struct profile_label *l, const char *key, const char *text)
@@ -530,7 +625,7 @@ int resolver_finish(struct resolver *r, const struct profile_facts *facts)
 	r->profile->facts = *facts;
 	if (!facts->period)
 		r->profile->facts.period = mean_period(w);
-	e = name_missing(r, false);
+	e = name_missing(r, is_any);
 	if (e < 0)
 		return e;
 	node_of = calloc(w->nodes.count + 1UL, sizeof(*node_of));
@@ -542,6 +637,8 @@ int resolver_finish(struct resolver *r, const struct profile_facts *facts)
 		e = samples_add(r, series_of, node_of);
 	free(node_of);
 	free(series_of);
+	counter_add(&r->pipeline->counters, COUNTER_NAMES_DROPPED_MEMORY,
+		    counter_get(&r->profile->counters, COUNTER_NAMES_DROPPED_MEMORY));
 	r->profile->counters = r->pipeline->counters;
 	return e;
 }

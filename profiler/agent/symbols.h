@@ -8,19 +8,20 @@
 #define AGENT_SYMBOLS_H
 
 #include <stdint.h>
-#include <sys/resource.h>
 
 #include "profiler/base/counter.h"
 #include "profiler/base/err.h"
+#include "profiler/role/starter.h"
 #include "symbolizer/protocol.h"
 
 struct symbols_client;
 
-/* Starts the process, which is then ready by the time it is needed. */
-int symbols_client_new(struct symbols_client **ret, struct counters *counters, struct err *err);
+/* Borrows both. Starts the process, which is then ready by the time it is needed. */
+int symbols_client_new(struct symbols_client **ret, const struct starter *starter,
+		       struct counters *counters, struct err *err);
 void symbols_client_free(struct symbols_client *c);
 
-/* Of a request from its first byte sent to its last received. For tests; the default is 3 s. */
+/* Of a request from its first byte sent to its last received. For tests; the default is 1.5 s. */
 void symbols_client_set_deadline(struct symbols_client *c, uint64_t ns);
 
 /*
@@ -33,12 +34,5 @@ int symbols_client_ask(struct symbols_client *c, enum symbol_space space, const 
 		       uint32_t fd_count, const uint64_t *addresses, uint32_t count,
 		       struct symbols *ret, const void **ret_bytes, uint32_t *ret_len,
 		       struct err *err);
-
-/*
- * The process's pid (for our own cost), 0 if it isn't running; sets *usage to that of those that
- * ended.
- */
-int symbols_client_pid(const struct symbols_client *c);
-void symbols_client_usage(const struct symbols_client *c, struct rusage *usage);
 
 #endif

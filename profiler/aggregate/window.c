@@ -30,11 +30,11 @@ struct node_key {
 	uint32_t zero; /* hashed as bytes */
 };
 
-int window_init(struct window *w, uint32_t max_items)
+int window_init(struct window *w, const struct window_limits *limits)
 {
 	struct window_node *root;
 
-	*w = (struct window){ .max_items = max_items < MAX_ITEMS ? max_items : MAX_ITEMS };
+	*w = (struct window){ .limits = *limits };
 	root = array_push(&w->nodes, 1);
 	if (!root)
 		return -ENOMEM;
@@ -90,12 +90,18 @@ static bool sample_equal(const void *owner, uint32_t item, const void *key)
 }
 
 /* Room for one more in `array`, and the index told of it; the caller then fills it and counts it. */
-#define ROOM_FOR_ONE(w, array, by, hash)                                                     \
-	({                                                                                   \
-		int room_r = array_reserve((void **)&(w)->array.items, &(w)->array.capacity, \
-					   (w)->array.count + 1, sizeof(*(w)->array.items),  \
-					   (w)->max_items);                                  \
-		room_r < 0 ? room_r : index_add(&(w)->by, (hash), (w)->array.count);         \
+#define ROOM_FOR_ONE(w, array, by, hash, cost)                                                   \
+	({                                                                                       \
+		int room_r = (cost) > (w)->limits.bytes - (w)->used_bytes                        \
+				     ? -E2BIG                                                    \
+				     : array_reserve((void **)&(w)->array.items,                 \
+						     &(w)->array.capacity, (w)->array.count + 1, \
+						     sizeof(*(w)->array.items), MAX_ITEMS);      \
+		if (room_r == 0)                                                                 \
+			room_r = index_add(&(w)->by, (hash), (w)->array.count);                  \
+		if (room_r == 0)                                                                 \
+			(w)->used_bytes += (cost);                                               \
+		room_r;                                                                          \
 	})
 
 static int find_series(struct window *w, const struct window_series *series, uint32_t *ret_id)
@@ -104,7 +110,7 @@ static int find_series(struct window *w, const struct window_series *series, uin
 	uint32_t id = index_find(&w->series_index, hash, series_equal, w, series);
 
 	if (id == NO_ITEM) {
-		int r = ROOM_FOR_ONE(w, series, series_index, hash);
+		int r = ROOM_FOR_ONE(w, series, series_index, hash, w->limits.series_bytes);
 
 		if (r < 0)
 			return r;
@@ -122,7 +128,7 @@ static int find_location(struct window *w, uint64_t address, uint32_t space, uin
 	uint32_t id = index_find(&w->location_index, hash, location_equal, w, &key);
 
 	if (id == NO_ITEM) {
-		int r = ROOM_FOR_ONE(w, locations, location_index, hash);
+		int r = ROOM_FOR_ONE(w, locations, location_index, hash, w->limits.location_bytes);
 
 		if (r < 0)
 			return r;
@@ -148,7 +154,7 @@ static int find_node(struct window *w, uint32_t parent, const struct window_fram
 
 		if (r < 0)
 			return r;
-		r = ROOM_FOR_ONE(w, nodes, node_index, hash);
+		r = ROOM_FOR_ONE(w, nodes, node_index, hash, w->limits.node_bytes);
 		if (r < 0)
 			return r;
 		id = w->nodes.count++;
@@ -165,7 +171,7 @@ static int find_sample(struct window *w, uint32_t series, uint32_t node, uint32_
 	uint32_t id = index_find(&w->sample_index, hash, sample_equal, w, &key);
 
 	if (id == NO_ITEM) {
-		int r = ROOM_FOR_ONE(w, samples, sample_index, hash);
+		int r = ROOM_FOR_ONE(w, samples, sample_index, hash, w->limits.sample_bytes);
 
 		if (r < 0)
 			return r;

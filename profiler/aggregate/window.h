@@ -59,17 +59,27 @@ struct window_sample {
 	uint64_t value;
 };
 
+/*
+ * How much there may be: `bytes`, of which each thing takes so many as long as the window lives, here and in
+ * what is made of it. Whoever knows both sets them (agent/budget.h).
+ */
+struct window_limits {
+	uint64_t bytes;
+	uint32_t series_bytes, location_bytes, node_bytes, sample_bytes;
+};
+
 struct window {
 	ARRAY(struct window_series) series;
 	ARRAY(struct window_location) locations;
 	ARRAY(struct window_node) nodes;
 	ARRAY(struct window_sample) samples;
 	struct index series_index, location_index, node_index, sample_index;
-	uint32_t max_items; /* of each array */
+	struct window_limits limits;
+	uint64_t used_bytes;
 };
 
 /* 0 or -ENOMEM. */
-int window_init(struct window *w, uint32_t max_items);
+int window_init(struct window *w, const struct window_limits *limits);
 void window_release(struct window *w);
 
 /*

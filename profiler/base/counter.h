@@ -18,7 +18,10 @@
 	X(TICKS_MISSED, "ticks_missed",                                                           \
 	  "timer ticks that the kernel passed over, whoever's they were")                         \
 	X(SAMPLES_MALFORMED, "samples_malformed", "sample records refused by the decoder")        \
-	X(SAMPLES_DROPPED_MEMORY, "samples_dropped_memory", "samples dropped: memory limit")      \
+	X(SAMPLES_DROPPED_MEMORY, "samples_dropped_memory",                                       \
+	  "samples dropped: their share of --memory was full")                                    \
+	X(NAMES_DROPPED_MEMORY, "names_dropped_memory",                                           \
+	  "names left out: their share of --memory was full")                                     \
 	X(SAMPLES_LATE, "samples_late", "samples that came after later ones were counted")        \
 	X(EVENTS_MALFORMED, "events_malformed", "process events refused by the decoder")          \
 	X(EVENTS_LATE, "events_late", "process events that came after later ones were applied")   \
@@ -39,10 +42,13 @@
 	  "/proc reads that failed (process gone, or access refused)")                            \
 	X(FILES_REFUSED, "files_refused", "binaries beyond the limit of the file table")          \
 	X(FILES_UNOPENED, "files_unopened", "binaries that could not be opened")                  \
+	X(FILES_UNFETCHED, "files_unfetched",                                                     \
+	  "binaries on slow file systems that could not be copied in time")                       \
 	X(FILES_PIN_EVICTED, "files_pin_evicted", "binaries let go before their names were read") \
 	X(FILES_BAD, "files_bad", "binaries that are no usable ELF file")                         \
 	X(SYMBOLIZER_FAILED, "symbolizer_failed",                                                 \
 	  "requests on which the symbolizer died, hung or lied")                                  \
+	X(OPENER_FAILED, "opener_failed", "requests on which the opener died, hung or lied")      \
 	X(CPUS_FAILED, "cpus_failed", "CPUs that came online and could not be profiled")
 
 #define COUNTERS(X) BPF_COUNTERS(X) AGENT_COUNTERS(X)

@@ -150,6 +150,30 @@ int duration_parse(const char *s, uint64_t *ret_ns)
 }
 
 /* `bits` may be NULL: then it only says if it would work. */
+int size_parse(const char *s, uint64_t *ret_bytes)
+{
+	static const char letters[] = "KMGT";
+	size_t digits = strspn(s, "0123456789");
+	const char *unit = s + digits;
+	uint32_t shift = 0;
+	uint64_t number;
+	int r = number_parse(s, digits, UINT64_MAX, &number);
+
+	if (r < 0)
+		return r;
+	if (*unit) {
+		const char *letter = strchr(letters, *unit & ~('a' ^ 'A'));
+
+		if (!letter || (strcmp(unit + 1, "") != 0 && strcmp(unit + 1, "iB") != 0))
+			return -EINVAL;
+		shift = 10 * (uint32_t)(letter - letters + 1);
+	}
+	if (number > UINT64_MAX >> shift)
+		return -ERANGE;
+	*ret_bytes = number << shift;
+	return 0;
+}
+
 static int cpu_range_parse(const char *s, size_t len, uint8_t *bits, uint32_t nbits)
 {
 	const char *dash = memchr(s, '-', len);

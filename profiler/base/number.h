@@ -21,6 +21,12 @@ int number_parse_hex(const char *s, size_t len, uint64_t *ret_value);
 int duration_parse(const char *s, uint64_t *ret_ns);
 
 /*
+ * "1000", "64K", "256M", "300MiB", "1G", "2t" → bytes; K is 1,024. Not "300MB", which could be either. -ERANGE
+ * beyond 64 bits.
+ */
+int size_parse(const char *s, uint64_t *ret_bytes);
+
+/*
  * "0-3,7" → a bit in `ret_bits` (of `nbits`) for each number, and all others zero. -EINVAL, or -ERANGE
  * beyond nbits; then `ret_bits` is as it was.
  */

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "profiler/base/buffer.h"
 #include "profiler/base/cleanup.h"
@@ -38,27 +39,28 @@ static int parse(struct cpus *ret, const char *text, size_t len)
 	return 0;
 }
 
-int cpus_read(struct cpus *ret, const char *path)
+int cpus_read_again(struct cpus *ret, int fd)
 {
 	_cleanup_(buffer_release) struct buffer text = BUFFER_INIT(LIST_MAX_BYTES);
+	int r = lseek(fd, 0, SEEK_SET) < 0 ? -errno : buffer_read_fd(&text, fd);
+
+	return r < 0 ? r : parse(ret, text.data, text.len);
+}
+
+int cpus_read(struct cpus *ret, const char *path)
+{
 	_cleanup_(fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
-	int r;
 
 	if (fd < 0 && errno == ENOENT) {
 		*ret = (struct cpus){ 0 };
 		return 0;
 	}
-	if (fd < 0)
-		return -errno;
-	r = buffer_read_fd(&text, fd);
-	if (r < 0)
-		return r;
-	return parse(ret, text.data, text.len);
+	return fd < 0 ? -errno : cpus_read_again(ret, fd);
 }
 
 int cpus_read_online(struct cpus *ret)
 {
-	return cpus_read(ret, "/sys/devices/system/cpu/online");
+	return cpus_read(ret, CPUS_ONLINE);
 }
 
 int cpus_read_isolated(struct cpus *ret)

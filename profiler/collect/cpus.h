@@ -20,6 +20,11 @@ struct cpus {
  */
 int cpus_read(struct cpus *ret, const char *path);
 
+/* The same, from a file of such a list that is open: from its beginning, each time. */
+int cpus_read_again(struct cpus *ret, int fd);
+
+#define CPUS_ONLINE "/sys/devices/system/cpu/online"
+
 /* The CPUs that run now. */
 int cpus_read_online(struct cpus *ret);
 /* Those that were taken from the scheduler or its tick: isolcpus=, nohz_full=. */

@@ -26,15 +26,6 @@
 #include "profiler/base/cleanup.h"
 #include "profiler/base/number.h"
 
-/*
- * A ring holds two seconds of samples with ordinary stacks (1 KiB: 110 frames): twenty drains' worth.
- * Above the maximum the drain has to be quicker, which it is: 20 kHz on 8 CPUs is 16 MiB in 100 ms.
- */
-#define RING_SECONDS 2
-#define RING_SAMPLE_BYTES 1024
-#define RING_MIN_BYTES (128u << 10)
-#define RING_MAX_BYTES (32u << 20)
-
 struct programs {
 	struct sampler *skel;
 	struct ring_buffer *rings; /* NULL until the first is added */
@@ -99,6 +90,12 @@ static int explain(int r, struct err *err)
 			"container), and kernel lockdown must not be \"confidentiality\"%s%s",
 			last_words.from_verifier ? "; " : "",
 			last_words.from_verifier ? last_words.line : "");
+	/* So libbpf says that it found no types. We did: they didn't fit. */
+	if (r == -ESRCH && !last_words.from_verifier)
+		return err_set(
+			err, -ENOMEM,
+			"the kernel's types in \"/sys/kernel/btf/vmlinux\" can't be read into "
+			"memory: they need more than --memory allows, or are damaged");
 	if (last_words.from_verifier)
 		return err_set(err, r, "the kernel's verifier refuses a BPF program: \"%s\"",
 			       last_words.line);
@@ -107,16 +104,6 @@ static int explain(int r, struct err *err)
 }
 
 /* ---- loading ---- */
-
-static uint32_t ring_bytes(uint32_t frequency_hz, uint32_t cpus)
-{
-	uint64_t want = (uint64_t)frequency_hz * cpus * RING_SECONDS * RING_SAMPLE_BYTES;
-	uint32_t bytes = RING_MIN_BYTES;
-
-	while (bytes < want && bytes < RING_MAX_BYTES)
-		bytes *= 2;
-	return bytes;
-}
 
 static int find_controller(const char *name, uint32_t *ret, struct err *err)
 {
@@ -169,11 +156,8 @@ static int set_filters(struct sampler *skel, const struct session_config *config
 static int set_shape(struct programs *p, const struct session_config *config)
 {
 	struct sampler *skel = p->skel;
-	uint32_t cpus = p->possible_cpus < RECORD_CPUS_PER_RING ? p->possible_cpus
-								: RECORD_CPUS_PER_RING;
 	int r;
 
-	p->ring_bytes = ring_bytes(config->frequency_hz, cpus);
 	bpf_program__set_autoload(skel->progs.target_fork, config->pid_count > 0);
 	bpf_program__set_autoload(skel->progs.target_free, config->pid_count > 0);
 	r = bpf_map__set_max_entries(skel->maps.rings, p->slots);
@@ -247,15 +231,17 @@ static int load(struct programs *p, const struct session_config *config, struct 
 }
 
 int programs_load(struct programs **ret, const struct session_config *config, uint32_t cpus,
-		  struct err *err)
+		  uint32_t ring_bytes, struct err *err)
 {
 	struct programs *p = calloc(1, sizeof(*p));
 	libbpf_print_fn_t before = libbpf_set_print(hear);
 	int r = -ENOMEM;
 
 	memset(&last_words, 0, sizeof(last_words));
-	if (p)
+	if (p) {
+		p->ring_bytes = ring_bytes;
 		r = allocate(p, cpus);
+	}
 	if (r < 0) {
 		err_errno(err, r, "cannot load the BPF programs");
 		goto out;

@@ -17,10 +17,10 @@ struct programs;
 
 /*
  * Loads, attaches what follows processes, and fills in the filters. `cpus` is how many CPU numbers
- * there can be. 0, or negative errno and a sentence.
+ * there can be, `ring_bytes` the size of each ring. 0, or negative errno and a sentence.
  */
 int programs_load(struct programs **ret, const struct session_config *config, uint32_t cpus,
-		  struct err *err);
+		  uint32_t ring_bytes, struct err *err);
 void programs_free(struct programs *p);
 
 /* Makes sure that CPU `cpu` has a ring buffer. 0 or negative errno. */

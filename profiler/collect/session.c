@@ -27,6 +27,7 @@
 #include "profiler/base/clock.h"
 #include "profiler/collect/cpus.h"
 #include "profiler/collect/programs.h"
+#include "profiler/collect/rings.h"
 #include "profiler/collect/sideband.h"
 #include "profiler/collect/ticker.h"
 
@@ -48,12 +49,14 @@ struct session {
 	struct session_facts facts;
 	uint64_t cpus_failed;
 	uint64_t ticks_due; /* of events that were closed */
+	int online_fd; /* the list of those that run: opened once, read every second */
 	struct cpus online, isolated;
 	struct cpus profiled; /* those whose timers run */
 	struct cpus wanted; /* those named by the configuration */
 	bool all_cpus; /* none was named: all but the isolated */
 	bool follows_pids;
 	bool started;
+	struct rings rings;
 	uint32_t cpu_count; /* of `cpus`: every CPU number there can be */
 	struct session_cpu *cpus;
 };
@@ -168,14 +171,19 @@ static bool is_watched(const struct session *s, uint32_t cpu)
 	return is_wanted(s, cpu) || !cpus_has(&s->isolated, cpu);
 }
 
+/*
+ * CPUs that come and go are followed by reading the list again, by a descriptor: by then nothing can be
+ * opened any more.
+ */
 static int read_cpus(struct session *s, const struct session_config *config, struct err *err)
 {
 	struct cpus possible;
 	int r;
 
 	r = cpus_read(&possible, "/sys/devices/system/cpu/possible");
+	s->online_fd = open(CPUS_ONLINE, O_RDONLY | O_CLOEXEC);
 	if (r == 0)
-		r = cpus_read_online(&s->online);
+		r = s->online_fd < 0 ? -errno : cpus_read_again(&s->online, s->online_fd);
 	if (r == 0)
 		r = cpus_read_isolated(&s->isolated);
 	if (r < 0)
@@ -229,7 +237,7 @@ static int open_cpu(struct session *s, uint32_t cpu, struct err *err)
 	c->online = true;
 	if (!is_watched(s, cpu))
 		return 0;
-	r = sideband_open(&c->sideband, cpu);
+	r = sideband_open(&c->sideband, cpu, s->rings.event_bytes);
 	if (r == 0 && is_wanted(s, cpu))
 		r = programs_add_ring(s->programs, cpu);
 	if (r < 0) {
@@ -289,6 +297,38 @@ static void raise_file_limit(const struct session *s)
 	(void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+/* ---- memory ---- */
+
+/* The scratch of one CPU, a record at its longest; and maps that there are but one of. */
+#define CPU_MAPS_BYTES (12u << 10)
+#define MAPS_BYTES (64u << 10)
+/* An entry of a hash map, its links and its share of the buckets included. */
+#define TARGET_BYTES 96u
+
+static uint64_t maps_bytes(const struct session_config *config, uint32_t cpus)
+{
+	uint64_t targets = (config->pid_count ? SESSION_MAX_TARGETS : 0) + config->tid_count;
+
+	return MAPS_BYTES + (uint64_t)cpus * CPU_MAPS_BYTES + targets * TARGET_BYTES;
+}
+
+static void rings_choose(struct rings *ret, const struct session_config *config, uint32_t cpus)
+{
+	uint64_t maps = maps_bytes(config, cpus), max = config->ring_bytes_max;
+
+	rings_want(ret, config->frequency_hz, cpus);
+	if (max)
+		rings_shrink(ret, cpus, max > maps ? max - maps : 0);
+}
+
+uint64_t session_kernel_bytes(const struct session_config *config, uint32_t cpus)
+{
+	struct rings rings;
+
+	rings_choose(&rings, config, cpus);
+	return rings_bytes(&rings, cpus) + maps_bytes(config, cpus);
+}
+
 /* ---- life ---- */
 
 static int new_parts(struct session *s, const struct session_config *config, struct err *err)
@@ -313,7 +353,9 @@ static int new_parts(struct session *s, const struct session_config *config, str
 	s->follows_pids = config->pid_count > 0;
 	count_cpus(s);
 	raise_file_limit(s);
-	r = programs_load(&s->programs, config, s->cpu_count, err);
+	/* CPUs that come later take theirs on top: hardly ever any does. */
+	rings_choose(&s->rings, config, cpus_count(&s->online));
+	r = programs_load(&s->programs, config, s->cpu_count, s->rings.sample_bytes, err);
 	if (r < 0)
 		return r;
 	return open_cpus(s, err);
@@ -326,6 +368,7 @@ int session_new(struct session **ret, const struct session_config *config, struc
 
 	if (!s)
 		return err_errno(err, -ENOMEM, "cannot start a session");
+	s->online_fd = -1;
 	r = new_parts(s, config, err);
 	if (r == 0)
 		*ret = take_ptr(s);
@@ -340,6 +383,7 @@ void session_free(struct session *s)
 	for (uint32_t cpu = 0; s->cpus && cpu < s->cpu_count; cpu++)
 		close_cpu(s, &s->cpus[cpu]);
 	programs_free(s->programs);
+	fd_close(&s->online_fd);
 	free(s->cpus);
 	free(s);
 }
@@ -431,7 +475,8 @@ void session_follow_cpus(struct session *s)
 {
 	struct cpus online;
 
-	if (cpus_read_online(&online) < 0 || memcmp(&online, &s->online, sizeof(online)) == 0)
+	if (cpus_read_again(&online, s->online_fd) < 0 ||
+	    memcmp(&online, &s->online, sizeof(online)) == 0)
 		return;
 	s->online = online;
 	for (uint32_t cpu = 0; cpu < s->cpu_count; cpu++) {

@@ -5,7 +5,7 @@
  * Order: session_new() probes, opens, loads and starts the process events; the caller reads /proc; then
  * session_start() attaches the sampler, last, so that nothing of our own start is in the profile.
  * session_drain() moves what has come into a batch; session_stop() detaches, after which one more
- * drain brings the rest. All calls from one thread. The soft limit of open files is raised if there are
+ * drain brings the rest. All calls from one thread. Files are opened by session_new() only. The soft limit of open files is raised if there are
  * more CPUs than it has room for.
  *
  * A process of the pid filter is followed by its children, from session_new() on: those that it
@@ -45,6 +45,8 @@ struct session_config {
 	uint64_t cgroup; /* its subtree; 0: off */
 	const char *cgroup_controller; /* of the v1 hierarchy that ids are taken in; "" for v2 */
 	bool user_only, kernel_only;
+	/* What rings and maps may take in all; 0: no limit. Rings shrink to that, but not below 36 KiB a CPU. */
+	uint64_t ring_bytes_max;
 };
 
 struct session_facts {
@@ -54,6 +56,9 @@ struct session_facts {
 };
 
 struct session;
+
+/* What a session of this kind will take of the kernel's memory on so many CPUs, ring_bytes_max observed. */
+uint64_t session_kernel_bytes(const struct session_config *config, uint32_t cpus);
 
 /*
  * 0, or negative errno and a sentence that says what is missing and how to mend it: no root (which

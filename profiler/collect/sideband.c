@@ -18,7 +18,7 @@
 
 #include "profiler/base/cleanup.h"
 
-int sideband_open(struct sideband *ret, uint32_t cpu)
+int sideband_open(struct sideband *ret, uint32_t cpu, uint32_t ring_bytes)
 {
 	struct perf_event_attr attr = {
 		.size = sizeof(attr),
@@ -34,9 +34,9 @@ int sideband_open(struct sideband *ret, uint32_t cpu)
 		.use_clockid = 1,
 		.clockid = CLOCK_MONOTONIC,
 		.watermark = 1,
-		.wakeup_watermark = SIDEBAND_RING_BYTES,
+		.wakeup_watermark = ring_bytes,
 	};
-	size_t map_bytes = SIDEBAND_RING_BYTES + (size_t)sysconf(_SC_PAGESIZE);
+	size_t map_bytes = ring_bytes + (size_t)sysconf(_SC_PAGESIZE);
 	_cleanup_(fd_close) int fd = -1;
 	void *map;
 
@@ -46,7 +46,12 @@ int sideband_open(struct sideband *ret, uint32_t cpu)
 	map = mmap(NULL, map_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (map == MAP_FAILED)
 		return -errno;
-	*ret = (struct sideband){ .fd = take_fd(&fd), .map = map, .map_bytes = map_bytes };
+	*ret = (struct sideband){
+		.fd = take_fd(&fd),
+		.map = map,
+		.map_bytes = map_bytes,
+		.ring_bytes = ring_bytes,
+	};
 	return 0;
 }
 
@@ -59,10 +64,11 @@ void sideband_close(struct sideband *s)
 }
 
 /* The record at `tail`, whole: in place, or in `joined` if it wraps. */
-static const void *record_at(const uint8_t *ring, uint64_t tail, size_t len, void *joined)
+static const void *record_at(const struct sideband *s, const uint8_t *ring, uint64_t tail,
+			     size_t len, void *joined)
 {
-	size_t off = tail & (SIDEBAND_RING_BYTES - 1);
-	size_t first = SIDEBAND_RING_BYTES - off;
+	size_t off = tail & (s->ring_bytes - 1);
+	size_t first = s->ring_bytes - off;
 
 	if (len <= first)
 		return ring + off;
@@ -81,13 +87,13 @@ int sideband_drain(struct sideband *s, struct batch *batch)
 
 	if (s->fd < 0)
 		return 0;
-	ring = (const uint8_t *)s->map + (s->map_bytes - SIDEBAND_RING_BYTES);
+	ring = (const uint8_t *)s->map + (s->map_bytes - s->ring_bytes);
 	head = __atomic_load_n(&control->data_head, __ATOMIC_ACQUIRE); /* pairs with the kernel's */
 	tail = control->data_tail;
 	while (tail < head) {
 		/* Records are multiples of 8 long, so a header never wraps. */
 		const struct perf_event_header *header =
-			(const void *)(ring + (tail & (SIDEBAND_RING_BYTES - 1)));
+			(const void *)(ring + (tail & (s->ring_bytes - 1)));
 		size_t len = header->size;
 
 		if (len < sizeof(*header) || len > head - tail || len & 7) {
@@ -96,7 +102,7 @@ int sideband_drain(struct sideband *s, struct batch *batch)
 			tail = head;
 			break;
 		}
-		if (batch_add(batch, BATCH_EVENT, record_at(ring, tail, len, joined), len) ==
+		if (batch_add(batch, BATCH_EVENT, record_at(s, ring, tail, len, joined), len) ==
 		    -ENOMEM)
 			result = -ENOMEM;
 		tail += len;

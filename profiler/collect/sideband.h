@@ -12,16 +12,10 @@
 
 #include "profiler/collect/batch.h"
 
-/*
- * 2,000 execs' worth: each is some 8 mappings and 4 other records of 100 bytes. Drained ten times a
- * second, that is more than one CPU can exec.
- */
-#define SIDEBAND_RING_BYTES ((size_t)256 << 10)
-
 struct sideband {
 	int fd; /* -1: closed */
 	void *map; /* a page of control, then the ring */
-	size_t map_bytes;
+	size_t map_bytes, ring_bytes;
 };
 
 #define SIDEBAND_CLOSED  \
@@ -29,8 +23,8 @@ struct sideband {
 		.fd = -1 \
 	}
 
-/* 0 or negative errno; -ENODEV when the CPU isn't online. */
-int sideband_open(struct sideband *ret, uint32_t cpu);
+/* With a ring of so many bytes, a power of two. 0 or negative errno; -ENODEV when the CPU isn't online. */
+int sideband_open(struct sideband *ret, uint32_t cpu, uint32_t ring_bytes);
 void sideband_close(struct sideband *s);
 
 /* Moves what has come into the batch. 0 or -ENOMEM (refused records are counted, the rest is there). */

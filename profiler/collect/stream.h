@@ -32,7 +32,7 @@ enum stream_kind {
 	STREAM_DRAIN, /* a drain ended; key: CLOCK_MONOTONIC */
 	STREAM_TEXT, /* a text of /proc; key: what << 32 | pid */
 	STREAM_TEXT_ERROR, /* that text could not be read; key as above; bytes: i32 errno */
-	STREAM_FILE, /* a binary was opened (or not); key: inode number; bytes: i32 result */
+	STREAM_FILE, /* a binary was opened, or fetched (or not); key: inode number; bytes: agent/recorder.h */
 	STREAM_CGROUP, /* key: id; bytes: path */
 	STREAM_SYMBOLS, /* what the symbolizer said; key: space; bytes: its reply */
 	STREAM_KIND_COUNT

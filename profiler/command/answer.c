@@ -131,45 +131,83 @@ int answer_open(struct answer *a, const struct answer_options *o, bool file_too,
 	return r;
 }
 
-static int write_part(const struct answer *a, struct answer_part *part, const struct profile *p,
-		      struct err *err)
+/* A reader that has seen enough needs no explanation. */
+static int part_fail(const struct answer_part *part, int r, const struct err *err)
 {
-	_cleanup_(buffer_release) struct buffer bytes = BUFFER_INIT(MAX_ANSWER_BYTES);
-	const struct root_keys *root = a->options->root.count ? &a->options->root : NULL;
-	struct text_options look = look_of(part->output.fd);
-	int r = part->format->encode(p, root, &look, &bytes);
+	if (r != -EPIPE || !part->output.standard)
+		command_fail(COMMAND_FAILED, err);
+	return COMMAND_FAILED;
+}
 
+bool answer_is_standard(const struct answer *a, uint32_t part)
+{
+	return part < a->count && a->parts[part].output.standard;
+}
+
+int answer_put(struct answer *a, uint32_t number, const struct buffer *bytes)
+{
+	struct answer_part *part = &a->parts[number];
+	struct err err;
+	int r;
+
+	if (number >= a->count || part->written || !bytes)
+		return COMMAND_FAILED;
+	r = output_write(&part->output, bytes->data, bytes->len, &err);
 	if (r == 0)
-		r = buffer_error(&bytes);
+		r = output_finish(&part->output, &err);
 	if (r < 0)
-		return err_errno(err, r, "cannot make the %s answer", part->format->name);
-	r = output_write(&part->output, bytes.data, bytes.len, err);
-	return r < 0 ? r : output_finish(&part->output, err);
+		return part_fail(part, r, &err);
+	part->written = true;
+	return COMMAND_OK;
+}
+
+int answer_close(struct answer *a)
+{
+	int status = COMMAND_OK;
+
+	/* Last, where it can be seen below the text. */
+	for (uint32_t i = 0; i < a->count; i++) {
+		if (!a->parts[i].written)
+			status = COMMAND_FAILED;
+		else if (a->parts[i].output.unique)
+			command_say("the profile is in \"%s\": go tool pprof %s",
+				    a->parts[i].output.path, a->parts[i].output.path);
+	}
+	return status;
+}
+
+void answer_describe(const struct answer *a, struct job_part ret_parts[ANSWER_MAX_PARTS])
+{
+	for (uint32_t i = 0; i < a->count; i++)
+		ret_parts[i] = (struct job_part){
+			.format = a->parts[i].format,
+			.root = a->options->root,
+			.look = look_of(a->parts[i].output.fd),
+		};
 }
 
 int answer_write(struct answer *a, const struct profile *p)
 {
-	int status = COMMAND_OK;
+	struct job_part parts[ANSWER_MAX_PARTS];
 
+	answer_describe(a, parts);
 	for (uint32_t i = 0; i < a->count; i++) {
-		struct output *o = &a->parts[i].output;
+		_cleanup_(buffer_release) struct buffer bytes = BUFFER_INIT(MAX_ANSWER_BYTES);
+		const struct job_part *part = &parts[i];
+		int r = part->format->encode(p, part->root.count ? &part->root : NULL, &part->look,
+					     &bytes);
 		struct err err;
-		int r = write_part(a, &a->parts[i], p, &err);
 
-		if (r < 0)
-			status = COMMAND_FAILED;
-		/* A reader that has seen enough needs no explanation. */
-		if (r < 0 && !(r == -EPIPE && o->standard))
+		if (r == 0)
+			r = buffer_error(&bytes);
+		if (r == 0) {
+			answer_put(a, i, &bytes);
+		} else {
+			err_errno(&err, r, "cannot make the %s answer", part->format->name);
 			command_fail(COMMAND_FAILED, &err);
-		if (r < 0)
-			o->unique = false;
+		}
 	}
-	/* Last, where it can be seen below the text. */
-	for (uint32_t i = 0; i < a->count; i++)
-		if (a->parts[i].output.unique)
-			command_say("the profile is in \"%s\": go tool pprof %s",
-				    a->parts[i].output.path, a->parts[i].output.path);
-	return status;
+	return answer_close(a);
 }
 
 void answer_release(struct answer *a)

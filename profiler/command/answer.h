@@ -13,9 +13,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "profiler/agent/job.h"
+#include "profiler/base/buffer.h"
 #include "profiler/base/err.h"
-#include "profiler/command/format.h"
 #include "profiler/command/output.h"
+#include "profiler/encode/format.h"
 #include "profiler/encode/root.h"
 #include "profiler/model/profile.h"
 
@@ -31,14 +33,17 @@ extern const struct argp_option answer_options[];
 /* 1 if `key` is none of ours; 0; or -EINVAL and a sentence. `arg` is borrowed. */
 int answer_take(struct answer_options *o, int key, const char *arg, struct err *err);
 
+#define ANSWER_MAX_PARTS JOB_MAX_PARTS
+
 struct answer_part {
 	const struct format *format;
 	struct output output;
+	bool written;
 };
 
 struct answer {
 	const struct answer_options *options;
-	struct answer_part parts[2];
+	struct answer_part parts[ANSWER_MAX_PARTS];
 	uint32_t count;
 };
 
@@ -53,6 +58,16 @@ int answer_open(struct answer *a, const struct answer_options *o, bool file_too,
  * the name of a file it chose. Returns an exit status.
  */
 int answer_write(struct answer *a, const struct profile *p);
+
+/*
+ * The same in steps, for parts that somebody else encodes: what he needs to know of each; each one's bytes
+ * (NULL: they could not be made, which was said already), in any order; and the name at the end. Exit
+ * statuses.
+ */
+void answer_describe(const struct answer *a, struct job_part ret_parts[ANSWER_MAX_PARTS]);
+bool answer_is_standard(const struct answer *a, uint32_t part); /* does it go to standard output? */
+int answer_put(struct answer *a, uint32_t part, const struct buffer *bytes);
+int answer_close(struct answer *a);
 
 void answer_release(struct answer *a);
 

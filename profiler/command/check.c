@@ -6,6 +6,7 @@
  */
 #include "profiler/command/check.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <linux/capability.h>
@@ -14,19 +15,22 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "profiler/collect/sideband.h"
+#include "profiler/collect/rings.h"
+#include "profiler/command/memory.h"
 #include "profiler/command/memory_limit.h"
+#include "profiler/command/selection.h"
+#include "profiler/role/role.h"
 
 #define BIT(capability) (1ULL << (capability))
 #define MIB (1u << 20)
+
+/* Without all of them our processes keep the uid that slowburn was started with (role/sandbox.h). */
+#define OWN_UID_CAPABILITIES (BIT(CAP_SETUID) | BIT(CAP_SETGID) | BIT(CAP_KILL))
 
 /* What is open beside the events: programs, maps, sockets. */
 #define OTHER_FILES 16
 /* Binaries that are held open until their names have been read. */
 #define PINNED_FILES 1024
-/* At its largest slowburn takes 20 MiB for the kernel's types, then as much for names; BPF comes on top. */
-#define WANTED_BYTES (48 * MIB)
-#define WANTED_BYTES_PER_CPU (MIB / 2)
 /* 20 minus the nice value of -10 that slowburn takes. */
 #define WANTED_NICE_LIMIT 30
 
@@ -34,25 +38,25 @@ struct check {
 	const char *group, *name;
 	void (*look)(const struct check *k, const struct condition *c, struct finding *f);
 	enum verdict without; /* if it isn't there */
-	const char *use; /* what it is for */
+	const char *
+		use; /* what it is for; of a capability that the table of roles has, that tells it */
 	const char *lost; /* what profiling lacks, or why it can't be, without it */
 	const char *mend;
 	enum probe probe;
 	int capability;
-	uint64_t instead; /* capabilities any of which does as well */
 };
 
 /* ---- what is held ---- */
 
-static bool holds(const struct condition *c, uint64_t any)
+static bool holds(const struct condition *c, uint64_t all)
 {
-	return (uint64_t)c->capabilities.value & any;
+	return ((uint64_t)c->capabilities.value & all) == all;
 }
 
 static bool may_ask(const struct condition *c)
 {
-	return holds(c, BIT(CAP_BPF) | BIT(CAP_SYS_ADMIN)) &&
-	       holds(c, BIT(CAP_PERFMON) | BIT(CAP_SYS_ADMIN)) && !c->other_user_namespace;
+	return (holds(c, BIT(CAP_SYS_ADMIN)) || holds(c, BIT(CAP_BPF) | BIT(CAP_PERFMON))) &&
+	       !c->other_user_namespace;
 }
 
 static bool is_refusal(int r)
@@ -140,6 +144,37 @@ static void look_lockdown(const struct check *k, const struct condition *c, stru
 
 /* ---- privileges ---- */
 
+/* Who keeps the capability and what for: "opener, fetcher: reads …"; "" if nobody keeps it. */
+static void describe_use(int capability, char *to, size_t size)
+{
+	const char *use = "";
+	size_t len = 0;
+
+	to[0] = '\0';
+	for (size_t i = 0; i < role_count(); i++) {
+		const struct role *role = role_at(i);
+
+		for (size_t n = 0; n < role->capability_count; n++) {
+			if (role->capabilities[n].number != (uint32_t)capability)
+				continue;
+			use = role->capabilities[n].use;
+			len += (size_t)snprintf(to + len, size - len, "%s%s", len ? ", " : "",
+						role->name);
+			assert(len < size);
+		}
+	}
+	if (len)
+		snprintf(to + len, size - len, ": %s", use);
+}
+
+static void set_held(const struct check *k, struct finding *f)
+{
+	char use[256];
+
+	describe_use(k->capability, use, sizeof(use));
+	finding_set(f, VERDICT_FINE, "%s", use[0] ? use : k->use);
+}
+
 static void lacks(const struct check *k, struct finding *f)
 {
 	finding_set(f, k->without, "not held: %s", k->lost);
@@ -155,27 +190,30 @@ static void look_capability(const struct check *k, const struct condition *c, st
 		finding_set(f, k->without, "doesn't count in this user namespace: %s", k->lost);
 		finding_mend(f, "see user namespace below");
 	} else if (holds(c, BIT(k->capability))) {
-		finding_set(f, VERDICT_FINE, "%s", k->use);
-	} else if (holds(c, k->instead)) {
-		finding_set(f, VERDICT_FINE, "%s (%s does as well)", k->use,
-			    k->instead & BIT(CAP_SYS_ADMIN) ? "CAP_SYS_ADMIN" : "CAP_DAC_OVERRIDE");
+		set_held(k, f);
 	} else {
 		lacks(k, f);
 	}
 }
 
-/*
- * Mappings and map_files are guarded apart: kernels that let CAP_PERFMON see mappings (6.18) still want
- * CAP_SYS_PTRACE for the files behind them, unless they are found by name in our own root.
- */
-static void look_ptrace(const struct check *k, const struct condition *c, struct finding *f)
+/* What each of our processes gives up before it looks at anything: role/sandbox.h. */
+static void look_separation(const struct check *k, const struct condition *c, struct finding *f)
 {
-	look_capability(k, c, f);
-	if (f->verdict == k->without && c->foreign_maps)
-		finding_set(
-			f, k->without,
-			"not held: other users' binaries that are deleted or in containers can't "
-			"be opened, so that their functions have no names");
+	if (c->filters < 0) {
+		finding_set(f, VERDICT_FATAL,
+			    "processes can't give up system calls here (%s): ours don't run half "
+			    "confined",
+			    strerrordesc_np(-c->filters));
+		finding_mend(f, "a kernel with CONFIG_SECCOMP_FILTER, and nothing that refuses "
+				"prctl(PR_SET_SECCOMP)");
+	} else if (!c->capabilities.known) {
+		finding_set(f, VERDICT_UNKNOWN, "\"/proc/self/status\" doesn't tell");
+	} else if (holds(c, OWN_UID_CAPABILITIES) && !c->other_user_namespace) {
+		finding_set(f, VERDICT_FINE, "%s", k->use);
+	} else {
+		finding_set(f, k->without, "%s", k->lost);
+		finding_mend(f, "%s", k->mend);
+	}
 }
 
 /* As the kernel's kallsyms_show_value(). */
@@ -322,18 +360,16 @@ static void look_files(const struct check *k, const struct condition *c, struct 
 	}
 }
 
-/* As the kernel's perf_mmap(): so much for each CPU, then RLIMIT_MEMLOCK. */
+/* As the kernel's perf_mmap(): so much for each CPU, then RLIMIT_MEMLOCK. The agent has no CAP_IPC_LOCK. */
 static void look_locked_memory(const struct check *k, const struct condition *c, struct finding *f)
 {
 	uint64_t cpus = cpus_count(&c->online);
-	uint64_t need = cpus * (SIDEBAND_RING_BYTES + (uint64_t)sysconf(_SC_PAGESIZE));
+	uint64_t need = cpus * (RINGS_MAX_EVENT_BYTES + (uint64_t)sysconf(_SC_PAGESIZE));
 	uint64_t given = c->perf_event_mlock_kb.known && c->perf_event_mlock_kb.value > 0
 				 ? cpus * (uint64_t)c->perf_event_mlock_kb.value * 1024
 				 : 0;
 
-	if (holds(c, BIT(CAP_IPC_LOCK)) && !c->other_user_namespace)
-		finding_set(f, VERDICT_FINE, "no limit with CAP_IPC_LOCK");
-	else if (c->perf_event_paranoid.known && c->perf_event_paranoid.value < 0)
+	if (c->perf_event_paranoid.known && c->perf_event_paranoid.value < 0)
 		finding_set(f, VERDICT_FINE, "no limit with perf_event_paranoid below 0");
 	else if (need <= given || need - given <= c->locked_memory.rlim_cur)
 		finding_set(f, VERDICT_FINE,
@@ -346,19 +382,46 @@ static void look_locked_memory(const struct check *k, const struct condition *c,
 	}
 }
 
+/* One number, and what becomes of it. */
+static void set_shares(struct finding *f, enum verdict verdict, const struct budget *b,
+		       const char *why)
+{
+	finding_set(f, verdict,
+		    "%" PRIu64 " MiB%s: kernel %" PRIu64 ", agent %" PRIu64 " (batch %" PRIu64
+		    ", window %" PRIu64 ", processes %" PRIu64 ", profile %" PRIu64
+		    ", answer %" PRIu64 "), symbolizer %" PRIu64 ", opener %" PRIu64
+		    ", fetcher %" PRIu64 ", supervisor %" PRIu64,
+		    b->total / MIB, why, (b->kernel + MIB - 1) / MIB, b->agent / MIB,
+		    b->batch / MIB, b->window / MIB, b->processes / MIB, b->profile / MIB,
+		    b->answer / MIB, b->symbolizer / MIB, b->opener / MIB, b->fetcher / MIB,
+		    b->supervisor / MIB);
+}
+
 static void look_memory(const struct check *k, const struct condition *c, struct finding *f)
 {
-	uint64_t want = WANTED_BYTES + (uint64_t)cpus_count(&c->online) * WANTED_BYTES_PER_CPU;
+	struct session_config session = { .frequency_hz = SELECTION_DEFAULT_HZ };
+	uint64_t wanted = c->memory_asked ? c->memory_asked : BUDGET_DEFAULT_BYTES;
+	uint32_t cpus = cpus_count(&c->online);
+	char why[128] = "";
+	struct budget b;
+	struct err err;
 
-	if (c->memory_limit == MEMORY_LIMIT_NONE)
-		finding_set(f, VERDICT_FINE, "no limit on our cgroup");
-	else if (c->memory_limit >= want)
-		finding_set(f, VERDICT_FINE, "%" PRIu64 " MiB for our cgroup",
-			    c->memory_limit / MIB);
-	else {
-		finding_set(f, k->without, "%" PRIu64 " MiB for our cgroup: %s",
-			    c->memory_limit / MIB, k->lost);
-		finding_mend(f, "allow %" PRIu64 " MiB", (want + MIB - 1) / MIB);
+	if (memory_divide(c->memory_asked, c->memory_limit, cpus ? cpus : 1, &session, &b, &err) <
+	    0) {
+		finding_set(f, VERDICT_FATAL, "%s", err.text);
+		if (c->memory_asked)
+			finding_mend(f, "a larger --memory, or none");
+		else
+			finding_mend(f, "allow our control group %" PRIu64 " MiB",
+				     wanted / 4 * 5 / MIB);
+	} else if (b.total < wanted || c->memory_limit < wanted) {
+		snprintf(why, sizeof(why),
+			 " of %" PRIu64 " MiB that our control group may take (%s)",
+			 c->memory_limit / MIB, k->lost);
+		set_shares(f, k->without, &b, why);
+		finding_mend(f, "allow it %" PRIu64 " MiB", wanted / 4 * 5 / MIB);
+	} else {
+		set_shares(f, VERDICT_FINE, &b, "");
 	}
 }
 
@@ -417,8 +480,11 @@ static void look_cgroups(const struct check *k, const struct condition *c, struc
 #define PRIVILEGES "PRIVILEGES"
 #define LIMITS "LIMITS"
 #define MACHINE "MACHINE"
-#define INSTEAD_ADMIN .instead = BIT(CAP_SYS_ADMIN)
-#define CAPABILITY(id) .name = #id, .group = PRIVILEGES, .capability = id
+#define CAPABILITY(id) .name = #id, .group = PRIVILEGES, .look = look_capability, .capability = id
+#define SPECIAL_CAPABILITY(id) .name = #id, .group = PRIVILEGES, .capability = id
+#define LOST_UIDS                                                                             \
+	"our processes keep the uid that slowburn was started with: between them stand only " \
+	"their capabilities and system calls"
 #define KERNEL_PROBE(id) .group = KERNEL, .look = look_probe, .probe = PROBE_##id
 
 static const struct check checks[] = {
@@ -458,27 +524,40 @@ static const struct check checks[] = {
 	  .mend = "a kernel with CONFIG_KALLSYMS, /proc mounted and visible here" },
 	{ .group = KERNEL, .name = "lockdown", .look = look_lockdown },
 
-	{ CAPABILITY(CAP_BPF), .look = look_capability, .without = VERDICT_FATAL, INSTEAD_ADMIN,
-	  .use = "to load the sampler", .lost = "the sampler can't be loaded" },
-	{ CAPABILITY(CAP_PERFMON), .look = look_capability, .without = VERDICT_FATAL, INSTEAD_ADMIN,
-	  .use = "to sample what other users run, and the kernel",
+	{ CAPABILITY(CAP_BPF), .without = VERDICT_FATAL, .lost = "the sampler can't be loaded" },
+	{ CAPABILITY(CAP_PERFMON), .without = VERDICT_FATAL,
 	  .lost = "the sampler can't be loaded, nor CPUs sampled" },
-	{ CAPABILITY(CAP_SYS_PTRACE), .look = look_ptrace, .without = VERDICT_DEGRADED,
-	  .use = "to see what processes have mapped, and their files",
-	  .lost = "what other users' processes had mapped before slowburn came is not known, so that "
-		  "their functions have no names" },
-	{ CAPABILITY(CAP_DAC_READ_SEARCH), .look = look_capability, .without = VERDICT_DEGRADED,
-	  .instead = BIT(CAP_DAC_OVERRIDE), .use = "to read binaries that others may not",
-	  .lost = "functions of binaries that we may not read have no names" },
-	{ CAPABILITY(CAP_CHECKPOINT_RESTORE), .look = look_capability, .without = VERDICT_DEGRADED,
-	  INSTEAD_ADMIN, .use = "to read binaries that were deleted or replaced while they run",
+	{ CAPABILITY(CAP_SYS_PTRACE), .without = VERDICT_DEGRADED,
+	  .lost = "what processes had mapped before slowburn came is not known, nor what is theirs in "
+		  "containers, so that their functions have no names" },
+	{ CAPABILITY(CAP_DAC_READ_SEARCH), .without = VERDICT_DEGRADED,
+	  .lost = "functions of binaries that not everybody may read have no names" },
+	{ CAPABILITY(CAP_CHECKPOINT_RESTORE), .without = VERDICT_DEGRADED,
 	  .lost = "functions of binaries that were deleted or replaced while they run have no names" },
-	{ CAPABILITY(CAP_SYSLOG), .look = look_syslog, .without = VERDICT_DEGRADED,
-	  .use = "to see the addresses of kernel functions",
+	{ SPECIAL_CAPABILITY(CAP_SYSLOG), .look = look_syslog, .without = VERDICT_DEGRADED,
 	  .lost = "kernel functions will be one, \"[kernel]\"" },
-	{ CAPABILITY(CAP_SYS_NICE), .look = look_nice, .without = VERDICT_DEGRADED,
-	  .use = "to run with nice -10, for a quick start on a busy machine",
+	{ SPECIAL_CAPABILITY(CAP_SYS_NICE), .look = look_nice, .without = VERDICT_DEGRADED,
+	  .use = "used before it is given up: runs with nice -10, for a quick start on a busy machine",
 	  .lost = "on a busy machine it takes up to seconds to the first sample, not 0.1 s" },
+	{ CAPABILITY(CAP_SETUID), .without = VERDICT_DEGRADED, .lost = LOST_UIDS },
+	{ CAPABILITY(CAP_SETGID), .without = VERDICT_DEGRADED, .lost = LOST_UIDS },
+	{ CAPABILITY(CAP_KILL), .without = VERDICT_DEGRADED, .lost = LOST_UIDS },
+	{ CAPABILITY(CAP_SETPCAP), .without = VERDICT_DEGRADED,
+	  .lost = "the bounding sets of our processes stay as they are; they can't gain anything by "
+		  "them" },
+	{ CAPABILITY(CAP_DAC_OVERRIDE), .without = VERDICT_DEGRADED,
+	  .lost = "the answer can't be written into another user's folder" },
+	{ CAPABILITY(CAP_FOWNER), .without = VERDICT_DEGRADED,
+	  .lost = "another user's answer of the same name, in a folder such as /tmp, can't be "
+		  "replaced" },
+	{ .group = PRIVILEGES,
+	  .name = "separation",
+	  .look = look_separation,
+	  .without = VERDICT_DEGRADED,
+	  .use = "our processes have uids, capabilities and system calls of their own: slowburn doctor "
+		 "--roles",
+	  .lost = "our processes have capabilities and system calls of their own, but one uid",
+	  .mend = "see CAP_SETUID, CAP_SETGID and CAP_KILL above" },
 	{ .group = PRIVILEGES,
 	  .name = "user namespace",
 	  .look = look_user_namespace,
@@ -534,7 +613,7 @@ static const struct check checks[] = {
 	  .name = "memory",
 	  .look = look_memory,
 	  .without = VERDICT_DEGRADED,
-	  .lost = "the kernel may end slowburn when it is largest" },
+	  .lost = "what doesn't fit is left out and counted" },
 
 	{ .group = MACHINE,
 	  .name = "CPUs",

@@ -8,12 +8,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
+#include <linux/seccomp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/utsname.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "profiler/base/buffer.h"
@@ -283,34 +282,12 @@ void condition_read(struct condition *c, const char *root)
 	cgroups_read(c, root);
 }
 
-/*
- * To see the mappings of a process that is not dumpable takes what it takes for other users': CAP_SYS_PTRACE,
- * or CAP_PERFMON on kernels that let it (6.18). So we make one and look. Process 1 was refused as an
- * example: there may be nobody who can look at that.
- */
-static bool foreign_maps_probe(void)
+/* Asks for no filter at all: where filters are known, that is a bad address. */
+static int filters_probe(void)
 {
-	_cleanup_(buffer_release) struct buffer text = BUFFER_INIT(1);
-	int dumpable = prctl(PR_GET_DUMPABLE), r;
-	char name[64];
-	pid_t pid;
-
-	if (prctl(PR_SET_DUMPABLE, 0) < 0)
-		return false;
-	pid = fork(); /* which inherits that */
-	if (pid == 0) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		for (;;)
-			pause();
-	}
-	(void)prctl(PR_SET_DUMPABLE, dumpable);
-	if (pid < 0)
-		return false;
-	snprintf(name, sizeof(name), "/proc/%d/maps", (int)pid);
-	r = text_read("", name, &text);
-	kill(pid, SIGKILL);
-	waitpid(pid, NULL, 0);
-	return r == 0 && text.len;
+	if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, NULL) == 0)
+		return 0;
+	return errno == EFAULT ? 0 : -errno;
 }
 
 void condition_probe(struct condition *c)
@@ -323,7 +300,7 @@ void condition_probe(struct condition *c)
 	}
 	for (int i = 0; i < PROBE_COUNT; i++)
 		c->probes[i] = probe_kernel((enum probe)i);
-	c->foreign_maps = foreign_maps_probe();
+	c->filters = filters_probe();
 	getrlimit(RLIMIT_NOFILE, &c->files);
 	getrlimit(RLIMIT_MEMLOCK, &c->locked_memory);
 	getrlimit(RLIMIT_NICE, &c->nice_limit);

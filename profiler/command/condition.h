@@ -31,12 +31,13 @@ struct condition {
 	struct setting capabilities; /* the effective set, a bit each */
 	struct setting seccomp; /* SECCOMP_MODE_* */
 	char label[128]; /* what the security module calls us; "" without one */
-	bool foreign_maps; /* what others have mapped can be read */
+	int filters; /* 0, or negative errno when a process can't give up system calls */
 	bool other_user_namespace, other_pid_namespace, shifted_time;
 	int nice;
 
 	struct rlimit files, locked_memory, nice_limit;
 	uint64_t memory_limit; /* of our cgroup; MEMORY_LIMIT_NONE */
+	uint64_t memory_asked; /* --memory; 0: not given */
 
 	struct cpus online, isolated; /* isolated: nohz_full too */
 	struct cgroup_hierarchy cgroups;

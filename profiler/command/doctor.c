@@ -12,78 +12,92 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "profiler/agent/capture.h"
 #include "profiler/base/buffer.h"
 #include "profiler/base/cleanup.h"
 #include "profiler/base/clock.h"
 #include "profiler/command/check.h"
+#include "profiler/command/crew.h"
 #include "profiler/command/look.h"
+#include "profiler/command/memory.h"
 #include "profiler/command/options.h"
 #include "profiler/command/output.h"
 #include "profiler/command/selection.h"
+#include "profiler/role/role.h"
 
 #define MAX_ANSWER_BYTES (1u << 20)
 /* A sample comes every 10 ms, and is held back for 20 more. A throttled cgroup may pause for 100 ms. */
 #define PATIENCE_NS (NS_PER_S)
+#define DRAIN_NS (10 * NS_PER_MS)
 
 enum {
 	OPTION_JSON = 0x600,
+	OPTION_ROLES,
 };
 
 struct request {
-	bool json;
+	bool json, roles;
+	uint64_t memory; /* 0: not said */
 };
 
 static int take(void *into, int key, const char *arg, struct err *err)
 {
 	struct request *q = into;
 
-	if (key == OPTION_JSON) {
+	switch (key) {
+	case 0:
+		return err_set(err, -EINVAL, "\"%s\" is one word too many", arg);
+	case OPTION_JSON:
 		q->json = true;
 		return 0;
+	case OPTION_ROLES:
+		q->roles = true;
+		return 0;
+	default:
+		return memory_take(&q->memory, key, arg, err);
 	}
-	return err_set(err, -EINVAL, "\"%s\" is one word too many", arg);
 }
 
 /* ---- the decisive check ---- */
 
 /* Keeps this CPU busy until a sample of that has come. 0; -ETIME and a sentence if none does. */
-static int wait_for_sample(struct capture *c, const struct condition *condition, struct err *err)
+static int wait_for_sample(struct crew *c, const struct condition *condition, struct err *err)
 {
-	uint64_t start_ns = clock_ns(CLOCK_MONOTONIC), now_ns = start_ns, drain_ns = start_ns;
-	struct capture_progress so_far = { 0 };
+	uint64_t start_ns = clock_ns(CLOCK_MONOTONIC), now_ns = start_ns, look_ns = start_ns;
 	int r = 0;
 
-	while (r == 0 && !so_far.samples && now_ns - start_ns < PATIENCE_NS) {
+	while (r == 0 && !crew_progress(c).samples && now_ns - start_ns < PATIENCE_NS) {
 		now_ns = clock_ns(CLOCK_MONOTONIC);
-		if (now_ns - drain_ns < 10 * NS_PER_MS)
+		if (now_ns - look_ns < DRAIN_NS)
 			continue;
-		drain_ns = now_ns;
-		r = capture_drain(c, err);
-		capture_progress(c, &so_far);
+		look_ns = now_ns;
+		r = crew_wait(c, -1, now_ns + NS_PER_MS, err);
 	}
-	if (r < 0 || so_far.samples || !check_cpu_is_sampled(condition, sched_getcpu()))
-		return r;
+	if (r < 0 || crew_progress(c).samples || !check_cpu_is_sampled(condition, sched_getcpu()))
+		return r < 0 ? r : 0;
+	if (r > 0)
+		return err_set(err, -EPROTO, "the agent ended before its time");
 	return err_set(err, -ETIME, "the sampler is attached, but none of its samples came");
 }
 
 /* Everything that profile does before it samples, and a sample. */
 static int capture_try(const struct condition *condition, struct err *err)
 {
-	struct capture_config config = { .record_fd = -1 };
-	struct capture *capture = NULL;
+	struct job job = { .drain_ns = DRAIN_NS };
 	struct selection selection;
+	struct crew *crew = NULL;
 	int r;
 
 	selection_init(&selection);
-	r = selection_apply(&selection, &config, err);
+	r = selection_apply(&selection, &job, err);
 	if (r == 0)
-		r = capture_new(&capture, &config, err);
+		r = memory_share(condition->memory_asked, &job, err);
 	if (r == 0)
-		r = capture_start(capture, err);
+		r = crew_new(&crew, &job, -1, err);
 	if (r == 0)
-		r = wait_for_sample(capture, condition, err);
-	capture_free(capture);
+		r = crew_start(crew, err);
+	if (r == 0)
+		r = wait_for_sample(crew, condition, err);
+	crew_free(crew);
 	selection_release(&selection);
 	return r;
 }
@@ -104,27 +118,51 @@ static void look_profiling(const struct condition *condition, struct finding *f)
 
 /* ---- the answer ---- */
 
-static int print(const struct request *q, const struct finding *f, uint32_t count, struct err *err)
+/* `r`: 0, or why the bytes couldn't be made. Returns an exit status: `status` if all was well. */
+static int print(int r, const struct buffer *bytes, int status)
+{
+	struct output out = OUTPUT_INIT;
+	struct err err;
+
+	if (r < 0)
+		r = err_errno(&err, r, "cannot make the answer");
+	else
+		r = output_open(&out, "-", false, &err);
+	if (r == 0)
+		r = output_write(&out, bytes->data, bytes->len, &err);
+	output_release(&out);
+	if (r == 0)
+		return status;
+	return r == -EPIPE ? COMMAND_FAILED : command_fail(COMMAND_FAILED, &err);
+}
+
+static int print_roles(void)
+{
+	_cleanup_(buffer_release) struct buffer bytes = BUFFER_INIT(MAX_ANSWER_BYTES);
+	int r = 0;
+
+	for (size_t i = 0; i < role_count() && r == 0; i++) {
+		if (i)
+			buffer_text(&bytes, "\n");
+		r = role_describe(role_at(i), &bytes);
+	}
+	return print(r, &bytes, COMMAND_OK);
+}
+
+static int print_findings(const struct request *q, const struct finding *f, uint32_t count)
 {
 	_cleanup_(buffer_release) struct buffer bytes = BUFFER_INIT(MAX_ANSWER_BYTES);
 	const struct text_options look = look_of(STDOUT_FILENO);
-	struct output out = OUTPUT_INIT;
 	int r = q->json ? findings_json(f, count, &bytes) : findings_text(f, count, &look, &bytes);
 
-	if (r < 0)
-		return err_errno(err, r, "cannot make the answer");
-	r = output_open(&out, "-", false, err);
-	if (r == 0)
-		r = output_write(&out, bytes.data, bytes.len, err);
-	output_release(&out);
-	return r;
+	return print(r, &bytes, f[count - 1].verdict == VERDICT_FINE ? COMMAND_OK : COMMAND_FAILED);
 }
 
 static int run(int argc, char **argv, uint64_t start_ns)
 {
 	struct finding findings[CHECK_MAX];
-	struct condition condition = { 0 };
 	struct request q = { 0 };
+	struct condition condition = { 0 };
 	struct err err;
 	uint32_t count;
 	int r = options_parse(&doctor_command, argc, argv, &q, NULL, &err);
@@ -132,18 +170,23 @@ static int run(int argc, char **argv, uint64_t start_ns)
 	(void)start_ns;
 	if (r != 0)
 		return options_status(r, &err);
+	if (q.roles && q.json)
+		return command_fail(COMMAND_USAGE,
+				    (err_set(&err, -EINVAL, "--roles has no JSON"), &err));
+	if (q.roles)
+		return print_roles();
+	condition.memory_asked = q.memory;
 	condition_read(&condition, "");
 	condition_probe(&condition);
 	count = checks_run(&condition, findings);
 	look_profiling(&condition, &findings[count++]);
-	r = print(&q, findings, count, &err);
-	if (r < 0)
-		return r == -EPIPE ? COMMAND_FAILED : command_fail(COMMAND_FAILED, &err);
-	return findings[count - 1].verdict == VERDICT_FINE ? COMMAND_OK : COMMAND_FAILED;
+	return print_findings(&q, findings, count);
 }
 
 static const struct argp_option doctor_options[] = {
 	{ "json", OPTION_JSON, NULL, 0, "print JSON, for programs", 1 },
+	{ "roles", OPTION_ROLES, NULL, 0,
+	  "only print what each of slowburn's processes keeps of its privileges, and what for", 1 },
 	{ 0 },
 };
 
@@ -156,7 +199,7 @@ const struct command doctor_command = {
 		"why, or unknown where it can't be asked; and how to mend it. Last it samples for a moment and "
 		"says whether profiling will work. The exit status is 0 if it will, degraded or not, and 1 if it "
 		"won't.",
-	.options = { doctor_options, help_options },
+	.options = { doctor_options, memory_options, help_options },
 	.take = take,
 	.run = run,
 };

@@ -1,17 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Where every one of our processes begins: the subcommands that people call, and the roles that we
- * start ourselves (`slowburn symbolizer`, on a socket that is descriptor 3).
+ * start ourselves (`slowburn agent`, say, on a socket that is descriptor 3).
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "profiler/agent/job.h"
+#include "profiler/agent/serve.h"
 #include "profiler/base/clock.h"
 #include "profiler/command/command.h"
 #include "profiler/command/interrupt.h"
 #include "profiler/command/manual.h"
+#include "profiler/opener/protocol.h"
 #include "profiler/role/child.h"
 #include "profiler/role/role.h"
 #include "profiler/role/sandbox.h"
@@ -42,19 +46,47 @@ static int open_standard_fds(void)
 	return 0;
 }
 
-static int run_symbolizer(void)
+static int run_opener(int socket)
 {
-	struct err err;
+	return opener_serve(socket, false);
+}
 
-	/* Ctrl-C reaches the whole terminal's job; the agent decides when its symbolizer ends. */
-	interrupt_ignore();
-	if (child_enter() < 0) {
-		command_say("the symbolizer is started by slowburn itself");
-		return COMMAND_FAILED;
+static int run_fetcher(int socket)
+{
+	return opener_serve(socket, true);
+}
+
+/* The bodies of our further processes. */
+static const struct {
+	const char *role;
+	int (*serve)(int socket);
+} bodies[] = {
+	{ AGENT_ROLE, agent_serve },
+	{ OPENER_ROLE, run_opener },
+	{ FETCHER_ROLE, run_fetcher },
+	{ SYMBOLS_ROLE, symbolizer_serve },
+};
+
+/* Is this one of ours, and has it run? */
+static bool run_role(const char *word, int *ret_status)
+{
+	for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++) {
+		struct err err;
+
+		if (strcmp(word, bodies[i].role) != 0)
+			continue;
+		/* Ctrl-C reaches the whole terminal's job; the supervisor decides when the others end. */
+		interrupt_ignore();
+		*ret_status = COMMAND_FAILED;
+		if (child_enter() < 0)
+			command_say("the %s is started by slowburn itself", word);
+		else if (sandbox_enter(role_find(word), &err) < 0)
+			command_fail(COMMAND_FAILED, &err);
+		else
+			*ret_status = bodies[i].serve(ROLE_CHILD_SOCKET);
+		return true;
 	}
-	if (sandbox_enter(role_find(SYMBOLS_ROLE), &err) < 0)
-		return command_fail(COMMAND_FAILED, &err);
-	return symbolizer_serve(ROLE_CHILD_SOCKET);
+	return false;
 }
 
 static const struct command *find(const char *word, struct err *err)
@@ -74,11 +106,12 @@ int main(int argc, char **argv)
 	uint64_t start_ns = clock_ns(CLOCK_MONOTONIC);
 	const struct command *command;
 	struct err err;
+	int status;
 
 	if (open_standard_fds() < 0)
 		return COMMAND_FAILED;
-	if (argc == 2 && !strcmp(argv[1], SYMBOLS_ROLE))
-		return run_symbolizer();
+	if (argc == 2 && run_role(argv[1], &status))
+		return status;
 
 	interrupt_init();
 	if (argc < 2) {

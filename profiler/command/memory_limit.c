@@ -5,6 +5,7 @@
  */
 #include "profiler/command/memory_limit.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -18,6 +19,7 @@
 
 #define MAX_PATH_BYTES 4096
 #define MAX_LIMIT_BYTES 64
+#define MAX_TEXT_BYTES ((size_t)4 << 20)
 #define MAX_DEPTH 128
 /* v1 says "none" as the largest multiple of a page. */
 #define UNLIMITED (UINT64_MAX >> 2)
@@ -104,4 +106,22 @@ uint64_t memory_limit_read(const char *root, const char *mounts, size_t mounts_l
 		*slash = '\0';
 	}
 	return least;
+}
+
+static int text_read(const char *path, struct buffer *out)
+{
+	_cleanup_(fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	return fd < 0 ? -errno : buffer_read_fd(out, fd);
+}
+
+uint64_t memory_limit_find(void)
+{
+	_cleanup_(buffer_release) struct buffer mounts = BUFFER_INIT(MAX_TEXT_BYTES);
+	_cleanup_(buffer_release) struct buffer cgroups = BUFFER_INIT(MAX_TEXT_BYTES);
+
+	if (text_read("/proc/self/mountinfo", &mounts) < 0 ||
+	    text_read("/proc/self/cgroup", &cgroups) < 0)
+		return MEMORY_LIMIT_NONE;
+	return memory_limit_read("", mounts.data, mounts.len, cgroups.data, cgroups.len);
 }

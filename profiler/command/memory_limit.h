@@ -18,4 +18,7 @@
 uint64_t memory_limit_read(const char *root, const char *mounts, size_t mounts_len,
 			   const char *cgroups, size_t cgroups_len);
 
+/* Ours. */
+uint64_t memory_limit_find(void);
+
 #endif

@@ -12,20 +12,20 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "profiler/agent/capture.h"
 #include "profiler/base/clock.h"
 #include "profiler/base/number.h"
 #include "profiler/command/answer.h"
+#include "profiler/command/crew.h"
 #include "profiler/command/interrupt.h"
 #include "profiler/command/invoker.h"
 #include "profiler/command/launch.h"
+#include "profiler/command/memory.h"
 #include "profiler/command/options.h"
 #include "profiler/command/output.h"
 #include "profiler/command/progress.h"
@@ -42,6 +42,7 @@ struct request {
 	struct selection selection;
 	struct answer_options answer;
 	uint64_t duration_ns; /* 0: until something else ends it */
+	uint64_t memory; /* 0: not said */
 	const char *record;
 	char **command; /* or NULL */
 };
@@ -53,10 +54,12 @@ struct work {
 	struct answer answer;
 	struct output recording;
 	struct launch command;
-	struct capture_config config;
-	struct capture *capture;
-	struct profile profile;
-	bool has_profile;
+	struct job job;
+	struct crew *crew;
+	struct buffer text; /* of the part that goes to standard output */
+	uint32_t text_part;
+	bool has_text;
+	int status; /* what the exit status will be */
 };
 
 static int take(void *into, int key, const char *arg, struct err *err)
@@ -89,6 +92,8 @@ static int take(void *into, int key, const char *arg, struct err *err)
 			       : err_set(err, -EINVAL, "--record needs a file, not \"-\"");
 	default:
 		r = selection_take(&q->selection, key, arg, err);
+		if (r == 1)
+			r = memory_take(&q->memory, key, arg, err);
 		return r == 1 ? answer_take(&q->answer, key, arg, err) : r;
 	}
 }
@@ -127,7 +132,7 @@ static void abandon(void)
 	launch_abandon();
 }
 
-/* All but the sampling itself. */
+/* Everything that needs who we are: the user's files, the user's command. */
 static int prepare(struct work *w, struct err *err)
 {
 	const struct request *q = w->request;
@@ -147,57 +152,49 @@ static int prepare(struct work *w, struct err *err)
 	if (r == 0)
 		r = hold_command(w, err);
 	if (r == 0)
-		r = selection_apply(&q->selection, &w->config, err);
-	if (r < 0)
-		return r;
-	w->config.record_fd = w->recording.fd;
-	r = capture_new(&w->capture, &w->config, err);
-	if (r == 0 && interrupt_came())
-		return err_set(err, -EINTR, "interrupted before the capture began");
-	return r;
+		r = selection_apply(&q->selection, &w->job, err);
+	return r < 0 ? r : memory_share(q->memory, &w->job, err);
+}
+
+/* The other processes. From here on we may open nothing that isn't ours. */
+static int hire(struct work *w, struct err *err)
+{
+	w->job.duration_ns = w->request->duration_ns;
+	w->job.drain_ns = DRAIN_NS;
+	w->job.record = w->request->record != NULL;
+	w->job.part_count = w->answer.count;
+	answer_describe(&w->answer, w->job.parts);
+	return crew_new(&w->crew, &w->job, w->recording.fd, err);
 }
 
 /* Starts the sampler, then the command. 0, or negative errno and a sentence. */
 static int start(struct work *w, struct err *err)
 {
-	int r = capture_start(w->capture, err);
+	int r = crew_start(w->crew, err);
 
 	if (r < 0 || !w->command.pid)
 		return r;
 	return launch_go(&w->command, w->request->command[0], err);
 }
 
-static void wait_until(const struct launch *command, uint64_t now_ns, uint64_t then_ns)
-{
-	struct pollfd ended = { .fd = command->pidfd, .events = POLLIN };
-	uint64_t span = then_ns > now_ns ? then_ns - now_ns : 0;
-	const struct timespec time = {
-		.tv_sec = (time_t)(span / NS_PER_S),
-		.tv_nsec = (long)(span % NS_PER_S),
-	};
-
-	(void)ppoll(&ended, 1, &time, NULL);
-}
-
-/* Drains until time, signal, command or a failure ends it. 0, or negative errno and a sentence. */
+/* Waits until time, signal, command or a failure ends it. 0, or negative errno and a sentence. */
 static int sample(struct work *w, struct err *err)
 {
 	uint64_t now = clock_ns(CLOCK_MONOTONIC);
-	uint64_t end = w->request->duration_ns ? now + w->request->duration_ns : UINT64_MAX;
-	struct capture_progress so_far;
 	struct progress line;
 	int r = 0;
 
 	progress_begin(&line, now, w->request->duration_ns, w->command.pid != 0);
-	while (r == 0 && now < end && !interrupt_came() && !launch_ended(&w->command)) {
-		wait_until(&w->command, now, end - now < DRAIN_NS ? end : now + DRAIN_NS);
-		r = capture_drain(w->capture, err);
+	while (r == 0 && !interrupt_came() && !launch_ended(&w->command)) {
+		struct agent_progress so_far;
+
+		r = crew_wait(w->crew, w->command.pidfd, now + DRAIN_NS, err);
 		now = clock_ns(CLOCK_MONOTONIC);
-		capture_progress(w->capture, &so_far);
+		so_far = crew_progress(w->crew);
 		progress_update(&line, now, so_far.samples, so_far.lost);
 	}
 	progress_clear(&line);
-	return r;
+	return r < 0 ? r : 0;
 }
 
 /* Sees the command off, and says how it ended if that was not as it should be. */
@@ -222,6 +219,7 @@ static void end_command(struct work *w)
 
 static void tell_times(const struct work *w, uint64_t start_ns)
 {
+	const struct agent_result *r = crew_result(w->crew);
 	const char *wanted = getenv("SLOWBURN_TIMING");
 
 	if (!wanted || strcmp(wanted, "1") != 0)
@@ -229,43 +227,65 @@ static void tell_times(const struct work *w, uint64_t start_ns)
 	fprintf(stderr,
 		"timing: start_ns=%" PRIu64 " first_sample_ns=%" PRIu64 " capture_end_ns=%" PRIu64
 		" answer_ns=%" PRIu64 " capture_cpu_ns=%" PRIu64 "\n",
-		start_ns, capture_first_sample_ns(w->capture), capture_end_ns(w->capture),
-		clock_ns(CLOCK_MONOTONIC), w->profile.facts.own_cpu_ns);
+		start_ns, r->first_sample_ns, r->end_ns, clock_ns(CLOCK_MONOTONIC), r->own_cpu_ns);
 }
 
-/* Names, files, answer. Returns an exit status. */
-static int finish(struct work *w)
+static void put(struct work *w, uint32_t part, const struct buffer *bytes)
 {
-	int status = COMMAND_OK, r;
-	struct err err;
+	if (answer_put(&w->answer, part, bytes) != COMMAND_OK)
+		w->status = COMMAND_FAILED;
+}
 
-	r = capture_finish(w->capture, &w->profile, &err);
-	w->has_profile = r >= 0;
-	if (r != 0) /* 1: only the recording failed */
-		status = command_fail(COMMAND_FAILED, &err);
+/* Files are written at once; standard output, which may be a pager that isn't read, when all else is done. */
+static void take_part(void *ctx, uint32_t part, struct buffer *bytes)
+{
+	struct work *w = ctx;
+
+	if (!bytes || w->has_text || !answer_is_standard(&w->answer, part)) {
+		put(w, part, bytes);
+		return;
+	}
+	w->text = *bytes;
+	*bytes = (struct buffer)BUFFER_INIT(0);
+	w->text_part = part;
+	w->has_text = true;
+}
+
+/* Names, files, answer. */
+static void finish(struct work *w)
+{
+	struct err err;
+	int r = crew_stop(w->crew, &err);
+
+	/* Not before: its end would be in the profile. */
 	end_command(w);
-	if (r == 0 && w->request->record && output_finish(&w->recording, &err) < 0)
-		status = command_fail(COMMAND_FAILED, &err);
-	if (w->has_profile && answer_write(&w->answer, &w->profile) != COMMAND_OK)
-		status = COMMAND_FAILED;
-	return status;
+	if (r == 0)
+		r = crew_finish(w->crew, take_part, w, &err);
+	if (r < 0 && *err.text)
+		command_fail(COMMAND_FAILED, &err);
+	if (r < 0)
+		w->status = COMMAND_FAILED;
+	else if (w->request->record && output_finish(&w->recording, &err) < 0)
+		w->status = command_fail(COMMAND_FAILED, &err);
+	if (w->has_text)
+		put(w, w->text_part, &w->text);
+	if (answer_close(&w->answer) != COMMAND_OK)
+		w->status = COMMAND_FAILED;
 }
 
 static int work(struct work *w, uint64_t start_ns)
 {
 	struct err err;
-	int status = COMMAND_OK;
 
-	if (prepare(w, &err) < 0)
+	if (prepare(w, &err) < 0 || hire(w, &err) < 0 || start(w, &err) < 0)
 		return command_fail(COMMAND_FAILED, &err);
-	if (start(w, &err) < 0)
+	if (sample(w, &err) < 0) {
+		end_command(w);
 		return command_fail(COMMAND_FAILED, &err);
-	if (sample(w, &err) < 0)
-		status = command_fail(COMMAND_FAILED, &err);
-	if (finish(w) != COMMAND_OK)
-		status = COMMAND_FAILED;
+	}
+	finish(w);
 	tell_times(w, start_ns);
-	return status;
+	return w->status;
 }
 
 static int run(int argc, char **argv, uint64_t start_ns)
@@ -281,9 +301,8 @@ static int run(int argc, char **argv, uint64_t start_ns)
 		r = check(&q, &err);
 	status = r == 0 ? work(&w, start_ns) : options_status(r, &err);
 
-	capture_free(w.capture);
-	if (w.has_profile)
-		profile_release(&w.profile);
+	crew_free(w.crew);
+	buffer_release(&w.text);
 	launch_release(&w.command);
 	output_release(&w.recording);
 	answer_release(&w.answer);
@@ -322,8 +341,8 @@ const struct command profile_command = {
 		"until it ends; it can't be given together with -p or -t. If the capture ends first, by "
 		"--duration or Ctrl-C, COMMAND is sent SIGTERM. On a terminal a line shows the progress, "
 		"unless COMMAND has the terminal.",
-	.options = { duration_options, selection_options, answer_options, record_options,
-		     help_options },
+	.options = { duration_options, selection_options, memory_options, answer_options,
+		     record_options, help_options },
 	.take = take,
 	.takes_command = true,
 	.run = run,

@@ -206,16 +206,16 @@ int selection_check(const struct selection *s, bool command, struct err *err)
 	return 0;
 }
 
-int selection_apply(const struct selection *s, struct capture_config *c, struct err *err)
+int selection_apply(const struct selection *s, struct job *j, struct err *err)
 {
-	int r = cgroup_hierarchy_choose(&c->cgroups, err);
+	int r = cgroup_hierarchy_choose(&j->cgroups, err);
 	uint64_t cgroup = 0;
 
 	if (r == 0 && s->cgroup)
-		r = cgroup_find(s->cgroup, &c->cgroups, &cgroup, err);
+		r = cgroup_find(s->cgroup, &j->cgroups, &cgroup, err);
 	if (r < 0)
 		return r;
-	c->session = (struct session_config){
+	j->session = (struct session_config){
 		.frequency_hz = s->frequency_hz,
 		.event = s->event,
 		.cpus = s->cpus_given ? s->cpus : NULL,
@@ -226,7 +226,7 @@ int selection_apply(const struct selection *s, struct capture_config *c, struct 
 		.comms = s->comms,
 		.comm_count = s->comm_count,
 		.cgroup = cgroup,
-		.cgroup_controller = c->cgroups.controller,
+		.cgroup_controller = j->cgroups.controller,
 		.user_only = s->user_only,
 		.kernel_only = s->kernel_only,
 	};

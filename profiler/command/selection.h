@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "profiler/agent/capture.h"
+#include "profiler/agent/job.h"
 #include "profiler/base/array.h"
 #include "profiler/base/err.h"
 
@@ -46,7 +46,7 @@ int selection_check(const struct selection *s, bool command, struct err *err);
 /* One more process. 0 or negative errno. */
 int selection_add_pid(struct selection *s, uint32_t pid);
 
-/* Fills session and cgroups of *c; borrows from `s` and from *c itself. 0, or negative and a sentence. */
-int selection_apply(const struct selection *s, struct capture_config *c, struct err *err);
+/* Fills session and cgroups of *j; borrows from `s` and from *j itself. 0, or negative and a sentence. */
+int selection_apply(const struct selection *s, struct job *j, struct err *err);
 
 #endif

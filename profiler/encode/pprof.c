@@ -27,7 +27,7 @@
 #define MAX_RAW_BYTES ((size_t)1 << 30)
 #define MAX_SERIES_LABELS 64 /* profile_series() */
 #define MAX_LOCATION_LINES 1000 /* profile_location() */
-#define MAX_COMMENTS (COUNTER_COUNT + 4)
+#define MAX_COMMENTS (COUNTER_COUNT + 5)
 #define GZIP_LEVEL 6
 
 /* What the samples and locations say of a mapping. */
@@ -446,6 +446,11 @@ static double seconds(uint64_t ns)
 	return (double)ns / (double)NS_PER_S;
 }
 
+static double mib(uint64_t bytes)
+{
+	return (double)bytes / (1 << 20);
+}
+
 /* What there is to say in words: tools print it above their answer. */
 static size_t put_comments(struct writer *w, int64_t *comments)
 {
@@ -465,6 +470,13 @@ static size_t put_comments(struct writer *w, int64_t *comments)
 	if (f->own_cpu_ns)
 		comments[n++] = put_printf(w, "own cost: %.3f s of CPU, %.3f s within BPF programs",
 					   seconds(f->own_cpu_ns), seconds(f->own_bpf_ns));
+	if (f->memory_budget_bytes)
+		comments[n++] = put_printf(
+			w,
+			"own memory: %.1f MiB, %.1f of them for rings and maps in the kernel, of %.1f "
+			"allowed",
+			mib(f->own_memory_bytes), mib(f->memory_kernel_bytes),
+			mib(f->memory_budget_bytes));
 	if (lost)
 		comments[n++] =
 			put_printf(w, "lost: %" PRIu64 " samples, here as [lost samples]", lost);

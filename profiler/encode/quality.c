@@ -12,6 +12,7 @@
 /* Less is shown as 0.0. */
 #define SHOWN_SHARE 0.05
 #define SHOWN_UNNAMED 3
+#define MIB ((uint64_t)1 << 20)
 
 static uint64_t counter(const struct ranking *k, enum counter id)
 {
@@ -148,7 +149,12 @@ static void cost_line(struct page *g, const struct ranking *k)
 		 figure_percent(figure_share(f->own_cpu_ns, f->duration_ns)).text,
 		 figure_percent(figure_share(f->own_bpf_ns, f->duration_ns)).text);
 	if (f->own_memory_bytes)
-		page_say(g, "; %s MiB of memory", figure_count(f->own_memory_bytes >> 20).text);
+		page_say(g, "; %s MiB of memory", figure_count(f->own_memory_bytes / MIB).text);
+	if (f->memory_kernel_bytes)
+		page_say(g, ", %s of them for rings and maps in the kernel",
+			 figure_count((f->memory_kernel_bytes + MIB - 1) / MIB).text);
+	if (f->memory_budget_bytes)
+		page_say(g, ", of %s allowed", figure_count(f->memory_budget_bytes / MIB).text);
 	page_say(g, ".");
 	page_paragraph(g, 2);
 }

@@ -114,6 +114,8 @@ struct profile_facts {
 	uint64_t own_cpu_ns;
 	uint64_t own_bpf_ns; /* within the programs, also charged to whom they interrupted */
 	uint64_t own_memory_bytes; /* peak PSS of all our processes, 0 if not measured */
+	uint64_t memory_kernel_bytes; /* of BPF maps and rings; those that are mapped are in the PSS, too */
+	uint64_t memory_budget_bytes; /* what all of that may take; 0: not known */
 };
 
 struct profile {

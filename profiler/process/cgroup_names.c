@@ -2,29 +2,31 @@
 /*
  * A name is believed once a directory of that name has the id: what /proc/PID/cgroup says may be of a
  * process that has moved meanwhile, and seen from another namespace. Where that doesn't do, a walk over
- * the hierarchy, in pieces, learns all that is there, since readdir() tells inode numbers: no stat() for
- * each. Asking the kernel by file handle (open_by_handle_at) was refused: it needs CAP_DAC_READ_SEARCH,
+ * the hierarchy, in pieces, learns all that is there: a directory's list has the ids of those in it.
+ * Lists come from the source, since who asks may open nothing; any bytes may be in them. Asking the kernel by file handle (open_by_handle_at) was refused: it needs CAP_DAC_READ_SEARCH,
  * and v1 doesn't have it.
  */
 #include "profiler/process/cgroup.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "profiler/base/arena.h"
 #include "profiler/base/array.h"
 #include "profiler/base/clock.h"
+#include "profiler/base/cleanup.h"
 #include "profiler/base/index.h"
+#include "profiler/base/number.h"
 
 #define MAX_NAMES 65536
 #define MAX_NAME_BYTES ((size_t)16 << 20)
 #define MAX_PATH_BYTES 4096
 #define MAX_TEXT_BYTES ((size_t)64 << 10)
+/* MAX_NAMES of 64 bytes each. */
+#define MAX_LIST_BYTES ((size_t)4 << 20)
 /* A walk is part of a drain, which has its buffers to empty. */
 #define WALK_EVERY_NS NS_PER_S
 #define MAX_WALK_NS (20 * NS_PER_MS)
@@ -139,22 +141,64 @@ const char *cgroup_names_path(const struct cgroup_names *n, uint64_t id)
 	return name ? name->path : NULL;
 }
 
+/* ---- directories ---- */
+
+/* A line of a list; the name is not NUL-terminated. */
+struct entry {
+	uint64_t id;
+	const char *name;
+	size_t len;
+};
+
+/* The next line that is one, from `*at` on; false at the end. */
+static bool entry_next(const struct buffer *list, size_t *at, struct entry *ret)
+{
+	while (*at < list->len) {
+		const char *line = list->data + *at;
+		const char *newline = memchr(line, '\n', list->len - *at);
+		size_t len = newline ? (size_t)(newline - line) : list->len - *at;
+		const char *space = memchr(line, ' ', len);
+
+		*at += len + 1;
+		if (!space || number_parse(line, (size_t)(space - line), UINT64_MAX, &ret->id) < 0)
+			continue;
+		ret->name = space + 1;
+		ret->len = len - (size_t)(ret->name - line);
+		if (ret->len && !memchr(ret->name, '/', ret->len) &&
+		    !memchr(ret->name, '\0', ret->len))
+			return true;
+	}
+	return false;
+}
+
+static bool entry_is_itself(const struct entry *e)
+{
+	return e->len == 1 && *e->name == '.';
+}
+
+static int directory_list(const struct cgroup_names *n, const char *path, struct buffer *out)
+{
+	if (!*n->hierarchy.mount)
+		return -ENOENT;
+	return n->source->cgroup(n->source->ctx, n->hierarchy.mount, path, out);
+}
+
 /* ---- from a process ---- */
 
 /* Has the directory that id? 0; -ENOENT if it isn't there (any more); -ESTALE if it is another's. */
 static int path_check(const struct cgroup_names *n, const char *path, uint64_t id)
 {
-	char full[sizeof(n->hierarchy.mount) + MAX_PATH_BYTES];
-	struct stat st;
+	_cleanup_(buffer_release) struct buffer list = BUFFER_INIT(MAX_LIST_BYTES);
+	struct entry e;
+	size_t at = 0;
+	int r;
 
 	if (strstr(path, "/.."))
 		return -ESTALE;
-	if (!*n->hierarchy.mount)
-		return -ENOENT;
-	snprintf(full, sizeof(full), "%s%s", n->hierarchy.mount, path);
-	if (stat(full, &st) < 0)
-		return -errno;
-	return st.st_ino == id ? 0 : -ESTALE;
+	r = directory_list(n, path, &list);
+	if (r < 0)
+		return r;
+	return entry_next(&list, &at, &e) && entry_is_itself(&e) && e.id == id ? 0 : -ESTALE;
 }
 
 /* What the process says, in `path`. */
@@ -187,27 +231,38 @@ static int walk_enter(struct cgroup_names *n, uint64_t id, const char *path)
 
 static int walk_directory(struct cgroup_names *n, const char *path)
 {
-	char full[sizeof(n->hierarchy.mount) + MAX_PATH_BYTES];
-	const struct dirent *e;
+	_cleanup_(buffer_release) struct buffer list = BUFFER_INIT(MAX_LIST_BYTES);
+	struct entry e;
+	size_t at = 0;
 	int r = 0;
-	DIR *d;
 
-	snprintf(full, sizeof(full), "%s%s", n->hierarchy.mount, path);
-	d = opendir(full);
-	if (!d)
+	if (directory_list(n, path, &list) < 0)
 		return 0; /* gone, or not for us */
-	while (r >= 0 && (e = readdir(d))) {
+	while (r >= 0 && entry_next(&list, &at, &e)) {
 		char child[MAX_PATH_BYTES];
 
-		if (e->d_type != DT_DIR || !strcmp(e->d_name, ".") || !strcmp(e->d_name, ".."))
+		if (entry_is_itself(&e)) {
+			r = cgroup_names_set(n, e.id, path);
 			continue;
+		}
 		/* The root's own name ends in the slash already. */
-		if ((size_t)snprintf(child, sizeof(child), "%s/%s", path[1] ? path : "",
-				     e->d_name) < sizeof(child))
-			r = walk_enter(n, e->d_ino, child);
+		if ((size_t)snprintf(child, sizeof(child), "%s/%.*s", path[1] ? path : "",
+				     (int)e.len, e.name) < sizeof(child))
+			r = walk_enter(n, e.id, child);
 	}
-	closedir(d);
 	return r;
+}
+
+static int walk_begin(struct walk *w)
+{
+	const char **first;
+
+	w->done = w->paths.count = 0;
+	first = array_push(&w->paths, MAX_NAMES);
+	if (!first)
+		return -ENOMEM;
+	*first = "/";
+	return 0;
 }
 
 /*
@@ -217,17 +272,12 @@ static int walk_directory(struct cgroup_names *n, const char *path)
 static void walk_on(struct cgroup_names *n, uint64_t now_ns)
 {
 	struct walk *w = &n->walk;
-	struct stat st;
 	int r = 0;
 
 	n->walks++;
 	n->next_walk_ns = now_ns + WALK_EVERY_NS;
-	if (!*n->hierarchy.mount || stat(n->hierarchy.mount, &st) < 0)
-		return;
-	if (w->done == w->paths.count) {
-		w->done = w->paths.count = 0;
-		r = walk_enter(n, st.st_ino, "/");
-	}
+	if (w->done == w->paths.count)
+		r = walk_begin(w);
 	while (r >= 0 && w->done < w->paths.count &&
 	       clock_ns(CLOCK_MONOTONIC) < now_ns + MAX_WALK_NS)
 		r = walk_directory(n, w->paths.items[w->done++]);

@@ -44,6 +44,12 @@ const struct mapping *mapping_list_at(const struct mapping_list *l, uint32_t i)
 	return &l->items[i];
 }
 
+void mapping_list_settle(struct mapping_list *l, uint32_t i, enum mapping_kind kind, uint32_t file)
+{
+	l->items[i].kind = kind;
+	l->items[i].file = file;
+}
+
 /* The first mapping that ends beyond `addr`; count if there is none. */
 static uint32_t first_beyond(const struct mapping_list *l, uint64_t addr)
 {

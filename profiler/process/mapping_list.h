@@ -29,6 +29,9 @@ uint32_t mapping_list_count(const struct mapping_list *l);
 /* `i` < count. */
 const struct mapping *mapping_list_at(const struct mapping_list *l, uint32_t i);
 
+/* Which file it is turned out to be another, for all who share the list; or MAPPING_UNMAPPED: none. */
+void mapping_list_settle(struct mapping_list *l, uint32_t i, enum mapping_kind kind, uint32_t file);
+
 /* The number of the mapping that holds `addr`, or UINT32_MAX. `hint` is where to look first. */
 uint32_t mapping_list_find(const struct mapping_list *l, uint64_t addr, uint32_t hint);
 

@@ -53,7 +53,9 @@ int mountinfo_parse(const char *text, size_t len, struct mountinfo *ret, size_t 
 	newline = memchr(text, '\n', len);
 	c = (struct cursor){ text, newline ? newline : text + len };
 	*ret_used = newline ? (size_t)(newline - text) + 1 : len;
-	take_field(&c); /* mount id */
+	f = take_field(&c);
+	if (number_parse(f.text, f.len, UINT64_MAX, &m.id) < 0)
+		return -EINVAL;
 	take_field(&c); /* parent's */
 	f = take_field(&c);
 	if (!device_parse(&f, &m))

@@ -14,6 +14,7 @@ struct mountinfo_field {
 };
 
 struct mountinfo {
+	uint64_t id; /* of the mount, as statx() tells it */
 	uint32_t major, minor; /* of the file system */
 	struct mountinfo_field
 		root; /* what of the file system is mounted: "/" is all of it; escaped */

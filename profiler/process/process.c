@@ -26,7 +26,12 @@
 /* A text buffer that one huge process made is not kept. */
 #define KEPT_TEXT_BYTES ((size_t)1 << 20)
 
-/* Of all processes: 32 MiB. A busy desktop has 20,000. */
+/*
+ * Of all processes, by how many of those there may be (agent/budget.c counts on it): one large process, and
+ * 16 for each. At most 32 MiB. A busy desktop has 20,000.
+ */
+#define MIN_ALL_MAPPINGS (2U * PROCESS_MAX_MAPPINGS)
+#define MEAN_MAPPINGS 16U
 #define MAX_ALL_MAPPINGS (1U << 20)
 
 #define GRACE_NS NS_PER_S
@@ -72,7 +77,9 @@ int process_table_new(struct process_table **ret, const struct process_source *s
 	t->files = files;
 	t->counters = counters;
 	t->epoch = 1;
-	t->budget.max = MAX_ALL_MAPPINGS;
+	t->budget.max = max_processes < MAX_ALL_MAPPINGS / MEAN_MAPPINGS
+				? MIN_ALL_MAPPINGS + max_processes * MEAN_MAPPINGS
+				: MAX_ALL_MAPPINGS;
 	buffer_init(&t->text, MAX_TEXT_BYTES);
 	r = roster_init(&t->roster, max_processes);
 	if (r < 0) {
@@ -207,23 +214,24 @@ static enum mapping_kind kind_of(const char *path, uint64_t ino)
 	return MAPPING_FILE;
 }
 
-/* The mapping that is at `place`, whose file gets its number. */
-static struct mapping mapping_make(struct process_table *t, const struct file_place *place,
-				   uint64_t offset)
+/* The file number that came of it; without one it stands in the way of what was mapped here before. */
+static void file_set(struct mapping *m, int file)
+{
+	m->kind = file < 0 ? MAPPING_UNMAPPED : MAPPING_FILE;
+	m->file = file < 0 ? 0 : (uint32_t)file;
+}
+
+/* The mapping that is at `place` in `p`, whose file gets its number. */
+static struct mapping mapping_make(struct process_table *t, struct process *p,
+				   const struct file_place *place, uint64_t offset)
 {
 	struct mapping m = { .start = place->start, .end = place->end };
-	int file;
 
 	m.kind = kind_of(place->path, place->ino);
 	if (m.kind != MAPPING_FILE)
 		return m;
 	m.offset = offset;
-	file = file_table_intern(t->files, place);
-	if (file < 0)
-		/* It stands in the way of what was mapped here before. */
-		m.kind = MAPPING_UNMAPPED;
-	else
-		m.file = (uint32_t)file;
+	file_set(&m, file_table_intern(t->files, place, &p->root));
 	return m;
 }
 
@@ -237,7 +245,7 @@ static int mapping_insert(struct process_table *t, struct mapping_list **l, cons
 }
 
 /* The executable mappings in the text of /proc/PID/maps. */
-static struct mapping_list *text_mappings(struct process_table *t, const struct process *p)
+static struct mapping_list *text_mappings(struct process_table *t, struct process *p)
 {
 	struct mapping_list *l = NULL;
 	const struct maps_line *line = &t->line;
@@ -261,7 +269,7 @@ static struct mapping_list *text_mappings(struct process_table *t, const struct 
 			.minor = line->minor,
 			.path = line->path,
 		};
-		m = mapping_make(t, &place, line->offset);
+		m = mapping_make(t, p, &place, line->offset);
 		mapping_insert(t, &l, &m);
 	}
 	return l;
@@ -308,6 +316,7 @@ static int mappings_read(struct process_table *t, struct process *p)
 
 	if (r < 0)
 		return r;
+	p->root = ROOT_UNASKED;
 	l = text_mappings(t, p);
 	if (!l)
 		return -ENODATA;
@@ -376,6 +385,7 @@ static void image_begin(struct process_table *t, struct process *p, uint64_t tim
 {
 	roster_revive(&t->roster, p);
 	mappings_set(p, mappings);
+	p->root = ROOT_UNASKED;
 	p->exec_ns = time_ns;
 	p->exec_known = false;
 	p->next_read_ns = 0;
@@ -438,10 +448,10 @@ void process_table_mmap(struct process_table *t, uint64_t time_ns, uint32_t pid,
 	place.parent_pid = p->parent_pid;
 	snprintf(t->line.path, sizeof(t->line.path), "%s", e->path);
 	maps_path_cut_deleted(t->line.path);
-	m = mapping_make(t, &place, e->offset);
+	m = mapping_make(t, p, &place, e->offset);
 	/* At once: a process may be gone 50 ms later. What was named before waits for a sample. */
 	if (m.kind == MAPPING_FILE && file_table_get(t->files, m.file)->state != FILE_DONE)
-		file_table_pin(t->files, m.file, &place);
+		file_set(&m, file_table_pin(t->files, m.file, &place, &p->root));
 	if (mapping_insert(t, &p->mappings, &m) < 0)
 		p->epoch = 0;
 }
@@ -474,6 +484,20 @@ uint32_t process_table_mappings(struct process_table *t, uint32_t pid, const str
 	return count;
 }
 
+void process_table_mark_files(struct process_table *t, uint64_t now_ns)
+{
+	struct process *p = NULL;
+
+	while ((p = roster_next(&t->roster, p))) {
+		uint32_t count = p->dead ? 0 : mapping_list_count(p->mappings);
+		const struct mapping *all = count ? mapping_list_at(p->mappings, 0) : NULL;
+
+		for (uint32_t i = 0; i < count; i++)
+			if (all[i].kind == MAPPING_FILE)
+				file_table_mapped(t->files, all[i].file, now_ns);
+	}
+}
+
 /* False if `id` is an earlier image than the one that is known: nothing can be said of it any more. */
 static bool identity_settle(struct process_table *t, struct process *p, const struct process_id *id,
 			    uint64_t time_ns)
@@ -494,6 +518,7 @@ static bool identity_settle(struct process_table *t, struct process *p, const st
 		/* Its fork or exec was lost; if we saw somebody die, it was the one before. */
 		roster_revive(&t->roster, p);
 		mappings_set(p, NULL);
+		p->root = ROOT_UNASKED;
 		p->epoch = 0;
 	}
 	p->start_ns = id->start_ns;
@@ -525,7 +550,8 @@ static const struct mapping *mapping_know(struct process_table *t, struct proces
 	return mappings_refresh(t, p, time_ns) ? mapping_find(p, addr) : m;
 }
 
-static void mapping_pin(struct process_table *t, const struct process *p, const struct mapping *m)
+/* *m is a copy of the mapping that was found last. */
+static void mapping_pin(struct process_table *t, struct process *p, struct mapping *m)
 {
 	const struct file *f = file_table_get(t->files, m->file);
 	struct file_place place = {
@@ -539,8 +565,12 @@ static void mapping_pin(struct process_table *t, const struct process *p, const 
 		.minor = f->minor,
 		.path = f->path,
 	};
+	int file = file_table_pin(t->files, m->file, &place, &p->root);
 
-	file_table_pin(t->files, m->file, &place);
+	if (file == (int)m->file)
+		return;
+	file_set(m, file);
+	mapping_list_settle(p->mappings, p->last_mapping, m->kind, m->file);
 }
 
 void process_table_resolve(struct process_table *t, uint64_t time_ns, const struct process_id *id,
@@ -563,7 +593,7 @@ void process_table_resolve(struct process_table *t, uint64_t time_ns, const stru
 	}
 	if (ret->kind == MAPPING_FILE)
 		mapping_pin(t, p, ret);
-	else if (ret->kind == MAPPING_UNKNOWN_PROCESS)
+	if (ret->kind == MAPPING_UNKNOWN_PROCESS)
 		counter_add(t->counters, COUNTER_FRAMES_UNKNOWN_PROCESS, 1);
 	else if (ret->kind == MAPPING_UNMAPPED)
 		counter_add(t->counters, COUNTER_FRAMES_UNMAPPED, 1);

@@ -74,6 +74,9 @@ void process_table_lost(struct process_table *t);
  */
 uint32_t process_table_mappings(struct process_table *t, uint32_t pid, const struct mapping **ret);
 
+/* Tells the file table which files living processes map now (file_table_mapped). */
+void process_table_mark_files(struct process_table *t, uint64_t now_ns);
+
 struct process_id {
 	uint64_t start_ns; /* CLOCK_BOOTTIME */
 	uint32_t pid;

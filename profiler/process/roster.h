@@ -20,6 +20,7 @@ struct process {
 	uint64_t dead_ns; /* when it was last seen, if dead */
 	uint64_t next_read_ns; /* /proc is not asked before */
 	uint64_t backoff_ns;
+	uint64_t root; /* process/root.h; ROOT_UNASKED after whatever may have changed it */
 	uint32_t pid, parent_pid; /* parent: 0 if not known */
 	uint32_t exec_id;
 	uint32_t last_mapping; /* where the last address was found */

@@ -1,12 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The live /proc. A binary is first looked for in map_files, which is the mapped file itself, whatever
- * became of its name; then by its name, in the process's root, in its parent's, in ours.
- *
- * Names belong to people we don't trust: links never lead out of a root, a name is first opened with
- * O_PATH, which runs no driver and waits for no pipe's other end, and is read only once it is known to
- * be the regular file that was asked for. Plain open() of /proc/PID/root/NAME was refused: an absolute
- * link in there would be followed in our own root.
+ * The live /proc, and the cgroup hierarchies. In a running slowburn this is called in a process of its own
+ * (opener/), which has the capabilities for it. Directories of cgroups are opened below their mount and
+ * never across another: a name that comes from /proc/PID/cgroup is not looked for anywhere else.
  */
 #include "profiler/process/source.h"
 
@@ -14,21 +10,19 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <linux/fs.h>
 #include <linux/magic.h>
 #include <linux/openat2.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/sysmacros.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
 #include "profiler/base/cleanup.h"
 #include "profiler/base/number.h"
+#include "profiler/process/binary.h"
 
 bool process_pids_next(const struct buffer *text, size_t *at, uint32_t *ret_pid)
 {
@@ -67,6 +61,26 @@ static int read_pids(struct buffer *out)
 	return buffer_error(out);
 }
 
+/* "mnt:[4026531841] MOUNT MAJOR:MINOR INODE": the namespace, and the directory that is its root. */
+static int read_root(uint32_t pid, struct buffer *out)
+{
+	char path[64], namespace[64];
+	struct statx st;
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/%" PRIu32 "/ns/mnt", pid);
+	n = readlink(path, namespace, sizeof(namespace));
+	if (n < 0)
+		return -errno;
+	snprintf(path, sizeof(path), "/proc/%" PRIu32 "/root", pid);
+	if (statx(AT_FDCWD, path, AT_STATX_DONT_SYNC, STATX_INO | STATX_MNT_ID, &st) < 0)
+		return -errno;
+	buffer_printf(out, "%.*s %" PRIu64 " %" PRIu32 ":%" PRIu32 " %" PRIu64 "\n", (int)n,
+		      namespace, (uint64_t)st.stx_mnt_id, st.stx_dev_major, st.stx_dev_minor,
+		      (uint64_t)st.stx_ino);
+	return buffer_error(out);
+}
+
 static int live_read(void *ctx, enum process_text what, uint32_t pid, struct buffer *out)
 {
 	_cleanup_(fd_close) int fd = -1;
@@ -76,6 +90,8 @@ static int live_read(void *ctx, enum process_text what, uint32_t pid, struct buf
 	(void)ctx;
 	if (what == PROCESS_TEXT_PIDS)
 		return read_pids(out);
+	if (what == PROCESS_TEXT_ROOT)
+		return read_root(pid, out);
 	if (what >= PROCESS_TEXT_COUNT)
 		return -EINVAL;
 	snprintf(path, sizeof(path), "/proc/%" PRIu32 "/%s", pid, text_name[what]);
@@ -87,122 +103,68 @@ static int live_read(void *ctx, enum process_text what, uint32_t pid, struct buf
 	return r == -E2BIG ? 0 : r;
 }
 
-/* Does stat() tell another device here than maps and MMAP2 do? */
-static bool device_differs(int fd)
-{
-	struct statfs fs;
-
-	if (fstatfs(fd, &fs) < 0)
-		return false;
-	return fs.f_type == OVERLAYFS_SUPER_MAGIC || fs.f_type == BTRFS_SUPER_MAGIC;
-}
-
-/* Is it the regular file that was asked for? `own`: it was found through the process itself. */
-static int place_check(int fd, const struct file_place *place, bool own)
-{
-	struct stat st;
-
-	if (fstat(fd, &st) < 0)
-		return -errno;
-	if (!S_ISREG(st.st_mode))
-		return -EINVAL;
-	if (st.st_ino != place->ino)
-		return -ESTALE;
-	if (major(st.st_dev) == place->major && minor(st.st_dev) == place->minor)
-		return 0;
-	return own && device_differs(fd) ? 0 : -ESTALE;
-}
-
-/* An inode number is used again soon after its file is gone; its generation then differs. */
-static int generation_check(int fd, const struct file_place *place)
-{
-	/* File systems write an int; the call is defined with a long, and a FUSE server may write that. */
-	uint32_t generation[sizeof(long) / sizeof(uint32_t)] = { 0 };
-
-	if (!place->generation || ioctl(fd, FS_IOC_GETVERSION, generation) < 0 || !generation[0])
-		return 0;
-	return generation[0] == (uint32_t)place->generation ? 0 : -ESTALE;
-}
-
-/* From an O_PATH descriptor to one that reads. */
-static int open_checked(int path_fd, const struct file_place *place, bool own, int *ret_fd)
-{
-	_cleanup_(fd_close) int fd = -1;
-	char path[64];
-	int r = place_check(path_fd, place, own);
-
-	if (r < 0)
-		return r;
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", path_fd);
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	if (fd < 0)
-		return -errno;
-	r = generation_check(fd, place);
-	if (r < 0)
-		return r;
-	*ret_fd = take_fd(&fd);
-	return 0;
-}
-
-/* Needs CAP_CHECKPOINT_RESTORE or CAP_SYS_ADMIN. */
-static int open_mapped(const struct file_place *place, int *ret_fd)
-{
-	_cleanup_(fd_close) int fd = -1;
-	char path[96];
-
-	snprintf(path, sizeof(path), "/proc/%" PRIu32 "/map_files/%" PRIx64 "-%" PRIx64, place->pid,
-		 place->start, place->end);
-	fd = open(path, O_PATH | O_CLOEXEC);
-	return fd < 0 ? -errno : open_checked(fd, place, true, ret_fd);
-}
-
-static int open_in_root(const char *root, const struct file_place *place, bool own, int *ret_fd)
-{
-	struct open_how how = {
-		.flags = O_PATH | O_CLOEXEC,
-		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
-	};
-	_cleanup_(fd_close) int root_fd = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	_cleanup_(fd_close) int fd = -1;
-
-	if (root_fd < 0)
-		return -errno;
-	fd = (int)syscall(SYS_openat2, root_fd, place->path, &how, sizeof(how));
-	return fd < 0 ? -errno : open_checked(fd, place, own, ret_fd);
-}
-
-static int open_in_process(uint32_t pid, const struct file_place *place, bool own, int *ret_fd)
-{
-	char root[64];
-
-	if (!pid)
-		return -ENOENT;
-	snprintf(root, sizeof(root), "/proc/%" PRIu32 "/root", pid);
-	return open_in_root(root, place, own, ret_fd);
-}
-
-/* Of two errors the one that says more than "it isn't there". */
-static int telling(int first, int second)
-{
-	return first == -ENOENT || first == -ESRCH ? second : first;
-}
-
 static int live_open(void *ctx, const struct file_place *place, int *ret_fd)
 {
-	int r, error;
-
 	(void)ctx;
-	if (open_mapped(place, ret_fd) == 0)
-		return 0;
-	error = open_in_process(place->pid, place, true, ret_fd);
-	if (error == 0)
-		return 0;
-	r = open_in_process(place->parent_pid, place, false, ret_fd);
-	if (r == 0)
-		return 0;
-	error = telling(error, r);
-	r = open_in_root("/", place, false, ret_fd);
-	return r == 0 ? 0 : telling(error, r);
+	return binary_open(place, ret_fd);
 }
 
-const struct process_source process_source_live = { .read = live_read, .open = live_open };
+static int live_fetch(void *ctx, const struct file_place *place, int *ret_fd)
+{
+	(void)ctx;
+	return binary_copy(place, ret_fd);
+}
+
+/* ---- cgroups ---- */
+
+/* An O_PATH descriptor of the directory `path` of the hierarchy mounted at `mount`. */
+static int cgroup_open(const char *mount, const char *path)
+{
+	struct open_how how = {
+		.flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
+		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV,
+	};
+	_cleanup_(fd_close) int top = open(mount, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	struct statfs fs;
+	int fd;
+
+	if (top < 0 || fstatfs(top, &fs) < 0)
+		return -errno;
+	if (fs.f_type != CGROUP_SUPER_MAGIC && fs.f_type != CGROUP2_SUPER_MAGIC)
+		return -EXDEV;
+	path += strspn(path, "/");
+	fd = (int)syscall(SYS_openat2, top, *path ? path : ".", &how, sizeof(how));
+	return fd < 0 ? -errno : fd;
+}
+
+static int live_cgroup(void *ctx, const char *mount, const char *path, struct buffer *out)
+{
+	_cleanup_(fd_close) int fd = cgroup_open(mount, path);
+	const struct dirent *e;
+	char again[64];
+	struct statx st;
+	DIR *d;
+
+	(void)ctx;
+	if (fd < 0)
+		return fd;
+	/* Not fdopendir(), which changes the descriptor's flags: a call more to be allowed. */
+	snprintf(again, sizeof(again), "/proc/self/fd/%d", fd);
+	d = statx(fd, "", AT_EMPTY_PATH, STATX_INO, &st) < 0 ? NULL : opendir(again);
+	if (!d)
+		return -errno;
+	buffer_printf(out, "%" PRIu64 " .\n", (uint64_t)st.stx_ino);
+	while (!buffer_error(out) && (e = readdir(d)))
+		if (e->d_type == DT_DIR && strcmp(e->d_name, ".") && strcmp(e->d_name, "..") &&
+		    !strchr(e->d_name, '\n'))
+			buffer_printf(out, "%" PRIu64 " %s\n", (uint64_t)e->d_ino, e->d_name);
+	closedir(d);
+	return buffer_error(out);
+}
+
+const struct process_source process_source_live = {
+	.read = live_read,
+	.open = live_open,
+	.fetch = live_fetch,
+	.cgroup = live_cgroup,
+};

@@ -7,6 +7,8 @@
  * Between fork and exec only async-signal-safe calls are made. A close-on-exec pipe tells the
  * parent when exec has happened (end of file) or why not (an errno).
  *
+ * Nothing here waits without an end: a process can be in a state (D) in which not even SIGKILL ends it.
+ *
  * Refused: posix_spawn, which can neither set PDEATHSIG nor close a range; a pid handed to the
  * child to check its parent after exec: PDEATHSIG set before exec outlives it, and the socket's end
  * would end the child anyway.
@@ -15,6 +17,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -22,13 +25,19 @@
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "profiler/base/cleanup.h"
 #include "profiler/base/clock.h"
+#include "profiler/role/role.h"
+#include "profiler/role/sandbox.h"
 
 #define STOP_PATIENCE_NS (100 * NS_PER_MS)
+#define KILL_PATIENCE_NS NS_PER_S
+/* From fork to exec, on a busy machine; less than whoever asked for it waits (SERVICE_DEADLINE_NS). */
+#define EXEC_PATIENCE_MS 4000
 
 /*
  * The variables that a child keeps: how sanitizers behave is for whoever started the test to say.
@@ -64,14 +73,14 @@ static void environment_make(char *ret_environment[KEPT_COUNT + 2])
 /*
  * Caught signals go back to their default with exec; ignored ones and the mask would stay. Ctrl-C
  * goes to the whole process group: the parent decides what it means, a child ends when its socket
- * does.
+ * does. A file that has no room for more is an error, no death.
  */
 static void signals_reset(void)
 {
 	sigset_t none;
 
 	for (int s = 1; s < NSIG; s++)
-		signal(s, s == SIGINT || s == SIGTERM ? SIG_IGN : SIG_DFL);
+		signal(s, s == SIGINT || s == SIGTERM || s == SIGXFSZ ? SIG_IGN : SIG_DFL);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
@@ -101,19 +110,77 @@ static int descriptors_arrange(int socket, int report, int *ret_report)
 	return 0;
 }
 
-_Noreturn static void child_exec(const char *role, int socket, int report, pid_t parent)
+/*
+ * For exec by who isn't root, which keeps ambient ones only. Best effort: without them, the child's
+ * sandbox has less to give up.
+ */
+static void capabilities_pass_on(uint64_t wanted)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = { { 0 } };
+
+	if (syscall(SYS_capget, &header, data) < 0)
+		return;
+	data[0].inheritable = (uint32_t)wanted & data[0].effective;
+	data[1].inheritable = (uint32_t)(wanted >> 32) & data[1].effective;
+	if (syscall(SYS_capset, &header, data) < 0)
+		return;
+	for (unsigned long c = 0; c < 64; c++)
+		if (data[c / 32].inheritable >> (c % 32) & 1)
+			prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, c, 0, 0);
+}
+
+/* What the new process is to be. */
+struct order {
+	const char *role;
+	uint64_t capabilities, memory_bytes;
+	bool makes_copies; /* in memory, of a limited size */
+	int socket, report;
+	pid_t parent;
+};
+
+static int limit_lower(int resource, uint64_t bytes)
+{
+	struct rlimit limit;
+
+	if (getrlimit(resource, &limit) < 0)
+		return -errno;
+	if (limit.rlim_max > bytes)
+		limit.rlim_max = bytes;
+	if (limit.rlim_cur > limit.rlim_max)
+		limit.rlim_cur = limit.rlim_max;
+	return setrlimit(resource, &limit) < 0 ? -errno : 0;
+}
+
+/* Sanitizers reserve more than there is. A copy in memory is a file that no other limit sees. */
+static int memory_limit(const struct order *o)
+{
+	int r = 0;
+
+	if (!o->memory_bytes || ROLE_SANITIZED)
+		return 0;
+	r = limit_lower(RLIMIT_DATA, o->memory_bytes);
+	if (r == 0 && o->makes_copies)
+		r = limit_lower(RLIMIT_FSIZE, o->memory_bytes);
+	return r;
+}
+
+_Noreturn static void child_exec(const struct order *o)
 {
 	char *environment[KEPT_COUNT + 2];
-	char *argv[] = { (char *)"slowburn", (char *)role, NULL };
-	int r;
+	char *argv[] = { (char *)"slowburn", (char *)o->role, NULL };
+	int report = o->report, r;
 
 	signals_reset();
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() != parent)
+	if (getppid() != o->parent)
 		_exit(1); /* it died before the line above: nobody would ever kill us */
 	environment_make(environment);
-	r = descriptors_arrange(socket, report, &report);
+	r = descriptors_arrange(o->socket, report, &report);
+	if (r == 0)
+		r = memory_limit(o);
 	if (r == 0) {
+		capabilities_pass_on(o->capabilities);
 		execve("/proc/self/exe", argv, environment);
 		r = -errno;
 	}
@@ -123,17 +190,17 @@ _Noreturn static void child_exec(const char *role, int socket, int report, pid_t
 }
 
 /* Forks with all signals blocked: a handler of the parent's must not run in the child. */
-static pid_t fork_quietly(const char *role, int socket, int report)
+static pid_t fork_quietly(const struct order *o)
 {
 	sigset_t all, before;
-	pid_t parent = getpid(), pid;
+	pid_t pid;
 	int saved;
 
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	pid = fork();
 	if (pid == 0)
-		child_exec(role, socket, report, parent);
+		child_exec(o);
 	saved = errno;
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	errno = saved;
@@ -143,9 +210,15 @@ static pid_t fork_quietly(const char *role, int socket, int report)
 /* Waits for the exec. 0, or the negative errno with which it failed. */
 static int exec_result(int report)
 {
-	int code;
+	struct pollfd p = { .fd = report, .events = POLLIN };
+	int code, ready;
 	ssize_t n;
 
+	do {
+		ready = poll(&p, 1, EXEC_PATIENCE_MS);
+	} while (ready < 0 && errno == EINTR);
+	if (ready <= 0)
+		return -ETIMEDOUT;
 	do {
 		n = read(report, &code, sizeof(code));
 	} while (n < 0 && errno == EINTR);
@@ -154,44 +227,60 @@ static int exec_result(int report)
 	return n == (ssize_t)sizeof(code) && code < 0 ? code : -EIO;
 }
 
-static void reap(pid_t pid, struct rusage *ret_usage)
+static bool limits_files(const struct role *role)
 {
-	while (wait4(pid, NULL, 0, ret_usage) < 0 && errno == EINTR)
-		;
+	for (size_t i = 0; i < role->limit_count; i++)
+		if (role->limits[i].resource == RLIMIT_FSIZE)
+			return role->limits[i].most > 0;
+	return false;
 }
 
-int child_start(struct child *c, const char *role, struct err *err)
+int child_start_limited(struct child *c, const char *role, uint64_t memory_bytes, struct err *err)
 {
 	int pair[2] = { -1, -1 }, report[2] = { -1, -1 };
-	struct rusage unused;
-	pid_t pid;
+	const struct role *line = role_find(role);
+	struct order order = {
+		.role = role,
+		.capabilities = SANDBOX_CAPABILITIES | (line ? role_capabilities(line) : 0),
+		.memory_bytes = memory_bytes,
+		.makes_copies = line && limits_files(line),
+		.parent = getpid(),
+	};
+	struct child child = { .socket = -1 };
 	int r;
 
-	*c = (struct child){ .socket = -1 };
+	*c = child;
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0 ||
 	    pipe2(report, O_CLOEXEC) < 0) {
 		r = err_errno(err, -errno, "no socket for the %s process", role);
 		goto out;
 	}
-	pid = fork_quietly(role, pair[1], report[1]);
-	if (pid < 0) {
+	order.socket = pair[1];
+	order.report = report[1];
+	child.pid = fork_quietly(&order);
+	if (child.pid < 0) {
 		r = err_errno(err, -errno, "the %s process could not be forked", role);
 		goto out;
 	}
 	fd_close(&report[1]);
 	r = exec_result(report[0]);
 	if (r < 0) {
-		reap(pid, &unused);
+		child_kill(&child, KILL_PATIENCE_NS, NULL);
 		err_errno(err, r, "the %s process could not be started", role);
 		goto out;
 	}
-	*c = (struct child){ .pid = pid, .socket = take_fd(&pair[0]) };
+	*c = (struct child){ .pid = child.pid, .socket = take_fd(&pair[0]) };
 out:
 	fd_close(&pair[0]);
 	fd_close(&pair[1]);
 	fd_close(&report[0]);
 	fd_close(&report[1]);
 	return r;
+}
+
+int child_start(struct child *c, const char *role, struct err *err)
+{
+	return child_start_limited(c, role, 0, err);
 }
 
 static void timeval_add(struct timeval *sum, const struct timeval *t)
@@ -216,43 +305,67 @@ static void usage_add(struct rusage *sum, const struct rusage *u)
 	sum->ru_nivcsw += u->ru_nivcsw;
 }
 
-/* Waits at most `patience_ns` for the process to end by itself. */
-static void await_end(pid_t pid, uint64_t patience_ns)
+bool child_ended(struct child *c, struct rusage *usage, int *ret_wait_status)
 {
-	_cleanup_(fd_close) int pidfd = pidfd_open(pid, 0);
+	struct rusage used = { 0 };
+	int status = 0;
+	pid_t pid;
+
+	if (c->pid <= 0)
+		return true;
+	do {
+		pid = wait4(c->pid, &status, WNOHANG, &used);
+	} while (pid < 0 && errno == EINTR);
+	if (pid == 0)
+		return false;
+	c->pid = 0;
+	if (usage)
+		usage_add(usage, &used);
+	if (ret_wait_status)
+		*ret_wait_status = status;
+	return true;
+}
+
+/* Waits at most `patience_ns` for it to end by itself. */
+static bool await_end(struct child *c, uint64_t patience_ns, struct rusage *usage)
+{
+	_cleanup_(fd_close) int pidfd = c->pid > 0 ? pidfd_open(c->pid, 0) : -1;
 	uint64_t deadline = clock_ns(CLOCK_MONOTONIC) + patience_ns;
 
-	while (pidfd >= 0) {
+	while (!child_ended(c, usage, NULL)) {
 		struct pollfd p = { .fd = pidfd, .events = POLLIN };
-		uint64_t now = clock_ns(CLOCK_MONOTONIC);
+		uint64_t now = clock_ns(CLOCK_MONOTONIC), left_ns;
 		struct timespec left;
 
 		if (now >= deadline)
-			return;
-		left.tv_sec = (time_t)((deadline - now) / NS_PER_S);
-		left.tv_nsec = (long)((deadline - now) % NS_PER_S);
-		if (ppoll(&p, 1, &left, NULL) > 0)
-			return;
+			return false;
+		left_ns = deadline - now;
+		if (pidfd < 0 && left_ns > NS_PER_MS)
+			left_ns = NS_PER_MS; /* nobody will wake us */
+		left.tv_sec = (time_t)(left_ns / NS_PER_S);
+		left.tv_nsec = (long)(left_ns % NS_PER_S);
+		/* One that is traced has ended for its tracer first. */
+		if (ppoll(&p, 1, &left, NULL) > 0 && !child_ended(c, usage, NULL))
+			fd_close(&pidfd);
 	}
+	return true;
+}
+
+bool child_kill(struct child *c, uint64_t patience_ns, struct rusage *usage)
+{
+	fd_close(&c->socket);
+	/* Until it is reaped its pid is nobody else's. */
+	if (c->pid > 0)
+		kill(c->pid, SIGKILL);
+	return await_end(c, patience_ns, usage);
 }
 
 void child_stop(struct child *c, struct rusage *usage)
 {
-	struct rusage ended = { 0 };
-
 	fd_close(&c->socket);
-	if (c->pid <= 0)
-		return;
-	await_end(c->pid, STOP_PATIENCE_NS);
-	/*
-	 * Harmless if it has ended: it is a zombie until the next line, so its pid is nobody
-	 * else's.
-	 */
-	kill(c->pid, SIGKILL);
-	reap(c->pid, &ended);
+	if (!await_end(c, STOP_PATIENCE_NS, usage))
+		child_kill(c, KILL_PATIENCE_NS, usage);
 	c->pid = 0;
-	if (usage)
-		usage_add(usage, &ended);
 }
 
 int child_enter(void)

@@ -1,18 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * The table of roles. A role gets a line for what its code was seen to call (strace), and for
- * nothing that it might want one day.
+ * nothing that it might want one day. Calls stand in groups, as what a group is for is what one
+ * has to know to judge it, and as most roles share some.
  *
- * Refused: fstat by way of newfstatat, as glibc 2.33 to 2.38 call it: it takes a path as well, and
- * a filter can't look at one. Mappings of files: one that is cut short under us is a SIGBUS, so
- * they are read. openat for libraries loaded late: nothing is.
+ * Refused: fstat by way of newfstatat, as glibc 2.33 to 2.38 call it, for the symbolizer: it takes a
+ * path as well, and a filter can't look at one. Mappings of files in there: one that is cut short
+ * under us is a SIGBUS, so they are read. openat for libraries loaded late: nothing is.
  */
 #include "profiler/role/role.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/bpf.h>
+#include <linux/capability.h>
+#include <linux/fs.h>
+#include <linux/perf_event.h>
+#include <sched.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
 
 #include "profiler/role/child.h"
 
@@ -23,73 +32,410 @@
  * "nobody": whoever has nothing else is that, NFS and other programs' sandboxes too.
  */
 #define SYMBOLIZER_ID 65521
+#define AGENT_ID 65522
+#define OPENER_ID 65523
+
+/* ---- conditions ---- */
 
 /* clang-format off */
-/* On the role's own socket only: a descriptor that was handed in could be a socket as well. */
-#define ON_OUR_SOCKET { { 0, UINT32_MAX, ROLE_CHILD_SOCKET } }
-/* Private, of no file, and never to be executed. There is no mprotect to change that. */
+#define ANY { { 0, 0, 0 } }
+/* `int` and `unsigned int`: what a caller leaves in the register's other half is nothing. */
+#define ARGUMENT_IS(n, value) { { n, UINT32_MAX, value } }
+#define ON_OUR_SOCKET ARGUMENT_IS(0, ROLE_CHILD_SOCKET)
+#define NOT_EXECUTABLE { { 2, PROT_EXEC, 0 } }
+/* Private and of no file. There is no mprotect to change what it may be used for. */
 #define PLAIN_MEMORY { { 2, PROT_EXEC, 0 }, { 3, MAP_SHARED | MAP_ANONYMOUS, MAP_ANONYMOUS } }
+#define READING(n) \
+	{ { n, O_ACCMODE | O_CREAT | O_TRUNC | O_APPEND | (O_TMPFILE & ~O_DIRECTORY), O_RDONLY } }
 /* clang-format on */
 
-static const struct role_limit symbolizer_limits[] = {
-	{ RLIMIT_CORE, 0 },
-	{ RLIMIT_NPROC, 0 },
-	{ RLIMIT_NOFILE, 16 }, /* four of its own, SOCKET_MAX_FDS of a request */
-	{ RLIMIT_STACK, 8 << 20 }, /* the default; not "unlimited", as some callers have it */
-#if !ROLE_SANITIZED
-	{ RLIMIT_FSIZE, 0 },
-	{ RLIMIT_DATA, 64 << 20 }, /* 65,536 addresses, the most that one request has: 8 MiB */
+#define CALL(name)              \
+	{                       \
+		name, NULL, ANY \
+	}
+#define CALL_IF(name, words, ...)        \
+	{                                \
+		name, words, __VA_ARGS__ \
+	}
+#define BPF_COMMAND(command) CALL_IF("bpf", #command, ARGUMENT_IS(0, command))
+#define IOCTL(request) CALL_IF("ioctl", #request, ARGUMENT_IS(1, request))
+
+/* ---- groups of calls ---- */
+
+static const struct role_call process_calls[] = {
+	CALL("clock_gettime"), /* where the vDSO can't tell the time */
+	CALL("futex"),
+	CALL("rt_sigprocmask"),
+	CALL("rt_sigreturn"),
+	CALL("restart_syscall"), /* ppoll, after SIGSTOP and SIGCONT */
+	CALL("exit"),
+	CALL("exit_group"),
+#if ROLE_SANITIZED
+	CALL_IF("write", "standard error", ARGUMENT_IS(0, 2)),
+	CALL("clock_nanosleep"),
+	CALL("getpid"),
+	CALL("gettid"),
+	CALL("sched_yield"),
+	CALL("sigaltstack"),
 #endif
 };
 
-static const struct role_call symbolizer_calls[] = {
-	/* the files that come with a request */
-	{ SYS_read, { { 0 } } },
-	{ SYS_pread64, { { 0 } } },
-	{ SYS_fstat, { { 0 } } },
-	{ SYS_close, { { 0 } } },
-	/* the conversation */
-	{ SYS_recvfrom, ON_OUR_SOCKET },
-	{ SYS_recvmsg, ON_OUR_SOCKET },
-	{ SYS_sendto, ON_OUR_SOCKET },
-	{ SYS_sendmsg, ON_OUR_SOCKET },
-	{ SYS_ppoll, { { 0 } } },
-	/* malloc */
-	{ SYS_mmap, PLAIN_MEMORY },
-	{ SYS_munmap, { { 0 } } },
-	{ SYS_mremap, { { 0 } } },
-	{ SYS_brk, { { 0 } } },
-	{ SYS_madvise, { { 0 } } },
-	{ SYS_getrandom, { { 0 } } },
-	{ SYS_sysinfo, { { 0 } } }, /* qsort: may it use a quarter of the memory? */
-	/* what every process needs */
-	{ SYS_clock_gettime, { { 0 } } }, /* where the vDSO can't tell the time */
-	{ SYS_futex, { { 0 } } },
-	{ SYS_rt_sigprocmask, { { 0 } } },
-	{ SYS_rt_sigreturn, { { 0 } } },
-	{ SYS_restart_syscall, { { 0 } } }, /* ppoll, after SIGSTOP and SIGCONT */
-	{ SYS_exit, { { 0 } } },
-	{ SYS_exit_group, { { 0 } } },
-#if ROLE_SANITIZED
-	{ SYS_write, { { 0, UINT32_MAX, 2 } } },
-	{ SYS_clock_nanosleep, { { 0 } } },
-	{ SYS_getpid, { { 0 } } },
-	{ SYS_gettid, { { 0 } } },
-	{ SYS_sched_yield, { { 0 } } },
-	{ SYS_sigaltstack, { { 0 } } },
+/* What a mapping may be of differs. */
+#define MEMORY_CALLS                                                                     \
+	CALL("munmap"), CALL("mremap"), CALL("brk"), CALL("madvise"), CALL("getrandom"), \
+		CALL("sysinfo") /* qsort: how much may it use? */
+
+static const struct role_call memory_calls[] = {
+	CALL_IF("mmap", "private, of no file, never executable", PLAIN_MEMORY),
+	MEMORY_CALLS,
+};
+
+static const struct role_call shared_memory_calls[] = {
+	CALL_IF("mmap", "never executable", NOT_EXECUTABLE),
+	MEMORY_CALLS,
+};
+
+/* A descriptor that was handed in could be a socket as well: on the role's own one only. */
+static const struct role_call conversation_calls[] = {
+	CALL_IF("recvfrom", "descriptor 3", ON_OUR_SOCKET),
+	CALL_IF("recvmsg", "descriptor 3", ON_OUR_SOCKET),
+	CALL_IF("sendto", "descriptor 3", ON_OUR_SOCKET),
+	CALL_IF("sendmsg", "descriptor 3", ON_OUR_SOCKET),
+	CALL("ppoll"),
+};
+
+static const struct role_call descriptor_calls[] = {
+	CALL("read"),
+	CALL("pread64"),
+	CALL("fstat"),
+	CALL("close"),
+};
+
+/* ---- the supervisor ---- */
+
+static const struct role_capability supervisor_capabilities[] = {
+	{ CAP_SETUID, "CAP_SETUID", "gives the others uids of their own" },
+	{ CAP_SETGID, "CAP_SETGID", "and gids, and takes their groups" },
+	{ CAP_SETPCAP, "CAP_SETPCAP", "takes what they don't need out of their bounding sets" },
+	{ CAP_KILL, "CAP_KILL", "ends them, who are other users, and the command after --" },
+	{ CAP_DAC_OVERRIDE, "CAP_DAC_OVERRIDE",
+	  "puts the answer into a folder of the user who called sudo" },
+	{ CAP_FOWNER, "CAP_FOWNER", "the same in a sticky folder, such as /tmp" },
+};
+
+static const struct role_call others_memory_calls[] = {
+#if !ROLE_SANITIZED /* LeakSanitizer looks at its own process so */
+	CALL("ptrace"),
+#endif
+	CALL("process_vm_readv"),
+	CALL("process_vm_writev"),
+	CALL("process_madvise"),
+	CALL("pidfd_getfd"),
+	CALL("kcmp"),
+	CALL("move_pages"),
+	CALL("migrate_pages"),
+	CALL("userfaultfd"),
+};
+
+static const struct role_call network_calls[] = {
+	CALL("socket"), CALL("connect"), CALL("bind"),
+	CALL("listen"), CALL("accept"),  CALL("accept4"),
+};
+
+/* clang-format off */
+#define NEW_NAMESPACE(flag) CALL_IF("clone", #flag, { { 0, flag, flag } })
+/* clang-format on */
+
+static const struct role_call namespace_calls[] = {
+	CALL("mount"),
+	CALL("umount2"),
+	CALL("move_mount"),
+	CALL("open_tree"),
+	CALL("fsopen"),
+	CALL("fsconfig"),
+	CALL("fsmount"),
+	CALL("fspick"),
+	CALL("mount_setattr"),
+	CALL("pivot_root"),
+	CALL("chroot"),
+	CALL("setns"),
+	CALL("unshare"),
+	NEW_NAMESPACE(CLONE_NEWUSER),
+	NEW_NAMESPACE(CLONE_NEWNS),
+	NEW_NAMESPACE(CLONE_NEWPID),
+	NEW_NAMESPACE(CLONE_NEWNET),
+	NEW_NAMESPACE(CLONE_NEWIPC),
+	NEW_NAMESPACE(CLONE_NEWUTS),
+	NEW_NAMESPACE(CLONE_NEWCGROUP),
+#if !ROLE_SANITIZED /* ThreadSanitizer starts a thread with it */
+	CALL("clone3"), /* its flags can't be looked at */
 #endif
 };
+
+static const struct role_call kernel_calls[] = {
+	CALL("init_module"),   CALL("finit_module"),    CALL("delete_module"),
+	CALL("kexec_load"),    CALL("kexec_file_load"), CALL("reboot"),
+	CALL("swapon"),        CALL("swapoff"),         CALL("acct"),
+	CALL("quotactl"),      CALL("quotactl_fd"),     CALL("settimeofday"),
+	CALL("clock_settime"), CALL("clock_adjtime"),   CALL("adjtimex"),
+	CALL("sethostname"),   CALL("setdomainname"),   CALL("syslog"),
+	CALL("iopl"),          CALL("ioperm"),          CALL("modify_ldt"),
+	CALL("mknod"),         CALL("mknodat"),         CALL("fanotify_init"),
+	CALL("nfsservctl"),    CALL("vhangup"),
+};
+
+static const struct role_call needless_calls[] = {
+	CALL("keyctl"),
+	CALL("add_key"),
+	CALL("request_key"),
+	CALL("io_uring_setup"),
+	CALL("io_uring_enter"),
+	CALL("io_uring_register"),
+	CALL("name_to_handle_at"),
+	CALL("open_by_handle_at"),
+	CALL("personality"),
+	CALL("lookup_dcookie"),
+	CALL("uselib"),
+};
+
+static const struct role_calls supervisor_groups[] = {
+	{ "other processes' memory", false, others_memory_calls, COUNT(others_memory_calls) },
+	{ "the network", false, network_calls, COUNT(network_calls) },
+	{ "mounts and namespaces", false, namespace_calls, COUNT(namespace_calls) },
+	{ "the kernel and the machine", false, kernel_calls, COUNT(kernel_calls) },
+	{ "what nobody of us needs", false, needless_calls, COUNT(needless_calls) },
+};
+
+/* ---- the agent ---- */
+
+static const struct role_capability agent_capabilities[] = {
+	{ CAP_BPF, "CAP_BPF", "loads the BPF programs and makes their maps" },
+	{ CAP_PERFMON, "CAP_PERFMON", "samples all CPUs, and lets BPF read kernel structures" },
+};
+
+static const struct role_limit agent_limits[] = {
+	{ RLIMIT_CORE, "RLIMIT_CORE", 0 },
+	{ RLIMIT_NPROC, "RLIMIT_NPROC", 0 },
+	{ RLIMIT_NOFILE, "RLIMIT_NOFILE", 65536 }, /* seven for each of 4,096 CPUs; pins of files */
+	{ RLIMIT_STACK, "RLIMIT_STACK", 8 << 20 },
+};
+
+static const struct role_call agent_setup_calls[] = {
+	CALL_IF("openat", "to read", READING(2)),
+	CALL("newfstatat"),
+	CALL("access"),
+	CALL("faccessat"),
+	CALL("faccessat2"),
+	CALL("uname"),
+	BPF_COMMAND(BPF_PROG_LOAD),
+	BPF_COMMAND(BPF_BTF_LOAD),
+	BPF_COMMAND(BPF_MAP_FREEZE),
+	BPF_COMMAND(BPF_PROG_BIND_MAP),
+	BPF_COMMAND(BPF_RAW_TRACEPOINT_OPEN),
+	BPF_COMMAND(BPF_LINK_CREATE),
+	CALL("capget"),
+	CALL_IF("tgkill", "signal 0: is there such a thread?", ARGUMENT_IS(2, 0)),
+	CALL_IF("tkill", "signal 0", ARGUMENT_IS(1, 0)),
+	CALL_IF("prlimit64", "its own", ARGUMENT_IS(0, 0)),
+	CALL_IF("prctl", "PR_SET_NO_NEW_PRIVS", ARGUMENT_IS(0, PR_SET_NO_NEW_PRIVS)),
+	CALL("seccomp"),
+};
+
+static const struct role_call agent_sampling_calls[] = {
+	CALL("perf_event_open"), /* of a CPU that comes online, too */
+	IOCTL(PERF_EVENT_IOC_SET_BPF),
+	IOCTL(PERF_EVENT_IOC_ENABLE),
+	BPF_COMMAND(BPF_MAP_CREATE),
+	BPF_COMMAND(BPF_MAP_LOOKUP_ELEM),
+	BPF_COMMAND(BPF_MAP_UPDATE_ELEM),
+	BPF_COMMAND(BPF_OBJ_GET_INFO_BY_FD),
+	CALL("epoll_create1"),
+	CALL("epoll_ctl"),
+	CALL("epoll_wait"),
+	CALL("clock_nanosleep"),
+};
+
+static const struct role_call agent_conversation_calls[] = {
+	CALL("recvfrom"), CALL("recvmsg"), CALL("sendto"),
+	CALL("sendmsg"),  CALL("ppoll"),   CALL("poll"),
+};
+
+static const struct role_call agent_descriptor_calls[] = {
+	CALL("read"), CALL("pread64"), CALL("lseek"), CALL("fstat"),
+	/* It can be given a path nevertheless: that tells it that there is one, no more. */
+	CALL_IF("newfstatat", "AT_EMPTY_PATH", ARGUMENT_IS(3, AT_EMPTY_PATH)), CALL("close"),
+	CALL_IF("fcntl", "F_DUPFD_CLOEXEC", ARGUMENT_IS(1, F_DUPFD_CLOEXEC)),
+	/* What the opener hands over is looked at. */
+	CALL_IF("fcntl", "F_GETFL", ARGUMENT_IS(1, F_GETFL)),
+	CALL_IF("fcntl", "F_GET_SEALS", ARGUMENT_IS(1, F_GET_SEALS)), CALL("write"),
+	CALL("memfd_create"), /* for a copy of the vDSO */
+};
+
+static const struct role_calls agent_groups[] = {
+	{ "setting up", true, agent_setup_calls, COUNT(agent_setup_calls) },
+	{ "sampling", false, agent_sampling_calls, COUNT(agent_sampling_calls) },
+	{ "descriptors that it has", false, agent_descriptor_calls, COUNT(agent_descriptor_calls) },
+	{ "conversations", false, agent_conversation_calls, COUNT(agent_conversation_calls) },
+	{ "memory, the kernel's rings too", false, shared_memory_calls,
+	  COUNT(shared_memory_calls) },
+	{ "what every process needs", false, process_calls, COUNT(process_calls) },
+};
+
+/* ---- the opener and the fetcher ---- */
+
+/* clang-format off */
+#define FILE_CAPABILITIES \
+	{ CAP_SYS_PTRACE, "CAP_SYS_PTRACE", "reads /proc/PID/maps and looks into /proc/PID/root" }, \
+	{ CAP_DAC_READ_SEARCH, "CAP_DAC_READ_SEARCH", "opens binaries that only others may read" }, \
+	{ CAP_CHECKPOINT_RESTORE, "CAP_CHECKPOINT_RESTORE", \
+	  "opens /proc/PID/map_files: binaries that were deleted or replaced" }
+/* clang-format on */
+
+static const struct role_capability opener_capabilities[] = {
+	FILE_CAPABILITIES,
+	{ CAP_SYSLOG, "CAP_SYSLOG", "sees the addresses in /proc/kallsyms" },
+};
+
+static const struct role_capability fetcher_capabilities[] = { FILE_CAPABILITIES };
+
+static const struct role_limit opener_limits[] = {
+	{ RLIMIT_CORE, "RLIMIT_CORE", 0 },
+	{ RLIMIT_NPROC, "RLIMIT_NPROC", 0 },
+	{ RLIMIT_NOFILE, "RLIMIT_NOFILE", 64 },
+	{ RLIMIT_STACK, "RLIMIT_STACK", 8 << 20 },
+#if !ROLE_SANITIZED
+	{ RLIMIT_FSIZE, "RLIMIT_FSIZE", 0 },
+	{ RLIMIT_DATA, "RLIMIT_DATA", 64 << 20 }, /* a reply of 16 MiB, and that grown once more */
+#endif
+};
+
+static const struct role_limit fetcher_limits[] = {
+	{ RLIMIT_CORE, "RLIMIT_CORE", 0 },          { RLIMIT_NPROC, "RLIMIT_NPROC", 0 },
+	{ RLIMIT_NOFILE, "RLIMIT_NOFILE", 64 },     { RLIMIT_STACK, "RLIMIT_STACK", 8 << 20 },
+#if !ROLE_SANITIZED
+	{ RLIMIT_FSIZE, "RLIMIT_FSIZE", 64 << 20 }, /* the largest copy */
+	{ RLIMIT_DATA, "RLIMIT_DATA", 64 << 20 },
+#endif
+};
+
+/* openat2's flags are behind a pointer: there the uid stands, which may write next to nothing. */
+static const struct role_call open_calls[] = {
+	CALL_IF("openat", "to read", READING(2)),
+	CALL("openat2"),
+	CALL("statx"),
+	CALL("memfd_create"), /* to know a mapped memfd by its device */
+	IOCTL(FS_IOC_GETVERSION),
+};
+
+static const struct role_call opener_list_calls[] = {
+	CALL("getdents64"),
+	CALL("readlink"),
+	CALL("fstatfs"), /* is a cgroup one? */
+	CALL_IF("newfstatat", "AT_EMPTY_PATH", ARGUMENT_IS(3, AT_EMPTY_PATH)), /* opendir */
+	CALL_IF("fcntl", "F_GETFL", ARGUMENT_IS(1, F_GETFL)),
+};
+
+static const struct role_call fetcher_copy_calls[] = {
+	CALL("ftruncate"),
+	CALL_IF("fcntl", "F_ADD_SEALS", ARGUMENT_IS(1, F_ADD_SEALS)),
+};
+
+static const struct role_calls opener_groups[] = {
+	{ "files and /proc", false, open_calls, COUNT(open_calls) },
+	{ "lists of processes and cgroups", false, opener_list_calls, COUNT(opener_list_calls) },
+	{ "descriptors that it has", false, descriptor_calls, COUNT(descriptor_calls) },
+	{ "its conversation", false, conversation_calls, COUNT(conversation_calls) },
+	{ "memory", false, memory_calls, COUNT(memory_calls) },
+	{ "what every process needs", false, process_calls, COUNT(process_calls) },
+};
+
+static const struct role_calls fetcher_groups[] = {
+	{ "files and /proc", false, open_calls, COUNT(open_calls) },
+	{ "copies in memory", false, fetcher_copy_calls, COUNT(fetcher_copy_calls) },
+	{ "descriptors that it has", false, descriptor_calls, COUNT(descriptor_calls) },
+	{ "its conversation", false, conversation_calls, COUNT(conversation_calls) },
+	{ "memory, the copies' too", false, shared_memory_calls, COUNT(shared_memory_calls) },
+	{ "what every process needs", false, process_calls, COUNT(process_calls) },
+};
+
+/* ---- the symbolizer ---- */
+
+static const struct role_limit symbolizer_limits[] = {
+	{ RLIMIT_CORE, "RLIMIT_CORE", 0 },
+	{ RLIMIT_NPROC, "RLIMIT_NPROC", 0 },
+	{ RLIMIT_NOFILE, "RLIMIT_NOFILE", 16 }, /* four of its own, SOCKET_MAX_FDS of a request */
+	/* The default; not "unlimited", as some callers have it. */
+	{ RLIMIT_STACK, "RLIMIT_STACK", 8 << 20 },
+#if !ROLE_SANITIZED
+	{ RLIMIT_FSIZE, "RLIMIT_FSIZE", 0 },
+	/* 65,536 addresses, the most that one request has: 8 MiB */
+	{ RLIMIT_DATA, "RLIMIT_DATA", 64 << 20 },
+#endif
+};
+
+static const struct role_calls symbolizer_groups[] = {
+	{ "files that come with a request", false, descriptor_calls, COUNT(descriptor_calls) },
+	{ "its conversation", false, conversation_calls, COUNT(conversation_calls) },
+	{ "memory", false, memory_calls, COUNT(memory_calls) },
+	{ "what every process needs", false, process_calls, COUNT(process_calls) },
+};
+
+/* ---- the roles ---- */
+
+#define CAPABILITIES(list) .capabilities = list, .capability_count = COUNT(list)
+#define LIMITS(list) .limits = list, .limit_count = COUNT(list)
+#define GROUPS(list) .groups = list, .group_count = COUNT(list)
 
 static const struct role roles[] = {
 	{
+		.name = "supervisor",
+		.work = "Reads the command line, starts, limits, ends and replaces the others, and "
+			"writes the answer; looks at nobody's bytes",
+		.passes_on = true,
+		.filter = ROLE_DENIES,
+		CAPABILITIES(supervisor_capabilities),
+		GROUPS(supervisor_groups),
+	},
+	{
+		.name = "agent",
+		.work = "Loads the BPF programs, samples, counts and makes the answer; asks the "
+			"others for all that it has to know of processes and files",
+		.user = "slowburn-agent",
+		.fallback_id = AGENT_ID,
+		CAPABILITIES(agent_capabilities),
+		LIMITS(agent_limits),
+		GROUPS(agent_groups),
+	},
+	{
+		.name = "opener",
+		.work = "Reads /proc and opens binaries for the agent; hands out bytes and "
+			"descriptors, and looks into none",
+		.user = "slowburn-opener",
+		.fallback_id = OPENER_ID,
+		.served = true,
+		CAPABILITIES(opener_capabilities),
+		LIMITS(opener_limits),
+		GROUPS(opener_groups),
+	},
+	{
+		.name = "fetcher",
+		.work = "Copies binaries from file systems that may never answer, and is given up "
+			"when they don't",
+		.user = "slowburn-opener",
+		.fallback_id = OPENER_ID,
+		.served = true,
+		CAPABILITIES(fetcher_capabilities),
+		LIMITS(fetcher_limits),
+		GROUPS(fetcher_groups),
+	},
+	{
 		.name = "symbolizer",
+		.work = "Parses ELF files and kernel symbols, and names addresses in them",
 		.user = "slowburn-symbolizer",
 		.fallback_id = SYMBOLIZER_ID,
-		.capabilities = 0,
-		.limits = symbolizer_limits,
-		.limit_count = COUNT(symbolizer_limits),
-		.calls = symbolizer_calls,
-		.call_count = COUNT(symbolizer_calls),
+		.served = true,
+		LIMITS(symbolizer_limits),
+		GROUPS(symbolizer_groups),
 	},
 };
 
@@ -99,4 +445,32 @@ const struct role *role_find(const char *name)
 		if (strcmp(roles[i].name, name) == 0)
 			return &roles[i];
 	return NULL;
+}
+
+size_t role_count(void)
+{
+	return COUNT(roles);
+}
+
+const struct role *role_at(size_t i)
+{
+	return &roles[i];
+}
+
+static uint64_t own_capabilities(const struct role *role)
+{
+	uint64_t mask = 0;
+
+	for (size_t i = 0; i < role->capability_count; i++)
+		mask |= 1ULL << role->capabilities[i].number;
+	return mask;
+}
+
+uint64_t role_capabilities(const struct role *role)
+{
+	uint64_t mask = own_capabilities(role);
+
+	for (size_t i = 0; role->passes_on && i < COUNT(roles); i++)
+		mask |= own_capabilities(&roles[i]);
+	return mask;
 }

@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What each of our processes keeps of what it was started with. One table: the sandbox enforces it,
- * docs/SECURITY.md explains it, tests/unit/role_sandbox.c tries what it does not allow.
+ * What each of our processes keeps of what it was started with, and what for. One table: the sandbox
+ * enforces it, `slowburn doctor --roles` and docs/SECURITY.md print it (role_describe), and
+ * tests/unit/role_sandbox.c tries what it does not allow.
  */
 #ifndef ROLE_ROLE_H
 #define ROLE_ROLE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+
+#include "profiler/base/buffer.h"
 
 /*
  * Sanitizers write reports, reserve terabytes of address space and ask for their own process: in
@@ -36,27 +40,67 @@ struct role_condition {
 };
 
 struct role_call {
-	int number; /* SYS_… */
-	struct role_condition conditions[ROLE_MAX_CONDITIONS];
+	const char *name; /* one that this architecture doesn't have is passed over */
+	const char *only; /* the conditions in words, or NULL */
+	struct role_condition conditions[ROLE_MAX_CONDITIONS]; /* all must hold */
+};
+
+/* System calls that serve one purpose. A call that is in several groups is allowed if any of them has it. */
+struct role_calls {
+	const char *purpose;
+	bool until_sealed; /* given up by sandbox_seal() */
+	const struct role_call *calls;
+	size_t count;
+};
+
+struct role_capability {
+	uint32_t number; /* CAP_… */
+	const char *name; /* "CAP_BPF" */
+	const char *use; /* what becomes of the answer without it is doctor's to say */
 };
 
 struct role_limit {
 	int resource; /* RLIMIT_… */
+	const char *name; /* "RLIMIT_CORE" */
 	uint64_t most;
+};
+
+enum role_filter {
+	ROLE_ALLOWS, /* its calls; all others are answered EPERM */
+	/* All but its calls. For who has children of other roles: they inherit the filter over exec. */
+	ROLE_DENIES,
 };
 
 struct role {
 	const char *name; /* argv[1] */
-	const char *user; /* the package's user, looked up in /etc/passwd */
+	const char *work; /* in one sentence */
+	const char *user; /* the package's user, looked up in /etc/passwd; NULL: it keeps its ids */
 	uid_t fallback_id; /* uid and gid where there is no such user */
-	uint64_t capabilities; /* bit N: it keeps capability N */
+	bool served; /* the leader may ask for it (role/service.h) */
+	bool passes_on; /* it keeps the capabilities of all others, too, to start them */
+	enum role_filter filter;
+	const struct role_capability *capabilities;
+	size_t capability_count;
 	const struct role_limit *limits;
 	size_t limit_count;
-	const struct role_call *calls; /* all others are answered EPERM */
-	size_t call_count;
+	const struct role_calls *groups;
+	size_t group_count;
 };
 
 /* NULL if there is none of this name. */
 const struct role *role_find(const char *name);
+
+/* All of them, the supervisor first. */
+size_t role_count(void);
+const struct role *role_at(size_t i);
+
+/* Bit N: it keeps capability N, if it was started with it. */
+uint64_t role_capabilities(const struct role *role);
+
+/*
+ * Appends what the table says of it, as docs/SECURITY.md has it: markdown that reads as plain text, at
+ * most 100 columns wide. 0 or negative errno.
+ */
+int role_describe(const struct role *role, struct buffer *out);
 
 #endif

@@ -52,16 +52,16 @@ static void filter_free(scmp_filter_ctx *filter)
 		seccomp_release(*filter);
 }
 
-static bool is_effective(cap_t caps, cap_value_t capability)
+static bool has(cap_t caps, cap_value_t capability, cap_flag_t set)
 {
 	cap_flag_value_t value = CAP_CLEAR;
 
-	return cap_get_flag(caps, capability, CAP_EFFECTIVE, &value) == 0 && value == CAP_SET;
+	return cap_get_flag(caps, capability, set, &value) == 0 && value == CAP_SET;
 }
 
 static bool is_kept(const struct role *role, cap_value_t capability)
 {
-	return role->capabilities >> capability & 1;
+	return role_capabilities(role) >> capability & 1;
 }
 
 /* The package's user in /etc/passwd; root is not believed to be it. */
@@ -97,7 +97,7 @@ static int identity_change(const struct role *role)
 	struct identity id = identity_of(role);
 
 	/* setresuid would clear them all; those that go, go with the next step. */
-	if (prctl(PR_SET_KEEPCAPS, role->capabilities != 0) < 0 || setgroups(0, NULL) < 0 ||
+	if (prctl(PR_SET_KEEPCAPS, role_capabilities(role) != 0) < 0 || setgroups(0, NULL) < 0 ||
 	    setresgid(id.gid, id.gid, id.gid) < 0 || setresuid(id.uid, id.uid, id.uid) < 0)
 		return -errno;
 	return 0;
@@ -111,18 +111,29 @@ static int bounds_drop(const struct role *role)
 	return 0;
 }
 
-/* The permitted, effective and inheritable sets; the kernel takes the ambient set after them. */
-static int capabilities_set(const struct role *role)
+/*
+ * The permitted, effective and inheritable sets; the kernel takes the ambient set after them. What there
+ * is of the role's: somebody without privileges has less.
+ */
+static int capabilities_set(const struct role *role, cap_t have)
 {
 	_cleanup_(caps_free) cap_t caps = cap_init();
 
 	if (!caps)
 		return -errno;
 	for (cap_value_t c = 0; c < cap_max_bits(); c++)
-		if (is_kept(role, c) && (cap_set_flag(caps, CAP_PERMITTED, 1, &c, CAP_SET) < 0 ||
-					 cap_set_flag(caps, CAP_EFFECTIVE, 1, &c, CAP_SET) < 0))
+		if (is_kept(role, c) && has(have, c, CAP_PERMITTED) &&
+		    (cap_set_flag(caps, CAP_PERMITTED, 1, &c, CAP_SET) < 0 ||
+		     cap_set_flag(caps, CAP_EFFECTIVE, 1, &c, CAP_SET) < 0))
 			return -errno;
 	return cap_set_proc(caps) < 0 ? -errno : 0;
+}
+
+static bool may_change_identity(const struct role *role, cap_t have)
+{
+	return role->user && has(have, CAP_SETUID, CAP_EFFECTIVE) &&
+	       has(have, CAP_SETGID, CAP_EFFECTIVE) && has(have, CAP_KILL, CAP_EFFECTIVE) &&
+	       in_first_user_namespace();
 }
 
 static int privileges_drop(const struct role *role)
@@ -133,12 +144,11 @@ static int privileges_drop(const struct role *role)
 	if (!have || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return -errno;
 	/* Without CAP_SETPCAP they stay, and mean nothing: they are for exec of what may add more. */
-	if (is_effective(have, CAP_SETPCAP))
+	if (has(have, CAP_SETPCAP, CAP_EFFECTIVE))
 		r = bounds_drop(role);
-	if (r == 0 && is_effective(have, CAP_SETUID) && is_effective(have, CAP_SETGID) &&
-	    is_effective(have, CAP_KILL) && in_first_user_namespace())
+	if (r == 0 && may_change_identity(role, have))
 		r = identity_change(role);
-	return r < 0 ? r : capabilities_set(role);
+	return r < 0 ? r : capabilities_set(role, have);
 }
 
 /* Never raises one: who was given less keeps less. */
@@ -160,11 +170,16 @@ static int limits_set(const struct role *role)
 	return 0;
 }
 
-static int filter_allow(scmp_filter_ctx filter, const struct role_call *call)
+static int filter_add(scmp_filter_ctx filter, uint32_t action, const struct role_call *call)
 {
 	struct scmp_arg_cmp compare[ROLE_MAX_CONDITIONS];
+	int number = seccomp_syscall_resolve_name(call->name);
 	unsigned int count = 0;
 
+	if (number == __NR_SCMP_ERROR)
+		return -EINVAL;
+	if (number < 0)
+		return 0; /* another architecture's */
 	for (size_t i = 0; i < ROLE_MAX_CONDITIONS; i++) {
 		const struct role_condition *c = &call->conditions[i];
 
@@ -172,20 +187,38 @@ static int filter_allow(scmp_filter_ctx filter, const struct role_call *call)
 			compare[count++] = (struct scmp_arg_cmp){ c->argument, SCMP_CMP_MASKED_EQ,
 								  c->mask, c->value };
 	}
-	return seccomp_rule_add_exact_array(filter, SCMP_ACT_ALLOW, call->number, count, compare);
+	return seccomp_rule_add_exact_array(filter, action, number, count, compare);
 }
 
-static int filter_load(const struct role *role)
+static int filter_add_group(scmp_filter_ctx filter, uint32_t action, const struct role_calls *group)
 {
-	_cleanup_(filter_free) scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < group->count; i++)
+		r = filter_add(filter, action, &group->calls[i]);
+	return r;
+}
+
+/*
+ * A filter that is `sealed` is loaded beside the first one: what either refuses is refused, and the kernel
+ * remembers per system call that both allow it whatever its arguments.
+ */
+static int filter_load(const struct role *role, bool sealed)
+{
+	bool allows = role->filter == ROLE_ALLOWS;
+	uint32_t refuse = SCMP_ACT_ERRNO(EPERM);
+	_cleanup_(filter_free)
+		scmp_filter_ctx filter = seccomp_init(allows ? refuse : SCMP_ACT_ALLOW);
 	int r;
 
 	if (!filter)
 		return -ENOMEM;
 	/* ThreadSanitizer has a thread of its own. */
 	r = seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1);
-	for (size_t i = 0; r == 0 && i < role->call_count; i++)
-		r = filter_allow(filter, &role->calls[i]);
+	for (size_t i = 0; r == 0 && i < role->group_count; i++)
+		if (!sealed || !role->groups[i].until_sealed)
+			r = filter_add_group(filter, allows ? SCMP_ACT_ALLOW : refuse,
+					     &role->groups[i]);
 	return r < 0 ? r : seccomp_load(filter);
 }
 
@@ -208,7 +241,7 @@ static int silence_and_filter(const struct role *role)
 
 	if (said < 0 || dup2(STDIN_FILENO, STDERR_FILENO) < 0)
 		return -errno;
-	r = filter_load(role);
+	r = filter_load(role, false);
 	if (r < 0)
 		dup2(said, STDERR_FILENO);
 	return r;
@@ -231,8 +264,24 @@ int sandbox_enter(const struct role *role, struct err *err)
 	r = seclude();
 	if (r < 0)
 		return err_errno(err, r, "the %s could not be secluded", role->name);
-	r = ROLE_SANITIZED ? filter_load(role) : silence_and_filter(role);
+	r = ROLE_SANITIZED ? filter_load(role, false) : silence_and_filter(role);
 	if (r < 0)
 		return err_errno(err, r, "the %s's system calls could not be filtered", role->name);
 	return 0;
+}
+
+int sandbox_seal(const struct role *role, struct err *err)
+{
+	int r = filter_load(role, true);
+
+	return r < 0 ? err_errno(err, r, "the %s could not be sealed", role->name) : 0;
+}
+
+int sandbox_confine(const struct role *role, struct err *err)
+{
+	int r = privileges_drop(role);
+
+	if (r == 0)
+		r = filter_load(role, false);
+	return r < 0 ? err_errno(err, r, "the %s could not give up its privileges", role->name) : 0;
 }

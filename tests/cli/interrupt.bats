@@ -22,7 +22,9 @@ start() {
 }
 
 bpf_fds() {
-	find "/proc/$1/fd" -lname 'anon_inode:*bpf*' 2> /dev/null
+	local agent
+	agent=$(pgrep -f -P "$1" '^slowburn agent$') || return 0
+	find "/proc/$agent/fd" -lname 'anon_inode:*bpf*' 2> /dev/null
 }
 
 @test "the first signal ends the capture, and everything is written" {

@@ -36,6 +36,13 @@ refuse_all() {
 		profile --duration 10x => duration "10x" is not a time
 		profile --duration '' => duration "" is not a time
 		profile --duration ' 1' => duration " 1" is not a time
+		profile --memory 63M => memory "63M" is too little: 64M is the least
+		profile --memory 0 => memory "0" is too little
+		profile --memory 256MB => memory "256MB" is not a size such as 256M or 1G
+		profile --memory 1.5G => memory "1.5G" is not a size
+		profile --memory -1G => memory "-1G" is not a size
+		profile --memory '' => memory "" is not a size
+		doctor --memory 99999999999T => memory "99999999999T" is not a size
 		profile -p abc => process "abc" is not a number
 		profile -p 0 => process "0" is not a number
 		profile -p -1 => process "-1" is not a number
@@ -80,6 +87,8 @@ refuse_all() {
 		doctor me => "me" is one word too many
 		doctor --jsn => unknown option "--jsn"
 		doctor --json=1 => takes no value
+		doctor --roles=agent => takes no value
+		doctor --roles --json => --roles has no JSON
 		version 3 => "3" is one word too many
 	EOT
 }

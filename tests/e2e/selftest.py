@@ -185,6 +185,21 @@ def selftest(with_go):
                "--failed", "1", "1")
         expect(1, "whole", profile("doubted.pb.gz", everything, comments=[*told, "lost: 5 samples"]), "--failed", "1", "1")
 
+        expect(0, "whole", path("told.pb.gz"), "--failed", "1", "1", "--counted", "symbolizer", "1", "1", "--counted", "opener", "0", "0")
+        expect(1, "whole", path("told.pb.gz"), "--failed", "1", "1", "--counted", "opener", "1", "1")
+
+        mixed = profile("mixed.pb.gz", [(20, "w", 7, 7, "w", [("f", "/bin/good")]), (20, "w", 7, 7, "w", [("[bad]", "/bin/bad")])])
+        expect(0, "names", mixed, "--named", "good", "--nameless", "bad")
+        expect(1, "names", mixed, "--named", "good", "bad")
+        expect(1, "names", mixed, "--nameless", "good", "bad")
+        expect(1, "names", mixed, "--nameless", "gone")
+        expect(0, "names", mixed, "--seen", "good", "bad")
+        expect(1, "names", mixed, "--seen", "gone")
+        expect(0, "names", mixed, "--mostly", "good", "f", "--comm", "w")
+        expect(1, "names", mixed, "--mostly", "bad", "f")
+        expect(1, "names", mixed, "--mostly", "good", "f", "--comm", "x")
+        expect(1, "names", mixed, "--named", "good", "--min", "21")
+
         expect(0, "strings", right)
         expect(1, "strings", profile("raw.pb.gz", functions(5, 5, 5, comm="a\udcff")))
         expect(1, "strings", profile("escape.pb.gz", functions(5, 5, 5, comm="a\033[2J")))

@@ -67,6 +67,20 @@ static void check_duration(const char *s)
 		assert(r == 0 && ns == seconds * 1000000000);
 }
 
+static void check_size(const char *s)
+{
+	size_t digits = strspn(s, "0123456789");
+	uint64_t bytes = UNTOUCHED, number = 0;
+	int r = size_parse(s, &bytes);
+
+	if (r < 0) {
+		assert(bytes == UNTOUCHED && (r == -EINVAL || r == -ERANGE));
+		return;
+	}
+	assert(number_parse(s, digits, UINT64_MAX, &number) == 0);
+	assert(s[digits] ? bytes >= number && bytes % 1024 == 0 : bytes == number);
+}
+
 static void check_cpus(const char *s, size_t len)
 {
 	uint8_t bits[CPUS / 8 + 1];
@@ -99,6 +113,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check_integer(text, size, 16);
 	check_maximum(text, size, 65535);
 	check_duration(text);
+	check_size(text);
 	check_cpus(text, size);
 	free(text);
 	return 0;

@@ -59,7 +59,7 @@ MAPS = {
 }
 
 # The steps and operands of tests/fuzz/process_table.c.
-FORK, EXEC, MMAP, EXIT, LOST, RESOLVE, UNPIN, SCAN = range(8)
+FORK, EXEC, MMAP, EXIT, LOST, RESOLVE, UNPIN, SCAN, LET_GO, BORROW = range(10)
 A, B, ANON, VDSO, ZERO, NONE = range(6)
 
 
@@ -106,6 +106,15 @@ TABLE = {
     "leader-exits-first": bytes([EXEC, 1]) + mmap(1, 16, 8) + bytes([EXIT, 1, 1]) +
                           b"".join(resolve(0x91, 17) for _ in range(4)) + bytes([EXIT, 0x91, 0]) +
                           resolve(0x91, 17) + resolve(LATER | 1, 17),
+    # open() says ambiguous (0x10); then what roots are: 0, 1, 0, and gone.
+    "roots": mmap(1, 16, 8, answer=b"\x10\0") + mmap(2, 16, 8, answer=b"\1\x11\1") +
+             mmap(3, 16, 8, answer=b"\0") + mmap(4, 16, 8, answer=b"\x81\0"),
+    "slow": mmap(1, 16, 8, answer=b"\x20\0") + bytes([BORROW, 0, 0, BORROW, 0, UNPIN, 0]) +
+            resolve(1, 17, proc=b"\x20") + bytes([BORROW, 0, 1]) + resolve(1, 17),
+    "let-go": bytes([EXEC, 1]) + mmap(1, 16, 8) + mmap(1, 32, 8, 2) + bytes([LET_GO, LATER, EXEC, 1]) +
+              3 * bytes([LET_GO, LATER]) + bytes([LET_GO, LATER, 0, 1]) + mmap(1, 16, 8),
+    "replaced": bytes([EXEC, 1]) + mmap(1, 16, 8) + bytes([UNPIN, 0]) + resolve(1, 17, proc=b"\x40\x40") +
+                resolve(1, 17),
     "time-goes-back": bytes([EXEC, LATER | 1]) + mmap(1, 16, 8) + bytes([EXIT, LATER | 1, 1]) +
                       bytes([EXEC, 0xFF, 0]) + resolve(1, 17) + resolve(0xFF, 17),
 }

@@ -19,13 +19,14 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum step { FORK, EXEC, MMAP, EXIT, LOST, RESOLVE, UNPIN, SCAN, STEPS };
+enum step { FORK, EXEC, MMAP, EXIT, LOST, RESOLVE, UNPIN, SCAN, LET_GO, BORROW, STEPS };
 
 struct history {
 	const uint8_t *at, *end;
 	uint64_t now_ns;
 	struct process_table *t;
 	struct file_table *files;
+	struct file_identity opened;
 };
 
 static void check(bool ok)
@@ -77,6 +78,9 @@ static int source_read(void *ctx, enum process_text what, uint32_t pid, struct b
 			if (i & answer)
 				buffer_printf(out, "%u\n", i);
 		break;
+	case PROCESS_TEXT_ROOT:
+		buffer_printf(out, "%u\n", answer % 3U);
+		break;
 	case PROCESS_TEXT_CGROUP:
 	case PROCESS_TEXT_COUNT:
 		abort();
@@ -87,12 +91,34 @@ static int source_read(void *ctx, enum process_text what, uint32_t pid, struct b
 static int source_open(void *ctx, const struct file_place *place, int *ret_fd)
 {
 	static const int answers[] = { 0, 0, -ENOENT, -EMFILE };
-	int r = answers[take(ctx) % 4];
+	struct history *h = ctx;
+	uint8_t answer = take(h);
+	int r = answers[answer % 4];
 
 	check(place->path[0] == '/' && place->ino && place->start < place->end);
-	if (r == 0)
+	/* Mostly the file that was there before. */
+	h->opened = (struct file_identity){ .ino = place->ino, .size = answer >> 6 };
+	if (r == 0) {
 		*ret_fd = -1;
+		r = answer >> 4 & (PROCESS_FILE_AMBIGUOUS | PROCESS_FILE_SLOW);
+	}
 	return r;
+}
+
+static int source_fetch(void *ctx, const struct file_place *place, int *ret_fd)
+{
+	check(place->path[0] == '/' && place->ino && place->start < place->end);
+	*ret_fd = -1;
+	return take(ctx) & 1 ? -ETIMEDOUT : 0;
+}
+
+static int source_identify(void *ctx, int fd, struct file_identity *ret)
+{
+	const struct history *h = ctx;
+
+	(void)fd;
+	*ret = h->opened;
+	return 0;
 }
 
 static void step_mmap(struct history *h, uint32_t pid)
@@ -125,6 +151,37 @@ static void step_resolve(struct history *h, uint32_t pid)
 		check(file_table_get(h->files, m.file)->state != FILE_UNSEEN);
 	if (m.kind == MAPPING_FILE || m.kind == MAPPING_VDSO || m.kind == MAPPING_ANONYMOUS)
 		check(addr >= m.start && addr < m.end);
+}
+
+/* All that is stale, each once, to be let go one way or the other. */
+static void step_let_go(struct history *h)
+{
+	uint32_t file, seen = 0;
+
+	process_table_mark_files(h->t, h->now_ns);
+	while ((file = file_table_stale(h->files, h->now_ns)) != UINT32_MAX) {
+		check(file < file_table_count(h->files) && seen++ < MAX_PINS);
+		check(file_table_get(h->files, file)->state == FILE_PINNED);
+		if (take(h) & 1)
+			file_table_drop(h->files, file);
+		else
+			file_table_unpin(h->files, file);
+	}
+}
+
+static void step_borrow(struct history *h, uint32_t file)
+{
+	const struct file *f;
+	int fd, r;
+
+	if (file >= file_table_count(h->files))
+		return;
+	f = file_table_get(h->files, file);
+	if (f->state != FILE_PINNED)
+		return;
+	r = file_table_borrow(h->files, file, &fd);
+	check(r == 0 || f->slow);
+	check(f->state == (r == 0 ? FILE_PINNED : FILE_FAILED));
 }
 
 static void step(struct history *h)
@@ -162,6 +219,12 @@ static void step(struct history *h)
 	case SCAN:
 		process_table_scan(h->t, h->now_ns);
 		break;
+	case LET_GO:
+		step_let_go(h);
+		break;
+	case BORROW:
+		step_borrow(h, pid);
+		break;
 	case STEPS:
 		break;
 	}
@@ -189,15 +252,24 @@ static void check_all(const struct history *h)
 	}
 	check(known <= MAX_PROCESSES);
 	check(file_table_count(h->files) <= MAX_FILES);
-	for (uint32_t i = 0; i < file_table_count(h->files); i++)
-		pinned += file_table_get(h->files, i)->state == FILE_PINNED;
+	for (uint32_t i = 0; i < file_table_count(h->files); i++) {
+		const struct file *f = file_table_get(h->files, i);
+
+		pinned += f->state == FILE_PINNED && !f->slow;
+	}
 	check(pinned <= MAX_PINS && pinned == file_table_pinned(h->files));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct history h = { .at = data, .end = data + size };
-	struct process_source source = { .ctx = &h, .read = source_read, .open = source_open };
+	struct process_source source = {
+		.ctx = &h,
+		.read = source_read,
+		.open = source_open,
+		.fetch = source_fetch,
+		.identify = source_identify,
+	};
 	struct counters counters = { 0 };
 
 	check(file_table_new(&h.files, &source, &counters, MAX_FILES, MAX_PINS) == 0);

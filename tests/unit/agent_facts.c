@@ -31,6 +31,8 @@ static const struct facts sample = {
 		.own_cpu_ns = 8000000,
 		.own_bpf_ns = 900000,
 		.own_memory_bytes = 23000000,
+		.memory_kernel_bytes = 1300000,
+		.memory_budget_bytes = 268435456,
 	},
 	.start_ns = 111,
 	.end_ns = UINT64_MAX,

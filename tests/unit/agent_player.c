@@ -458,6 +458,124 @@ static void cgroups_and_names_come_back(void **state)
 	player_free(p);
 }
 
+/* ---- files ---- */
+
+static int disk_open(void *ctx, const struct file_place *place, int *ret_fd)
+{
+	(void)ctx;
+	switch (place->ino) {
+	case 1:
+		*ret_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+		return *ret_fd < 0 ? -errno : PROCESS_FILE_AMBIGUOUS;
+	case 2:
+		*ret_fd = -1;
+		return PROCESS_FILE_AMBIGUOUS | PROCESS_FILE_SLOW;
+	}
+	return -EACCES;
+}
+
+static int disk_fetch(void *ctx, const struct file_place *place, int *ret_fd)
+{
+	(void)ctx;
+	if (place->ino != 2)
+		return -ETIMEDOUT;
+	*ret_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	return *ret_fd < 0 ? -errno : 0;
+}
+
+static int disk_cgroup(void *ctx, const char *mount, const char *path, struct buffer *out)
+{
+	(void)ctx;
+	buffer_printf(out, "%s %s\n", mount, path);
+	return buffer_error(out);
+}
+
+/* What it says of inode `ino`, without the descriptors. */
+struct file_answers {
+	int opened, fetched;
+	struct file_identity identity;
+};
+
+static struct file_answers ask_of_file(const struct process_source *source, uint64_t ino)
+{
+	const struct file_place place = { .pid = PID, .ino = ino, .path = "/x" };
+	_cleanup_(fd_close) int fd = -1, copy = -1;
+	struct file_answers a = { 0 };
+
+	a.opened = source->open(source->ctx, &place, &fd);
+	assert_int_equal(source->identify(source->ctx, fd, &a.identity), 0);
+	a.fetched = source->fetch(source->ctx, &place, &copy);
+	return a;
+}
+
+/* What is said of files is recorded whole: kinds, copies, which file it was. */
+static void files_come_back(void **state)
+{
+	const struct process_source disk = {
+		.read = machine_read,
+		.open = disk_open,
+		.fetch = disk_fetch,
+		.cgroup = disk_cgroup,
+	};
+	_cleanup_(fd_close) int fd = file_new();
+	struct file_answers live[4], back;
+	const struct process_source *source;
+	struct facts facts = machine_facts();
+	struct buffer text = BUFFER_INIT(100);
+	struct recorder *r = NULL;
+	struct player *p = NULL;
+	struct err err = { "" };
+
+	assert_int_equal(recorder_new(&r, fd, &disk), 0);
+	source = recorder_source(r);
+	recorder_facts(r, &facts);
+	for (uint64_t ino = 1; ino < 4; ino++)
+		live[ino] = ask_of_file(source, ino);
+	assert_int_equal(source->cgroup(source->ctx, "/mount", "/path", &text), 0);
+	assert_string_equal(buffer_cstr(&text), "/mount /path\n");
+	assert_int_equal(recorder_close(r), 0);
+	recorder_free(r);
+	assert_int_equal(live[1].opened, PROCESS_FILE_AMBIGUOUS);
+	assert_int_not_equal(live[1].identity.ino, 0);
+	assert_int_equal(live[2].identity.ino, 0); /* not that of the one before */
+
+	assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
+	assert_int_equal(player_new(&p, fd, &err), 0);
+	assert_int_equal(player_facts(p)->lets_go, 1);
+	source = player_source(p);
+	for (uint64_t ino = 3; ino > 0; ino--) {
+		back = ask_of_file(source, ino);
+		assert_int_equal(back.opened, live[ino].opened);
+		assert_int_equal(back.fetched, live[ino].fetched);
+		assert_memory_equal(&back.identity, &live[ino].identity, sizeof(back.identity));
+	}
+	back = ask_of_file(source, 1);
+	assert_int_equal(back.opened, -ENOENT);
+	assert_int_equal(back.fetched, -ENOENT);
+	assert_int_equal(source->cgroup(source->ctx, "/mount", "/path", &text), -ENOENT);
+	buffer_release(&text);
+	player_free(p);
+}
+
+/* An older recording: results of four bytes, no kinds, and files are kept until the end. */
+static void older_files_come_back(void **state)
+{
+	struct tampered t = tampered_new(true);
+	struct file_answers back;
+	struct player *p = NULL;
+	struct err err = { "" };
+
+	tampered_code(&t, STREAM_FILE, 5, 0);
+	assert_int_equal(player_open(&t, &p, &err), 0);
+	assert_int_equal(player_facts(p)->lets_go, 0);
+	back = ask_of_file(player_source(p), 5);
+	assert_int_equal(back.opened, 0);
+	assert_int_equal(back.fetched, -ENOENT);
+	assert_int_equal(back.identity.ino, 0);
+	player_free(p);
+	close(t.fd);
+}
+
 /* The same question twice: answers in the order in which they were given, whether good or bad. */
 static void answers_keep_their_order(void **state)
 {
@@ -894,6 +1012,8 @@ int main(void)
 		cmocka_unit_test(facts_and_texts_come_back),
 		cmocka_unit_test(records_come_back),
 		cmocka_unit_test(cgroups_and_names_come_back),
+		cmocka_unit_test(files_come_back),
+		cmocka_unit_test(older_files_come_back),
 		cmocka_unit_test(answers_keep_their_order),
 		cmocka_unit_test(what_was_not_asked_is_dropped),
 		cmocka_unit_test(odd_facts_are_errors),

@@ -37,15 +37,36 @@ static int machine_read(void *ctx, enum process_text what, uint32_t pid, struct 
 	return buffer_error(out);
 }
 
+/* How the machine's file systems are. */
+static struct {
+	int kind; /* enum process_file_kind */
+	int fetch_error;
+	uint32_t opens, fetches;
+} disk;
+
 static int machine_open(void *ctx, const struct file_place *place, int *ret_fd)
 {
 	(void)ctx;
 	(void)place;
+	disk.opens++;
 	*ret_fd = -1;
-	return 0;
+	return disk.kind;
 }
 
-static const struct process_source machine = { .read = machine_read, .open = machine_open };
+static int machine_fetch(void *ctx, const struct file_place *place, int *ret_fd)
+{
+	(void)ctx;
+	(void)place;
+	disk.fetches++;
+	*ret_fd = -1;
+	return disk.fetch_error;
+}
+
+static const struct process_source machine = {
+	.read = machine_read,
+	.open = machine_open,
+	.fetch = machine_fetch,
+};
 
 /* ---- names ---- */
 
@@ -97,9 +118,10 @@ static int setup(void **state)
 	struct fixture *f = calloc(1, sizeof(*f));
 
 	assert_non_null(f);
+	memset(&disk, 0, sizeof(disk));
 	f->names = (struct name_source){ .ctx = &f->asked, .ask = names_ask };
 	f->now_ns = 1000;
-	assert_int_equal(pipeline_init(&f->pipeline, &machine, &no_hierarchy, NULL), 0);
+	assert_int_equal(pipeline_init(&f->pipeline, &machine, &no_hierarchy, NULL, NULL), 0);
 	assert_int_equal(resolver_new(&f->resolver, &f->pipeline, &f->names, &f->profile), 0);
 	assert_int_equal(process_table_scan(f->pipeline.processes, f->now_ns), 0);
 	f->facts = (struct profile_facts){ .value_unit = "nanoseconds", .period = 10 };
@@ -189,6 +211,104 @@ static void a_bad_file_is_counted_once(void **state)
 	assert_int_equal(counter_get(&f->pipeline.counters, COUNTER_FILES_BAD), 1);
 }
 
+/* From now on PID maps nothing. */
+static void binary_left(struct fixture *f)
+{
+	process_table_exec(f->pipeline.processes, f->now_ns, PID);
+}
+
+#define S 1000000000ULL
+
+/* Nobody maps either file any more: the one that was sampled is named, and both are let go. */
+static void what_nobody_maps_is_let_go(void **state)
+{
+	struct fixture *f = *state;
+
+	f->asked.error = -EPIPE;
+	sample_take(f, BINARY);
+	sample_take(f, LIBRARY);
+	assert_int_equal(resolver_relieve(f->resolver, 0), 0);
+	sample_take(f, LIBRARY); /* pinned again, with nothing new to be named */
+	sample_take(f, BINARY + 1);
+	assert_int_equal(f->asked.requests, 2);
+	assert_int_equal(file_table_pinned(f->pipeline.files), 2);
+	for (uint64_t s = 10; s < 20; s++)
+		assert_int_equal(resolver_let_go(f->resolver, s * S), 0);
+	assert_int_equal(file_table_pinned(f->pipeline.files), 2);
+
+	binary_left(f);
+	for (uint64_t s = 20; s < 24; s++)
+		assert_int_equal(resolver_let_go(f->resolver, s * S), 0);
+	assert_int_equal(file_table_pinned(f->pipeline.files), 2);
+	assert_int_equal(resolver_let_go(f->resolver, 24 * S), 0);
+	assert_int_equal(file_table_pinned(f->pipeline.files), 0);
+	assert_int_equal(f->asked.requests, 2); /* both had failed before */
+	assert_int_equal(file_table_get(f->pipeline.files, 0)->state, FILE_DONE);
+	assert_int_equal(file_table_get(f->pipeline.files, 1)->state, FILE_UNSEEN);
+}
+
+static void what_is_let_go_is_named_once(void **state)
+{
+	struct fixture *f = *state;
+
+	sample_take(f, BINARY);
+	sample_take(f, BINARY + 1);
+	assert_int_equal(resolver_let_go(f->resolver, 10 * S), 0);
+	binary_left(f);
+	assert_int_equal(resolver_let_go(f->resolver, 10 * S + S / 2), 0);
+	assert_int_equal(resolver_let_go(f->resolver, UINT64_MAX), 0);
+	assert_int_equal(f->asked.requests, 0);
+	assert_int_equal(resolver_let_go(f->resolver, 15 * S), 0);
+	assert_int_equal(f->asked.requests, 1);
+	assert_int_equal(f->asked.addresses, 2);
+	assert_int_equal(file_table_pinned(f->pipeline.files), 0);
+	assert_int_equal(resolver_let_go(f->resolver, 16 * S), 0);
+	assert_int_equal(resolver_finish(f->resolver, &f->facts), 0);
+	assert_int_equal(f->asked.requests, 1);
+	assert_int_equal(profile_total_count(&f->profile), 2);
+}
+
+/* Not while samples come: only at the end, once, by its copy. */
+static void a_slow_file_waits_for_the_end(void **state)
+{
+	struct fixture *f = *state;
+
+	disk.kind = PROCESS_FILE_SLOW;
+	sample_take(f, BINARY);
+	assert_int_equal(resolver_relieve(f->resolver, 0), 0);
+	binary_left(f);
+	for (uint64_t s = 1; s < 20; s++)
+		assert_int_equal(resolver_let_go(f->resolver, s * S), 0);
+	assert_int_equal(disk.fetches, 0);
+	assert_int_equal(f->asked.requests, 0);
+	assert_int_equal(resolver_finish(f->resolver, &f->facts), 0);
+	assert_int_equal(disk.fetches, 1);
+	assert_int_equal(f->asked.requests, 1);
+	assert_int_equal(counter_get(&f->pipeline.counters, COUNTER_FILES_UNFETCHED), 0);
+}
+
+/* Its file system never answers: its own names are missing, and it shows as what could not be read. */
+static void a_slow_file_that_does_not_answer(void **state)
+{
+	struct fixture *f = *state;
+	uint32_t unread = 0;
+
+	disk.kind = PROCESS_FILE_SLOW;
+	disk.fetch_error = -ETIMEDOUT;
+	for (uint32_t i = 0; i < SYMBOLS_MAX_ADDRESSES + 10; i++)
+		sample_take(f, BINARY + i);
+	disk.kind = 0;
+	sample_take(f, LIBRARY);
+	assert_int_equal(resolver_finish(f->resolver, &f->facts), 0);
+	assert_int_equal(disk.fetches, 1);
+	assert_int_equal(f->asked.requests, 1);
+	assert_int_equal(counter_get(&f->pipeline.counters, COUNTER_FILES_UNFETCHED), 1);
+	assert_int_equal(profile_total_count(&f->profile), SYMBOLS_MAX_ADDRESSES + 11);
+	for (uint32_t i = 0; i < f->profile.mappings.count; i++)
+		unread += f->profile.mappings.items[i].kind == PROFILE_MAPPING_UNREAD;
+	assert_int_not_equal(unread, 0);
+}
+
 /* Any period may stand in a recording: a value that would wrap stays at its end. */
 static void values_do_not_wrap(void **state)
 {
@@ -203,6 +323,64 @@ static void values_do_not_wrap(void **state)
 	assert_true(profile_total_value(&f->profile) == UINT64_MAX);
 }
 
+#define LONG_NAMES 2000
+#define LONG_NAME_BYTES 4000
+
+/* Each address is in a function of its own, whose name is as long as names may be. */
+static int long_names_ask(void *ctx, uint32_t space, int fd, const uint64_t *addresses,
+			  uint32_t count, struct symbols *ret, struct err *err)
+{
+	static char strings[1 + LONG_NAMES * LONG_NAME_BYTES];
+	static struct symbol_answer answers[LONG_NAMES];
+	static struct symbol_function functions[LONG_NAMES];
+	static struct symbol_reply reply;
+
+	(void)ctx;
+	(void)space;
+	(void)fd;
+	(void)err;
+	assert_true(count <= LONG_NAMES);
+	for (uint32_t i = 0; i < count; i++) {
+		uint32_t name = 1 + i * LONG_NAME_BYTES;
+
+		memset(strings + name, 'n', LONG_NAME_BYTES - 1);
+		memcpy(strings + name, &(uint32_t){ 0x41414141 + i }, sizeof(uint32_t));
+		functions[i] = (struct symbol_function){ addresses[i], 1, name, name };
+		answers[i] = (struct symbol_answer){ addresses[i], i, SYMBOLS_NONE };
+	}
+	reply = (struct symbol_reply){ .answer_count = count, .function_count = count };
+	*ret = (struct symbols){ &reply, answers, functions, NULL, strings };
+	return 0;
+}
+
+/* Names that don't fit into their share are left out; nothing else is. */
+static void names_without_room(void **state)
+{
+	static const struct cgroup_hierarchy no_hierarchy;
+	struct fixture *f = *state;
+	uint32_t named = 0;
+	struct budget b;
+
+	assert_int_equal(budget_divide(&b, BUDGET_LEAST_BYTES, UINT64_MAX, 1 << 20, NULL), 0);
+	resolver_free(f->resolver);
+	profile_release(&f->profile);
+	pipeline_release(&f->pipeline);
+	f->names.ask = long_names_ask;
+	assert_int_equal(pipeline_init(&f->pipeline, &machine, &no_hierarchy, &b, NULL), 0);
+	assert_int_equal(resolver_new(&f->resolver, &f->pipeline, &f->names, &f->profile), 0);
+	assert_int_equal(process_table_scan(f->pipeline.processes, f->now_ns), 0);
+	for (uint32_t i = 0; i < LONG_NAMES; i++)
+		sample_take(f, BINARY + i);
+
+	assert_int_equal(resolver_finish(f->resolver, &f->facts), 0);
+	assert_int_equal(profile_total_count(&f->profile), LONG_NAMES);
+	for (uint32_t i = 0; i < f->profile.locations.count; i++)
+		named += f->profile.locations.items[i].named;
+	assert_in_range(named, budget_profile_bytes(&b) / 2 / LONG_NAME_BYTES, LONG_NAMES - 1);
+	assert_int_equal(counter_get(&f->profile.counters, COUNTER_NAMES_DROPPED_MEMORY),
+			 LONG_NAMES - named);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -211,7 +389,12 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_file_at_fault_fails_in_its_first_part, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(a_bad_file_is_counted_once, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_nobody_maps_is_let_go, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_is_let_go_is_named_once, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_slow_file_waits_for_the_end, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_slow_file_that_does_not_answer, setup, teardown),
 		cmocka_unit_test_setup_teardown(values_do_not_wrap, setup, teardown),
+		cmocka_unit_test_setup_teardown(names_without_room, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

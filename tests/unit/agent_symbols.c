@@ -26,6 +26,7 @@
 #include "profiler/role/sandbox.h"
 #include "profiler/role/socket.h"
 #include "symbolizer/request.h"
+#include "tests/unit/agent_starter.h"
 
 /* Offsets that no file has. */
 enum {
@@ -108,6 +109,7 @@ static int role_main(void)
 /* ---- the agent's ---- */
 
 struct fixture {
+	struct test_starter starter;
 	struct symbols_client *client;
 	struct counters counters;
 	struct err err;
@@ -121,7 +123,9 @@ static int setup(void **state)
 	assert_non_null(f);
 	f->file = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
 	assert_true(f->file >= 0);
-	assert_int_equal(symbols_client_new(&f->client, &f->counters, &f->err), 0);
+	test_starter_init(&f->starter);
+	assert_int_equal(symbols_client_new(&f->client, &f->starter.starter, &f->counters, &f->err),
+			 0);
 	symbols_client_set_deadline(f->client, 1000 * NS_PER_MS);
 	*state = f;
 	return 0;
@@ -132,9 +136,15 @@ static int teardown(void **state)
 	struct fixture *f = *state;
 
 	symbols_client_free(f->client);
+	test_starter_release(&f->starter);
 	close(f->file);
 	free(f);
 	return 0;
+}
+
+static int symbolizer_pid(struct fixture *f)
+{
+	return test_starter_pid(&f->starter, SYMBOLS_ROLE);
 }
 
 static int ask_file(struct fixture *f, uint64_t offset, struct symbols *s)
@@ -181,12 +191,12 @@ static void expect_honest(struct fixture *f)
 static void test_honest(void **state)
 {
 	struct fixture *f = *state;
-	int pid = symbols_client_pid(f->client);
+	int pid = symbolizer_pid(f);
 
 	assert_true(pid > 0);
 	for (unsigned int i = 0; i < 3; i++)
 		expect_honest(f);
-	assert_int_equal(symbols_client_pid(f->client), pid);
+	assert_int_equal(symbolizer_pid(f), pid);
 	assert_int_equal(counter_get(&f->counters, COUNTER_SYMBOLIZER_FAILED), 0);
 }
 
@@ -213,15 +223,16 @@ static void test_failures(void **state)
 	struct symbols s;
 
 	for (size_t i = 0; i < sizeof(failures) / sizeof(failures[0]); i++) {
-		int r = ask_file(f, failures[i].how, &s);
+		int r = ask_file(f, failures[i].how, &s), pid;
 
 		assert_string_equal(f->err.text, failures[i].text);
 		assert_int_equal(r, failures[i].want);
 		assert_int_equal(counter_get(&f->counters, COUNTER_SYMBOLIZER_FAILED), i + 1);
-		assert_int_equal(symbols_client_pid(f->client), 0);
+		pid = symbolizer_pid(f);
 		expect_honest(f);
+		assert_int_not_equal(symbolizer_pid(f), pid);
 		/* The next failure must be a process's first request. */
-		kill(symbols_client_pid(f->client), SIGKILL);
+		kill(symbolizer_pid(f), SIGKILL);
 		nanosleep(&(struct timespec){ .tv_nsec = 20000000 }, NULL);
 	}
 }
@@ -239,39 +250,54 @@ static void test_answers_twice(void **state)
 static void test_killed_between(void **state)
 {
 	struct fixture *f = *state;
-	int pid = symbols_client_pid(f->client);
-	struct rusage usage = { 0 };
+	int pid = symbolizer_pid(f);
 
 	expect_honest(f);
 	assert_int_equal(kill(pid, SIGKILL), 0);
 	nanosleep(&(struct timespec){ .tv_nsec = 50000000 }, NULL);
 	expect_honest(f);
-	assert_int_not_equal(symbols_client_pid(f->client), pid);
+	assert_int_not_equal(symbolizer_pid(f), pid);
 	assert_int_equal(counter_get(&f->counters, COUNTER_SYMBOLIZER_FAILED), 0);
-	symbols_client_usage(f->client, &usage);
-	assert_true(usage.ru_maxrss > 0);
 }
 
 static void test_stopped(void **state)
 {
 	struct fixture *f = *state;
-	int pid = symbols_client_pid(f->client);
+	int pid = symbolizer_pid(f);
 	struct symbols s;
 
 	expect_honest(f);
 	assert_int_equal(kill(pid, SIGSTOP), 0);
 	assert_int_equal(ask_file(f, own_offset(), &s), -ETIMEDOUT);
 	expect_honest(f);
-	assert_int_not_equal(symbols_client_pid(f->client), pid);
+	assert_int_not_equal(symbolizer_pid(f), pid);
 }
 
 static void test_interrupted(void **state)
 {
 	struct fixture *f = *state;
 
-	assert_int_equal(kill(symbols_client_pid(f->client), SIGINT), 0);
+	assert_int_equal(kill(symbolizer_pid(f), SIGINT), 0);
 	expect_honest(f);
 	assert_int_equal(counter_get(&f->counters, COUNTER_SYMBOLIZER_FAILED), 0);
+}
+
+/* Who may not be started now may be, later. */
+static void test_refused_start(void **state)
+{
+	struct fixture *f = *state;
+	struct symbols s;
+
+	kill(symbolizer_pid(f), SIGKILL);
+	nanosleep(&(struct timespec){ .tv_nsec = 20000000 }, NULL);
+	f->starter.refuse = -EBUSY;
+	assert_int_equal(ask_file(f, own_offset(), &s), -EBUSY);
+	assert_string_equal(f->err.text, "the symbolizer may not be started now");
+	f->starter.refuse = 0;
+	assert_int_equal(ask_file(f, own_offset(), &s), -EAGAIN);
+	assert_int_equal(counter_get(&f->counters, COUNTER_SYMBOLIZER_FAILED), 2);
+	nanosleep(&(struct timespec){ .tv_nsec = 110000000 }, NULL);
+	expect_honest(f);
 }
 
 static void test_too_many_addresses(void **state)
@@ -341,15 +367,11 @@ static void test_truncated_file(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_honest),
-		TEST(test_failures),
-		TEST(test_answers_twice),
-		TEST(test_killed_between),
-		TEST(test_stopped),
-		TEST(test_interrupted),
-		TEST(test_too_many_addresses),
-		TEST(test_many_addresses),
-		TEST(test_truncated_file),
+		TEST(test_honest),         TEST(test_failures),
+		TEST(test_answers_twice),  TEST(test_killed_between),
+		TEST(test_stopped),        TEST(test_interrupted),
+		TEST(test_refused_start),  TEST(test_too_many_addresses),
+		TEST(test_many_addresses), TEST(test_truncated_file),
 	};
 
 	if (argc > 1)

@@ -13,6 +13,9 @@
 
 #include "tests/unit/torture.h"
 
+/* So many nodes and samples. */
+#define EACH(n) (&(struct window_limits){ .bytes = (n), .node_bytes = 1, .sample_bytes = 1 })
+
 static const struct window_series sh = { .pid = 7, .tid = 8, .comm = "sh", .process_comm = "sh" };
 
 static uint64_t total_count(const struct window *w)
@@ -44,7 +47,7 @@ static void test_stack_comes_back(void **state)
 	struct window w;
 	uint32_t n;
 
-	assert_int_equal(window_init(&w, 100), 0);
+	assert_int_equal(window_init(&w, EACH(100)), 0);
 	assert_int_equal(window_add(&w, &sh, frames, 4, 10), 0);
 	assert_int_equal(w.samples.count, 1);
 	assert_memory_equal(&w.series.items[w.samples.items[0].series], &sh, sizeof(sh));
@@ -74,7 +77,7 @@ static void test_what_differs_is_apart(void **state)
 	struct window_series again = sh;
 	struct window w;
 
-	assert_int_equal(window_init(&w, 100), 0);
+	assert_int_equal(window_init(&w, EACH(100)), 0);
 	assert_int_equal(window_add(&w, &sh, &base, 1, 1), 0);
 	assert_int_equal(window_add(&w, &sh, &base, 1, 1), 0);
 	assert_int_equal(w.samples.count, 1);
@@ -100,7 +103,7 @@ static void test_prefixes_are_shared(void **state)
 	struct window_frame frames[100];
 	struct window w;
 
-	assert_int_equal(window_init(&w, 10000), 0);
+	assert_int_equal(window_init(&w, EACH(10000)), 0);
 	for (uint32_t i = 0; i < 100; i++)
 		frames[i] = (struct window_frame){ i * 16, WINDOW_SPACE_FILES, 0 };
 	for (uint32_t i = 0; i < 50; i++) {
@@ -125,7 +128,7 @@ static void random_adds(uint64_t seed, uint32_t max_items)
 	uint64_t count = 0, value = 0, refused = 0;
 	struct window w;
 
-	assert_int_equal(window_init(&w, max_items), 0);
+	assert_int_equal(window_init(&w, EACH(max_items)), 0);
 	for (uint32_t i = 0; i < 5000; i++) {
 		struct window_frame frames[16];
 		struct window_series s = sh;
@@ -148,7 +151,8 @@ static void random_adds(uint64_t seed, uint32_t max_items)
 	}
 	assert_int_equal(total_count(&w), count);
 	assert_int_equal(total_value(&w), value);
-	assert_true(w.nodes.count <= max_items && w.samples.count <= max_items);
+	assert_true(w.used_bytes <= max_items);
+	assert_int_equal(w.used_bytes, w.nodes.count - 1 + w.samples.count);
 	assert_int_equal(refused > 0, max_items < 5000);
 	for (uint32_t i = 1; i < w.nodes.count; i++)
 		assert_true(w.nodes.items[i].parent < i);
@@ -168,10 +172,34 @@ static void test_sums_do_not_wrap(void **state)
 {
 	struct window w;
 
-	assert_int_equal(window_init(&w, 10), 0);
+	assert_int_equal(window_init(&w, EACH(10)), 0);
 	assert_int_equal(window_add(&w, &sh, NULL, 0, UINT64_MAX - 1), 0);
 	assert_int_equal(window_add(&w, &sh, NULL, 0, 9), 0);
 	assert_true(w.samples.items[0].value == UINT64_MAX);
+	window_release(&w);
+}
+
+/* Each kind by what it takes; what isn't new takes nothing. */
+static void test_bytes(void **state)
+{
+	static const struct window_limits limits = { 1111 + 1110, 1000, 100, 10, 1 };
+	struct window_frame f = { .address = 1, .space = WINDOW_SPACE_FILES };
+	struct window_series other = sh;
+	struct window w;
+
+	assert_int_equal(window_init(&w, &limits), 0);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(window_add(&w, &sh, &f, 1, 1), 0);
+	assert_int_equal(w.used_bytes, 1111);
+	other.tid = 99;
+	f.address = 2;
+	assert_int_equal(window_add(&w, &other, &f, 1, 1), -E2BIG);
+	assert_int_equal(w.used_bytes, 2221);
+	assert_int_equal(total_count(&w), 3);
+	assert_int_equal(window_add(&w, &sh, &f, 1, 1), -E2BIG);
+	f.address = 1;
+	assert_int_equal(window_add(&w, &sh, &f, 1, 1), 0);
+	assert_int_equal(total_count(&w), 4);
 	window_release(&w);
 }
 
@@ -180,7 +208,7 @@ static int fill(void *ctx)
 {
 	uint64_t added = 0;
 	struct window w;
-	int r = window_init(&w, 1000);
+	int r = window_init(&w, EACH(1000));
 
 	if (r < 0)
 		return r;
@@ -215,6 +243,7 @@ int main(void)
 		cmocka_unit_test(test_what_differs_is_apart),
 		cmocka_unit_test(test_prefixes_are_shared),
 		cmocka_unit_test(test_totals_are_the_adds),
+		cmocka_unit_test(test_bytes),
 		cmocka_unit_test(test_sums_do_not_wrap),
 		cmocka_unit_test(test_torture),
 	};

@@ -173,6 +173,49 @@ static void durations(void **state)
 	}
 }
 
+static void sizes(void **state)
+{
+	static const struct {
+		const char *text;
+		int r;
+		uint64_t bytes;
+	} rows[] = {
+		{ "0", 0, 0 },
+		{ "67108864", 0, 64 << 20 },
+		{ "64K", 0, 64 << 10 },
+		{ "256M", 0, 256 << 20 },
+		{ "256m", 0, 256 << 20 },
+		{ "300MiB", 0, 300 << 20 },
+		{ "1g", 0, 1 << 30 },
+		{ "2T", 0, 2ULL << 40 },
+		{ "16777215T", 0, 16777215ULL << 40 },
+		{ "16777216T", -ERANGE, 0 },
+		{ "18446744073709551615", 0, UINT64_MAX },
+		{ "18446744073709551615K", -ERANGE, 0 },
+		{ "18446744073709551616", -ERANGE, 0 },
+		{ "", -EINVAL, 0 },
+		{ "M", -EINVAL, 0 },
+		{ "1MB", -EINVAL, 0 },
+		{ "1Mi", -EINVAL, 0 },
+		{ "1MiBs", -EINVAL, 0 },
+		{ "1 M", -EINVAL, 0 },
+		{ " 1M", -EINVAL, 0 },
+		{ "-1M", -EINVAL, 0 },
+		{ "1.5G", -EINVAL, 0 },
+		{ "1E", -EINVAL, 0 },
+		{ "1k\n", -EINVAL, 0 },
+		{ "1\x0b", -EINVAL, 0 },
+		{ "0x10", -EINVAL, 0 },
+	};
+
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		uint64_t bytes = UNTOUCHED;
+		int r = size_parse(rows[i].text, &bytes);
+
+		check(rows[i].text, r, bytes, rows[i].r, rows[i].bytes);
+	}
+}
+
 static void cpu_lists(void **state)
 {
 	static const struct {
@@ -231,9 +274,13 @@ static void cpu_list_without_cpus(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(decimals),     cmocka_unit_test(decimals_end_at_their_length),
-		cmocka_unit_test(hexadecimals), cmocka_unit_test(durations),
-		cmocka_unit_test(cpu_lists),    cmocka_unit_test(cpu_list_without_cpus),
+		cmocka_unit_test(decimals),
+		cmocka_unit_test(decimals_end_at_their_length),
+		cmocka_unit_test(hexadecimals),
+		cmocka_unit_test(durations),
+		cmocka_unit_test(sizes),
+		cmocka_unit_test(cpu_lists),
+		cmocka_unit_test(cpu_list_without_cpus),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -247,8 +247,36 @@ static void test_busy_child(void **state)
 		fail_msg("%u samples, %u with three frames; expected at least %u", count, complete,
 			 ENOUGH_SAMPLES);
 	assert_true(session_bpf_ns(c.session) > 0);
-	assert_true(session_memory_bytes(c.session) > 100000);
+	assert_in_range(session_memory_bytes(c.session), 100000,
+			session_kernel_bytes(&all, session_facts(c.session)->cpus_online));
 	assert_int_equal(session_facts(c.session)->period, NS_PER_S / FREQUENCY_HZ);
+	release(&c);
+}
+
+/* With as little memory as there can be, on a calm machine: everything still comes. */
+static void test_least_memory(void **state)
+{
+	struct session_config little = all;
+	const struct record_sample *s;
+	uint32_t count = 0;
+	struct capture c;
+	pid_t pid;
+
+	NEEDS_ROOT();
+	little.ring_bytes_max = 1;
+	pid = start_child(spin_outer, "busy");
+	begin(&c, &little);
+	pass_ms(&c, CAPTURE_MS);
+	finish(&c);
+	while ((s = next_sample(&c)))
+		count += s->tgid == (uint32_t)pid;
+	stop_child(pid);
+	if (count < ENOUGH_SAMPLES)
+		fail_msg("%u samples, expected at least %u", count, ENOUGH_SAMPLES);
+	assert_true(session_kernel_bytes(&little, session_facts(c.session)->cpus_online) <
+		    session_kernel_bytes(&all, session_facts(c.session)->cpus_online));
+	assert_in_range(session_memory_bytes(c.session), 10000,
+			session_kernel_bytes(&little, session_facts(c.session)->cpus_online));
 	release(&c);
 }
 
@@ -790,6 +818,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_busy_child),
+		cmocka_unit_test(test_least_memory),
 		cmocka_unit_test(test_kernel_stack),
 		cmocka_unit_test(test_user_only),
 		cmocka_unit_test(test_filters),

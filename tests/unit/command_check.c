@@ -15,6 +15,7 @@
 
 #include "profiler/command/check.h"
 #include "profiler/command/memory_limit.h"
+#include "profiler/role/role.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 #define ALL ((1LL << 41) - 1)
@@ -32,7 +33,6 @@ static struct condition healthy(void)
 		.lockdown = "none",
 		.capabilities = { true, ALL },
 		.seccomp = { true, 0 },
-		.foreign_maps = true,
 		.files = { 1024, 65536 },
 		.locked_memory = { 8 << 20, 8 << 20 },
 		.memory_limit = MEMORY_LIMIT_NONE,
@@ -94,19 +94,20 @@ static void test_capabilities(void **state)
 		int64_t dropped;
 		enum verdict want;
 	} rows[] = {
-		{ "CAP_BPF", BIT(CAP_BPF), VERDICT_FINE },
-		{ "CAP_BPF", BIT(CAP_BPF) | BIT(CAP_SYS_ADMIN), VERDICT_FATAL },
-		{ "CAP_PERFMON", BIT(CAP_PERFMON), VERDICT_FINE },
-		{ "CAP_PERFMON", BIT(CAP_PERFMON) | BIT(CAP_SYS_ADMIN), VERDICT_FATAL },
+		{ "CAP_BPF", BIT(CAP_BPF), VERDICT_FATAL },
+		{ "CAP_PERFMON", BIT(CAP_PERFMON), VERDICT_FATAL },
 		{ "CAP_SYS_PTRACE", BIT(CAP_SYS_PTRACE), VERDICT_DEGRADED },
-		{ "CAP_DAC_READ_SEARCH", BIT(CAP_DAC_READ_SEARCH), VERDICT_FINE },
-		{ "CAP_DAC_READ_SEARCH", BIT(CAP_DAC_READ_SEARCH) | BIT(CAP_DAC_OVERRIDE),
-		  VERDICT_DEGRADED },
-		{ "CAP_CHECKPOINT_RESTORE", BIT(CAP_CHECKPOINT_RESTORE), VERDICT_FINE },
-		{ "CAP_CHECKPOINT_RESTORE", BIT(CAP_CHECKPOINT_RESTORE) | BIT(CAP_SYS_ADMIN),
-		  VERDICT_DEGRADED },
+		{ "CAP_DAC_READ_SEARCH", BIT(CAP_DAC_READ_SEARCH), VERDICT_DEGRADED },
+		{ "CAP_CHECKPOINT_RESTORE", BIT(CAP_CHECKPOINT_RESTORE), VERDICT_DEGRADED },
 		{ "CAP_SYSLOG", BIT(CAP_SYSLOG), VERDICT_DEGRADED },
 		{ "CAP_SYS_NICE", BIT(CAP_SYS_NICE), VERDICT_DEGRADED },
+		{ "CAP_SETUID", BIT(CAP_SETUID), VERDICT_DEGRADED },
+		{ "CAP_SETGID", BIT(CAP_SETGID), VERDICT_DEGRADED },
+		{ "CAP_KILL", BIT(CAP_KILL), VERDICT_DEGRADED },
+		{ "CAP_SETPCAP", BIT(CAP_SETPCAP), VERDICT_DEGRADED },
+		{ "CAP_DAC_OVERRIDE", BIT(CAP_DAC_OVERRIDE), VERDICT_DEGRADED },
+		{ "CAP_FOWNER", BIT(CAP_FOWNER), VERDICT_DEGRADED },
+		{ "CAP_FOWNER", ALL & ~BIT(CAP_FOWNER), VERDICT_FINE },
 	};
 
 	for (size_t i = 0; i < COUNT(rows); i++) {
@@ -129,9 +130,8 @@ static void test_capabilities(void **state)
 static void test_instead_of_capabilities(void **state)
 {
 	struct condition c = healthy();
-	struct finding f;
 
-	c.capabilities.value &= ~(BIT(CAP_SYSLOG) | BIT(CAP_SYS_NICE) | BIT(CAP_SYS_PTRACE));
+	c.capabilities.value &= ~(BIT(CAP_SYSLOG) | BIT(CAP_SYS_NICE));
 	c.kptr_restrict.value = 0;
 	expect(&c, "CAP_SYSLOG", VERDICT_DEGRADED);
 	c.perf_event_paranoid.value = 1;
@@ -143,12 +143,46 @@ static void test_instead_of_capabilities(void **state)
 	expect(&c, "CAP_SYS_NICE", VERDICT_FINE);
 	c.nice_limit.rlim_cur = 29;
 	expect(&c, "CAP_SYS_NICE", VERDICT_DEGRADED);
+}
 
-	verdict_of(&c, "CAP_SYS_PTRACE", &f);
-	assert_non_null(strstr(f.text, "deleted or in containers"));
-	c.foreign_maps = false;
-	verdict_of(&c, "CAP_SYS_PTRACE", &f);
-	assert_non_null(strstr(f.text, "had mapped before"));
+/* What is held is for somebody of ours, and the table of roles says for whom. */
+static void test_capabilities_of_roles(void **state)
+{
+	struct condition c = healthy();
+
+	for (size_t i = 0; i < role_count(); i++) {
+		const struct role *role = role_at(i);
+
+		for (size_t n = 0; n < role->capability_count; n++) {
+			const struct role_capability *k = &role->capabilities[n];
+			struct finding f;
+
+			assert_int_equal(verdict_of(&c, k->name, &f), VERDICT_FINE);
+			if (!strstr(f.text, k->use) || !strstr(f.text, role->name))
+				fail_msg("%s of the %s: \"%s\"", k->name, role->name, f.text);
+		}
+	}
+}
+
+static void test_separation(void **state)
+{
+	static const int64_t uids[] = { BIT(CAP_SETUID), BIT(CAP_SETGID), BIT(CAP_KILL) };
+	struct condition c = healthy();
+
+	c.capabilities.value &= ~BIT(CAP_SETPCAP);
+	expect(&c, "separation", VERDICT_FINE);
+	for (size_t i = 0; i < COUNT(uids); i++) {
+		c = healthy();
+		c.capabilities.value &= ~uids[i];
+		expect(&c, "separation", VERDICT_DEGRADED);
+	}
+	c.capabilities.known = false;
+	expect(&c, "separation", VERDICT_UNKNOWN);
+	c = healthy();
+	c.other_user_namespace = true;
+	expect(&c, "separation", VERDICT_DEGRADED);
+	c.filters = -EINVAL;
+	expect(&c, "separation", VERDICT_FATAL);
 }
 
 static void test_probes(void **state)
@@ -250,14 +284,7 @@ static void test_limits(void **state)
 		c.files.rlim_max = files[i].files;
 		expect(&c, "open files", files[i].want);
 	}
-	c.memory_limit = 52 << 20;
-	expect(&c, "memory", VERDICT_FINE);
-	c.memory_limit--;
-	expect(&c, "memory", VERDICT_DEGRADED);
-
 	c.locked_memory.rlim_cur = 0;
-	expect(&c, "locked memory", VERDICT_FINE);
-	c.capabilities.value &= ~BIT(CAP_IPC_LOCK);
 	expect(&c, "locked memory", VERDICT_FINE); /* 516 KiB a CPU are given, 260 taken */
 	c.perf_event_mlock_kb.value = 259;
 	expect(&c, "locked memory", VERDICT_FATAL);
@@ -267,6 +294,48 @@ static void test_limits(void **state)
 	expect(&c, "locked memory", VERDICT_FATAL);
 	c.perf_event_paranoid.value = -1;
 	expect(&c, "locked memory", VERDICT_FINE);
+}
+
+static void test_memory(void **state)
+{
+	static const struct {
+		uint64_t asked_mib, limit_mib;
+		uint32_t cpus;
+		enum verdict want;
+		const char *says;
+	} rows[] = {
+		{ 0, 0, 8, VERDICT_FINE, "256 MiB: kernel 5, agent " },
+		{ 0, 400, 8, VERDICT_FINE, "256 MiB: kernel" },
+		{ 0, 320, 8, VERDICT_FINE, "256 MiB: kernel" },
+		{ 0, 319, 8, VERDICT_DEGRADED, "255 MiB of 319 MiB" },
+		{ 0, 255, 8, VERDICT_DEGRADED, "204 MiB of 255 MiB that our control group may" },
+		{ 0, 80, 8, VERDICT_DEGRADED, "64 MiB of 80 MiB" },
+		{ 0, 79, 8, VERDICT_FATAL, "four fifths of 79 MiB are 63" },
+		{ 64, 79, 8, VERDICT_FINE, "64 MiB: kernel 5, agent 33 (" },
+		{ 64, 63, 8, VERDICT_DEGRADED, "64 MiB of 63 MiB" },
+		{ 1024, 0, 8, VERDICT_FINE, "1024 MiB: kernel 5" },
+		{ 63, 0, 8, VERDICT_FATAL, "--memory 64M is the least" },
+		{ 64, 0, 2048, VERDICT_FATAL, "is the least" },
+		{ 0, 0, 4096, VERDICT_FINE, "256 MiB: kernel" },
+		{ 0, 0, 0, VERDICT_FINE, "256 MiB: kernel 1" },
+	};
+
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct condition c = healthy();
+		struct finding f;
+
+		memset(&c.online, 0, sizeof(c.online));
+		for (uint32_t cpu = 0; cpu < rows[i].cpus; cpu++)
+			c.online.bits[cpu / 8] |= (uint8_t)(1 << cpu % 8);
+		c.memory_asked = rows[i].asked_mib << 20;
+		if (rows[i].limit_mib)
+			c.memory_limit = rows[i].limit_mib << 20;
+		expect(&c, "memory", rows[i].want);
+		verdict_of(&c, "memory", &f);
+		if (strncmp(f.text, rows[i].says, strlen(rows[i].says)) != 0 &&
+		    (rows[i].want != VERDICT_FATAL || !strstr(f.text, rows[i].says)))
+			fail_msg("row %zu: got \"%s\", want \"%s\"", i, f.text, rows[i].says);
+	}
 }
 
 static void test_machine(void **state)
@@ -292,10 +361,13 @@ int main(void)
 		cmocka_unit_test(test_healthy),
 		cmocka_unit_test(test_capabilities),
 		cmocka_unit_test(test_instead_of_capabilities),
+		cmocka_unit_test(test_capabilities_of_roles),
+		cmocka_unit_test(test_separation),
 		cmocka_unit_test(test_probes),
 		cmocka_unit_test(test_kernel),
 		cmocka_unit_test(test_filters),
 		cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_memory),
 		cmocka_unit_test(test_machine),
 	};
 

@@ -166,6 +166,9 @@ static void test_facts(void **state)
 	test_profile(&p);
 	test_stack(&p, test_series(&p, "a", 1, 1), 1, "main@/bin/a", NULL);
 	p.counters.value[COUNTER_PROC_UNREADABLE] = 3;
+	p.facts.own_memory_bytes = 11 << 20;
+	p.facts.memory_kernel_bytes = 3 << 19;
+	p.facts.memory_budget_bytes = 256 << 20;
 	read = encode_and_read(&p, NULL);
 	check_references(read);
 	assert_int_equal(read->n_sample_type, 2);
@@ -184,6 +187,8 @@ static void test_facts(void **state)
 	assert_true(has_comment(
 		read,
 		"slowburn: the whole machine, cpu-clock, 99 samples a second on 2 of 2 CPUs"));
+	assert_true(has_comment(read, "own memory: 11.0 MiB, 1.5 of them for rings and maps in the "
+				      "kernel, of 256.0 allowed"));
 	done(read);
 
 	p.facts.event = p.facts.value_type = "cycles";

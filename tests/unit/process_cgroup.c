@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "profiler/process/cgroup.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <setjmp.h>
@@ -113,6 +114,33 @@ static void paths(void **state)
 }
 
 /* ---- this machine's ---- */
+
+/* As the live source lists cgroups, but of any directory. */
+static int list_directory(void *ctx, const char *mount, const char *path, struct buffer *out)
+{
+	const struct dirent *e;
+	char full[1024];
+	struct stat st;
+	DIR *d;
+
+	(void)ctx;
+	snprintf(full, sizeof(full), "%s%s", mount, path);
+	d = opendir(full);
+	if (!d || fstat(dirfd(d), &st) < 0)
+		return -errno;
+	buffer_printf(out, "%" PRIu64 " .\n", (uint64_t)st.st_ino);
+	while ((e = readdir(d)))
+		if (e->d_type == DT_DIR && e->d_name[0] != '.')
+			buffer_printf(out, "%" PRIu64 " %s\n", (uint64_t)e->d_ino, e->d_name);
+	closedir(d);
+	return buffer_error(out);
+}
+
+static void fake_begin(struct fake *fake)
+{
+	fake_init(fake);
+	fake->source.cgroup = list_directory;
+}
 
 static const char *const controllers[] = { "", "pids", "memory", "cpu" };
 
@@ -331,7 +359,7 @@ static void learn_here(void **state)
 			struct cgroup_names *n;
 			struct fake fake;
 
-			fake_init(&fake);
+			fake_begin(&fake);
 			snprintf(text, sizeof(text), "77:x:/nowhere\n%s:%s:%s\n",
 				 *h.controller ? "9" : "0", h.controller,
 				 (way == 1 ? outer : inner) + strlen(h.mount));
@@ -354,6 +382,56 @@ static void learn_here(void **state)
 		skip();
 }
 
+static const char *hostile_list;
+
+static int list_hostile(void *ctx, const char *mount, const char *path, struct buffer *out)
+{
+	(void)ctx;
+	(void)mount;
+	if (strcmp(path, "/") != 0)
+		return -ENOENT;
+	buffer_text(out, hostile_list);
+	return 0;
+}
+
+/* What a list says is believed only as far as it is one. */
+static void learn_from_any_bytes(void **state)
+{
+	static const struct {
+		const char *list, *want;
+	} rows[] = {
+		{ "1 .\n7 a\n", "/a" },
+		{ "1 .\n7 a", "/a" },
+		{ "7 .\n", "/" },
+		{ "7 a/b\n", NULL },
+		{ "7 \n", NULL },
+		{ "7\n", NULL },
+		{ "x a\n\n 7 a\n", NULL },
+		{ "-7 a\n07 b c\n", "/b c" },
+		{ "", NULL },
+		{ "7 a\n7 b\n", "/b" },
+	};
+	struct cgroup_hierarchy h = { "pids", "/here" };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct cgroup_names *n;
+		struct fake fake;
+		const char *got;
+
+		fake_init(&fake);
+		fake.source.cgroup = list_hostile;
+		hostile_list = rows[i].list;
+		assert_int_equal(cgroup_names_new(&n, &h, &fake.source), 0);
+		cgroup_names_learn(n, 7, 1);
+		got = cgroup_names_path(n, 7);
+		if (!got != !rows[i].want || (got && strcmp(got, rows[i].want) != 0))
+			fail_msg("\"%s\": got \"%s\", want \"%s\"", rows[i].list,
+				 got ? got : "(none)", rows[i].want ? rows[i].want : "(none)");
+		cgroup_names_free(n);
+	}
+}
+
 /* Asked again for each sample, a cgroup that isn't found costs nothing. */
 static void learn_gives_up(void **state)
 {
@@ -365,7 +443,7 @@ static void learn_gives_up(void **state)
 	assert_int_equal(cgroup_hierarchy_choose(&h, NULL), 0);
 	if (!*h.mount)
 		skip();
-	fake_init(&fake);
+	fake_begin(&fake);
 	assert_int_equal(cgroup_names_new(&n, &h, &fake.source), 0);
 	for (int i = 0; i < 1000; i++)
 		cgroup_names_learn(n, 0xfffffffffffffffe, 7);
@@ -435,7 +513,7 @@ static void learn_in_pieces(void **state)
 		ids[i] = inode(path);
 	}
 	snprintf(h.mount, sizeof(h.mount), "%s", top);
-	fake_init(&fake);
+	fake_begin(&fake);
 	assert_int_equal(cgroup_names_new(&n, &h, &fake.source), 0);
 	cgroup_names_learn(n, 0xfffffffffffffffe, 7);
 	first = named(n, ids);
@@ -456,7 +534,7 @@ static void learn_removed(void **state)
 
 	(void)state;
 	assert_int_equal(cgroup_hierarchy_choose(&h, NULL), 0);
-	fake_init(&fake);
+	fake_begin(&fake);
 	snprintf(text, sizeof(text), "%d:%s:/a/b.scope (deleted)\n", *h.controller != '\0',
 		 h.controller);
 	fake_set(&fake, PROCESS_TEXT_CGROUP, 7, text, 0);
@@ -487,7 +565,7 @@ static void survives_without_memory(void **state)
 	struct fake fake;
 
 	(void)state;
-	fake_init(&fake);
+	fake_begin(&fake);
 	fake_set(&fake, PROCESS_TEXT_CGROUP, 7, "9:pids:/b\n", 0);
 	assert_in_range(torture(learn_some, &fake), 3, 100);
 }
@@ -502,6 +580,7 @@ int main(void)
 		cmocka_unit_test(find_refuses),
 		cmocka_unit_test(names_set),
 		cmocka_unit_test_teardown(learn_here, remove_cgroups),
+		cmocka_unit_test(learn_from_any_bytes),
 		cmocka_unit_test(learn_gives_up),
 		cmocka_unit_test_teardown(learn_in_pieces, remove_wide),
 		cmocka_unit_test(learn_removed),

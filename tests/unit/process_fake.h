@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A process_source of a test's own making: texts and binaries are what it says, questions are counted. */
+/*
+ * A process_source of a test's own making: texts and binaries are what it says, questions are counted.
+ * Directories of cgroups are real ones, of a test's own, too.
+ */
 #ifndef TESTS_PROCESS_FAKE_H
 #define TESTS_PROCESS_FAKE_H
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -28,6 +32,10 @@ struct fake {
 	uint32_t opens;
 	int open_error; /* what open() answers, if not 0 */
 	uint32_t open_failures; /* and how often; UINT32_MAX: always */
+	int open_kind; /* else: enum process_file_kind */
+	uint32_t fetches;
+	int fetch_error;
+	struct file_identity identity; /* of whatever is opened */
 	struct file_place last; /* without its path */
 	char last_path[256];
 };
@@ -79,12 +87,38 @@ static inline int fake_open(void *ctx, const struct file_place *place, int *ret_
 		return f->open_error;
 	}
 	*ret_fd = -1;
+	return f->open_kind;
+}
+
+static inline int fake_fetch(void *ctx, const struct file_place *place, int *ret_fd)
+{
+	struct fake *f = ctx;
+
+	f->fetches++;
+	f->last = *place;
+	snprintf(f->last_path, sizeof(f->last_path), "%s", place->path);
+	if (f->fetch_error)
+		return f->fetch_error;
+	*ret_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	return *ret_fd < 0 ? -errno : 0;
+}
+
+static inline int fake_identify(void *ctx, int fd, struct file_identity *ret)
+{
+	const struct fake *f = ctx;
+
+	(void)fd;
+	*ret = f->identity;
 	return 0;
 }
 
 static inline void fake_init(struct fake *f)
 {
-	*f = (struct fake){ .source = { .read = fake_read, .open = fake_open } };
+	*f = (struct fake){ .source = { .read = fake_read,
+					.open = fake_open,
+					.fetch = fake_fetch,
+					.cgroup = process_source_live.cgroup,
+					.identify = fake_identify } };
 	f->source.ctx = f;
 }
 

@@ -41,19 +41,41 @@ static struct file_place place(uint64_t ino, uint64_t generation, const char *pa
 				    .path = path };
 }
 
+/* As a process of which nothing is known. */
+static int intern_as(struct bench *b, uint32_t pid, uint64_t ino, const char *path)
+{
+	struct file_place p = place(ino, 7, path, pid);
+	uint64_t root = ROOT_UNASKED;
+
+	return file_table_intern(b->t, &p, &root);
+}
+
 static int intern(struct bench *b, uint64_t ino, uint64_t generation, const char *path)
 {
 	struct file_place p = place(ino, generation, path, 1);
+	uint64_t root = ROOT_UNASKED;
 
-	return file_table_intern(b->t, &p);
+	return file_table_intern(b->t, &p, &root);
 }
 
-static void pin(struct bench *b, int file, uint32_t pid)
+/* Its number, as it turns out. */
+static int pin(struct bench *b, int file, uint32_t pid)
 {
 	const struct file *f = file_table_get(b->t, (uint32_t)file);
 	struct file_place p = place(f->ino, f->generation, f->path, pid);
+	uint64_t root = ROOT_UNASKED;
 
-	file_table_pin(b->t, (uint32_t)file, &p);
+	return file_table_pin(b->t, (uint32_t)file, &p, &root);
+}
+
+static void set_root(struct bench *b, uint32_t pid, const char *text)
+{
+	fake_set(&b->fake, PROCESS_TEXT_ROOT, pid, text, text ? 0 : -ESRCH);
+}
+
+static uint64_t count(const struct bench *b, enum counter id)
+{
+	return counter_get(&b->counters, id);
 }
 
 static void expect_state(const struct bench *b, int file, enum file_state want)
@@ -88,12 +110,14 @@ static void identity(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(rows); i++) {
+		uint64_t root = ROOT_UNASKED;
 		struct bench b;
 		int first, second;
 
 		begin(&b, 8, 8);
-		first = file_table_intern(b.t, &rows[i].a);
-		second = file_table_intern(b.t, &rows[i].b);
+		first = file_table_intern(b.t, &rows[i].a, &root);
+		second = file_table_intern(b.t, &rows[i].b, &root);
+		assert_int_equal(b.fake.reads[PROCESS_TEXT_ROOT], 0);
 		assert_int_equal(first, 0);
 		if ((first == second) != rows[i].same)
 			fail_msg("%s: %d and %d", rows[i].what, first, second);
@@ -320,9 +344,10 @@ static void descriptors(void **state)
 	assert_int_equal(file_table_new(&t, &source, &counters, 8, 2), 0);
 	for (uint32_t i = 0; i < 3; i++) {
 		struct file_place p = place(10 + i, 1, "/a", 1);
+		uint64_t root = ROOT_UNASKED;
 
-		assert_int_equal(file_table_intern(t, &p), i);
-		file_table_pin(t, i, &p);
+		assert_int_equal(file_table_intern(t, &p, &root), i);
+		assert_int_equal(file_table_pin(t, i, &p, &root), i);
 		fds[i] = file_table_get(t, i)->fd;
 	}
 	assert_int_equal(file_table_get(t, 0)->fd, -1); /* evicted */
@@ -369,6 +394,456 @@ static void name_limit(void **state)
 	file_table_free(b.t);
 }
 
+/* ---- whose file it is ---- */
+
+/* Two snapshots of a btrfs subvolume in two containers, seen at once: one device, one inode, two files. */
+static void ambiguous_files(void **state)
+{
+	struct bench b;
+	int mine, other;
+
+	(void)state;
+	begin(&b, 16, 8);
+	b.fake.open_kind = PROCESS_FILE_AMBIGUOUS;
+	set_root(&b, 1, "one");
+	set_root(&b, 2, "two");
+	set_root(&b, 3, "one");
+	mine = intern_as(&b, 1, 5, "/bin/x");
+	assert_int_equal(intern_as(&b, 2, 5, "/bin/x"), mine); /* nobody knows yet */
+	assert_int_equal(pin(&b, mine, 1), mine);
+	assert_true(file_table_get(b.t, (uint32_t)mine)->ambiguous);
+	other = intern_as(&b, 2, 5, "/bin/x");
+	assert_int_not_equal(other, mine);
+	assert_int_equal(pin(&b, mine, 2), other); /* a mapping that was seen before it was known */
+	expect_state(&b, other, FILE_PINNED);
+	assert_int_equal(b.fake.last.pid, 2);
+	assert_int_equal(intern_as(&b, 3, 5, "/bin/x"), mine);
+	assert_int_equal(pin(&b, mine, 3), mine);
+	/* Let go or evicted, they stay two. */
+	file_table_unpin(b.t, (uint32_t)mine);
+	file_table_drop(b.t, (uint32_t)other);
+	assert_int_equal(intern_as(&b, 3, 5, "/bin/x"), mine);
+	assert_int_equal(intern_as(&b, 2, 5, "/bin/x"), other);
+	/* In one root it is the name that tells them apart: /snapshots/1/x, /snapshots/2/x. */
+	assert_int_not_equal(intern_as(&b, 1, 5, "/bin/y"), mine);
+	assert_int_equal(file_table_count(b.t), 3);
+	file_table_free(b.t);
+}
+
+/* One exec with five libraries asks once; what is not ambiguous never asks. */
+static void roots_are_asked_once(void **state)
+{
+	struct file_place p;
+	uint64_t root = ROOT_UNASKED;
+	struct bench b;
+
+	(void)state;
+	begin(&b, 16, 16);
+	set_root(&b, 1, "one");
+	for (uint64_t round = 0; round < 2; round++) {
+		for (uint64_t i = 0; i < 5; i++) {
+			p = place(10 + i, 7, "/lib", 1);
+			assert_int_equal(file_table_intern(b.t, &p, &root), i);
+			assert_int_equal(file_table_pin(b.t, (uint32_t)i, &p, &root), i);
+		}
+		assert_int_equal(b.fake.reads[PROCESS_TEXT_ROOT], 0);
+	}
+	b.fake.open_kind = PROCESS_FILE_AMBIGUOUS;
+	for (uint64_t i = 0; i < 5; i++) {
+		p = place(20 + i, 7, "/lib", 1);
+		assert_int_equal(file_table_intern(b.t, &p, &root), 5 + i);
+		assert_int_equal(file_table_pin(b.t, 5 + (uint32_t)i, &p, &root), 5 + i);
+	}
+	assert_int_equal(b.fake.reads[PROCESS_TEXT_ROOT], 5); /* each open is looked at */
+	root = ROOT_UNASKED;
+	for (uint64_t i = 0; i < 5; i++) {
+		p = place(20 + i, 7, "/lib", 1);
+		assert_int_equal(file_table_intern(b.t, &p, &root), 5 + i);
+		assert_int_equal(file_table_pin(b.t, 5 + (uint32_t)i, &p, &root), 5 + i);
+	}
+	assert_int_equal(b.fake.reads[PROCESS_TEXT_ROOT], 6);
+	file_table_free(b.t);
+}
+
+/* Children that are gone are of their parent's root; those of nobody share what nobody can open. */
+static void roots_of_the_dead(void **state)
+{
+	struct file_place p = place(5, 7, "/bin/x", 1);
+	uint64_t root = ROOT_UNASKED;
+	struct bench b;
+
+	(void)state;
+	begin(&b, 16, 8);
+	b.fake.open_kind = PROCESS_FILE_AMBIGUOUS;
+	set_root(&b, 1, "one");
+	assert_int_equal(file_table_intern(b.t, &p, &root), 0);
+	assert_int_equal(file_table_pin(b.t, 0, &p, &root), 0);
+	for (uint32_t pid = 10; pid < 15; pid++) {
+		p.pid = pid;
+		p.parent_pid = 1;
+		root = ROOT_UNASKED;
+		assert_int_equal(file_table_intern(b.t, &p, &root), 0);
+	}
+	assert_int_equal(b.fake.reads[PROCESS_TEXT_ROOT], 1 + 5 + 1); /* the parent once */
+	for (uint32_t pid = 20; pid < 25; pid++) {
+		p.pid = pid;
+		p.parent_pid = 0;
+		root = ROOT_UNASKED;
+		assert_int_equal(file_table_intern(b.t, &p, &root), 1);
+		assert_int_equal(file_table_pin(b.t, 1, &p, &root), 1);
+		expect_state(&b, 1, FILE_FAILED);
+		assert_int_equal(file_table_get(b.t, 1)->error, -ESRCH);
+	}
+	assert_int_equal(count(&b, COUNTER_FILES_UNOPENED), 1);
+	expect_state(&b, 0, FILE_PINNED);
+	file_table_free(b.t);
+}
+
+/* It was in the root "one" when it was last asked, and opens from its own by now. */
+static void who_left_for_another_root(void **state)
+{
+	struct file_place p = place(5, 7, "/bin/x", 1);
+	uint64_t root = ROOT_UNASKED, left = ROOT_UNASKED;
+	struct bench b;
+
+	(void)state;
+	begin(&b, 16, 8);
+	b.fake.open_kind = PROCESS_FILE_AMBIGUOUS;
+	set_root(&b, 1, "one");
+	set_root(&b, 2, "one");
+	assert_int_equal(file_table_intern(b.t, &p, &root), 0);
+	assert_int_equal(file_table_pin(b.t, 0, &p, &root), 0);
+	p.pid = 2;
+	assert_int_equal(file_table_intern(b.t, &p, &left), 0);
+	set_root(&b, 2, "two");
+	file_table_drop(b.t, 0);
+	assert_int_equal(file_table_pin(b.t, 0, &p, &left), 1);
+	expect_state(&b, 0, FILE_UNSEEN);
+	expect_state(&b, 1, FILE_PINNED);
+	assert_int_equal(file_table_intern(b.t, &p, &left), 1);
+	/* Gone between open and look: what was opened is nobody's. */
+	file_table_drop(b.t, 1);
+	set_root(&b, 2, NULL);
+	assert_int_equal(file_table_pin(b.t, 1, &p, &left), 1);
+	expect_state(&b, 1, FILE_FAILED);
+	expect_state(&b, 0, FILE_UNSEEN);
+	file_table_free(b.t);
+}
+
+/* More roots with such an inode than are looked through: each finds its own all the same. */
+static void many_roots(void **state)
+{
+	const uint32_t roots = 40;
+	struct bench b;
+	char text[16];
+
+	(void)state;
+	begin(&b, 64, 64);
+	b.fake.open_kind = PROCESS_FILE_AMBIGUOUS;
+	for (uint32_t round = 0; round < 3; round++) {
+		for (uint32_t pid = 1; pid <= roots; pid++) {
+			int file;
+
+			snprintf(text, sizeof(text), "root %u", pid);
+			set_root(&b, pid, text);
+			file = intern_as(&b, pid, 5, "/bin/x");
+			assert_int_equal(pin(&b, file, pid), pid - 1);
+			file_table_unpin(b.t, pid - 1);
+		}
+		assert_int_equal(file_table_count(b.t), roots);
+	}
+	file_table_free(b.t);
+}
+
+/* What cannot be opened through one owner's processes is opened through another's. */
+static void refusals_are_not_shared(void **state)
+{
+	struct bench b;
+	int victims;
+
+	(void)state;
+	begin(&b, 16, 8);
+	set_root(&b, 100, "victim");
+	set_root(&b, 101, "victim");
+	assert_int_equal(intern_as(&b, 1, 5, "/bin/x"), 0);
+	b.fake.open_error = -EACCES;
+	b.fake.open_failures = UINT32_MAX;
+	for (uint32_t pid = 1; pid < 20; pid++) {
+		set_root(&b, pid, "attacker");
+		assert_int_equal(pin(&b, 0, pid), 0);
+	}
+	assert_int_equal(b.fake.opens, 8);
+	b.fake.open_failures = 0;
+	victims = intern_as(&b, 100, 5, "/bin/x");
+	assert_int_equal(victims, 1);
+	assert_int_equal(pin(&b, 0, 100), 1);
+	expect_state(&b, 1, FILE_PINNED);
+	expect_state(&b, 0, FILE_FAILED);
+	/* It is no ambiguous one: from now on it is everybody's, also under other names. */
+	assert_int_equal(intern_as(&b, 1, 5, "/bin/y"), 1);
+	assert_int_equal(count(&b, COUNTER_FILES_UNOPENED), 1);
+
+	/* Another inode with the same path is another file. */
+	assert_int_equal(intern_as(&b, 101, 6, "/bin/x"), 2);
+	assert_int_equal(pin(&b, 2, 101), 2);
+	expect_state(&b, 2, FILE_PINNED);
+	file_table_free(b.t);
+}
+
+/* In one root, eight failures are not for ever, where the time is told. */
+static void failures_are_not_for_ever(void **state)
+{
+	const uint64_t s = 1000000000;
+	struct bench b;
+
+	(void)state;
+	begin(&b, 16, 8);
+	for (uint32_t pid = 1; pid <= 10; pid++)
+		set_root(&b, pid, "one");
+	intern_as(&b, 1, 5, "/bin/x");
+	b.fake.open_error = -ESTALE;
+	b.fake.open_failures = UINT32_MAX;
+	assert_int_equal(file_table_stale(b.t, 100 * s), UINT32_MAX);
+	for (uint64_t at = 100; at <= 220; at++) {
+		file_table_stale(b.t, at * s);
+		for (uint32_t pid = 1; pid <= 9; pid++)
+			pin(&b, 0, pid);
+	}
+	/* 8, then after more than 1, 2, 4, 8, 16, 32 s */
+	assert_int_equal(b.fake.opens, 8 + 6);
+	b.fake.open_failures = 0;
+	file_table_stale(b.t, 300 * s);
+	pin(&b, 0, 10);
+	expect_state(&b, 0, FILE_PINNED);
+	assert_int_equal(count(&b, COUNTER_FILES_UNOPENED), 0);
+	file_table_free(b.t);
+}
+
+/* ---- slow files ---- */
+
+static void slow_files(void **state)
+{
+	struct file_place p = place(5, 7, "/nfs/x", 1);
+	uint64_t root = ROOT_UNASKED;
+	struct bench b;
+	int fd = -1, second = -1;
+
+	(void)state;
+	begin(&b, 16, 2);
+	b.fake.open_kind = PROCESS_FILE_SLOW;
+	set_root(&b, 1, "one");
+	set_root(&b, 2, "one");
+	p.start = 0x1000;
+	assert_int_equal(file_table_intern(b.t, &p, &root), 0);
+	assert_int_equal(file_table_pin(b.t, 0, &p, &root), 0);
+	expect_state(&b, 0, FILE_PINNED);
+	assert_true(file_table_get(b.t, 0)->slow);
+	assert_int_equal(file_table_pinned(b.t), 0);
+	/* Through whom it was seen last. */
+	p.pid = 2;
+	p.parent_pid = 1;
+	p.start = 0x2000;
+	assert_int_equal(file_table_pin(b.t, 0, &p, &root), 0);
+	assert_int_equal(b.fake.opens, 1);
+	assert_int_equal(b.fake.fetches, 0);
+	assert_int_equal(file_table_borrow(b.t, 0, &fd), 0);
+	assert_int_not_equal(fcntl(fd, F_GETFD), -1);
+	assert_int_equal(b.fake.last.pid, 2);
+	assert_int_equal(b.fake.last.parent_pid, 1);
+	assert_int_equal(b.fake.last.start, 0x2000);
+	assert_string_equal(b.fake.last_path, "/nfs/x");
+	assert_int_equal(file_table_borrow(b.t, 0, &second), 0);
+	assert_int_equal(second, fd);
+	assert_int_equal(b.fake.fetches, 1);
+	file_table_unpin(b.t, 0);
+	assert_int_equal(fcntl(fd, F_GETFD), -1);
+	expect_state(&b, 0, FILE_DONE);
+	assert_int_equal(count(&b, COUNTER_FILES_UNFETCHED), 0);
+	file_table_free(b.t);
+}
+
+/* They take no pin from others, and of copies there is one at a time. */
+static void many_slow_files(void **state)
+{
+	struct bench b;
+	int fds[10];
+
+	(void)state;
+	begin(&b, 16, 2);
+	intern_as(&b, 1, 100, "/bin/a");
+	pin(&b, 0, 1);
+	b.fake.open_kind = PROCESS_FILE_SLOW;
+	for (int i = 0; i < 10; i++) {
+		int file = intern_as(&b, 1, 5 + (uint64_t)i, "/nfs/x");
+
+		assert_int_equal(pin(&b, file, 1), file);
+		assert_int_equal(file_table_borrow(b.t, (uint32_t)file, &fds[i]), 0);
+	}
+	expect_state(&b, 0, FILE_PINNED);
+	assert_int_equal(count(&b, COUNTER_FILES_PIN_EVICTED), 0);
+	assert_int_equal(file_table_pinned(b.t), 1);
+	for (int i = 1; i < 10; i++)
+		assert_int_equal(fds[i],
+				 fds[0]); /* each took the number that the one before left */
+	assert_int_not_equal(fcntl(fds[9], F_GETFD), -1);
+	file_table_free(b.t);
+	assert_int_equal(fcntl(fds[9], F_GETFD), -1);
+}
+
+static void a_slow_file_that_does_not_answer(void **state)
+{
+	struct bench b;
+	int fd = -77;
+
+	(void)state;
+	begin(&b, 16, 2);
+	b.fake.open_kind = PROCESS_FILE_SLOW;
+	set_root(&b, 1, "one");
+	intern_as(&b, 1, 5, "/nfs/x");
+	pin(&b, 0, 1);
+	b.fake.fetch_error = -ETIMEDOUT;
+	assert_int_equal(file_table_borrow(b.t, 0, &fd), -ETIMEDOUT);
+	assert_int_equal(fd, -77);
+	expect_state(&b, 0, FILE_FAILED);
+	assert_int_equal(file_table_get(b.t, 0)->error, -ETIMEDOUT);
+	assert_int_equal(count(&b, COUNTER_FILES_UNFETCHED), 1);
+	assert_int_equal(count(&b, COUNTER_FILES_UNOPENED), 0);
+	/* Not again, whoever asks and whenever. */
+	set_root(&b, 2, "one");
+	file_table_stale(b.t, UINT64_MAX);
+	assert_int_equal(pin(&b, 0, 2), 0);
+	assert_int_equal(b.fake.opens, 1);
+	/* But another owner's is another file. */
+	set_root(&b, 3, "two");
+	b.fake.fetch_error = 0;
+	assert_int_equal(pin(&b, 0, 3), 1);
+	assert_int_equal(file_table_borrow(b.t, 1, &fd), 0);
+	file_table_free(b.t);
+}
+
+/* ---- what it was, what it is ---- */
+
+static void a_file_that_was_changed(void **state)
+{
+	static const struct {
+		const char *what;
+		struct file_identity now;
+		bool changed;
+	} rows[] = {
+		{ "the same", { 1, 5, 100, 1000, 2000 }, false },
+		{ "renamed", { 1, 5, 100, 1000, 2001 }, false },
+		{ "not known", { 0 }, false },
+		{ "written to", { 1, 5, 100, 1001, 2001 }, true },
+		{ "longer", { 1, 5, 101, 1000, 2000 }, true },
+		{ "another inode", { 1, 6, 100, 1000, 2000 }, true },
+		{ "another device", { 2, 5, 100, 1000, 2000 }, true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct bench b;
+		int now;
+
+		begin(&b, 8, 8);
+		b.fake.identity = (struct file_identity){ 1, 5, 100, 1000, 2000 };
+		intern_as(&b, 1, 5, "/bin/x");
+		pin(&b, 0, 1);
+		file_table_unpin(b.t, 0);
+		b.fake.identity = rows[i].now;
+		now = pin(&b, 0, 1);
+		if ((now != 0) != rows[i].changed)
+			fail_msg("%s: number %d", rows[i].what, now);
+		expect_state(&b, now, FILE_PINNED);
+		assert_int_equal(intern_as(&b, 1, 5, "/bin/x"), now);
+		if (rows[i].changed) {
+			expect_state(&b, 0, FILE_FAILED);
+			assert_int_equal(file_table_get(b.t, 0)->error, -ESTALE);
+			assert_int_equal(pin(&b, 0, 9), now);
+			assert_int_equal(count(&b, COUNTER_FILES_UNOPENED), 1);
+		}
+		file_table_free(b.t);
+	}
+}
+
+/* What fstat() says is taken where the source says nothing of its own. */
+static void identity_of_a_descriptor(void **state)
+{
+	struct process_source source = { .open = open_null };
+	struct file_place p = place(5, 7, "/dev/null", 1);
+	struct counters counters = { 0 };
+	uint64_t root = ROOT_UNASKED;
+	struct file_identity id;
+	struct file_table *t;
+
+	(void)state;
+	assert_int_equal(file_table_new(&t, &source, &counters, 8, 2), 0);
+	file_table_intern(t, &p, &root);
+	assert_int_equal(file_table_pin(t, 0, &p, &root), 0);
+	assert_int_equal(file_identify(file_table_get(t, 0)->fd, &id), 0);
+	assert_int_not_equal(id.ino, 0);
+	assert_memory_equal(&id, &file_table_get(t, 0)->identity, sizeof(id));
+	assert_int_equal(file_identify(-1, &id), -EBADF);
+	file_table_free(t);
+}
+
+/* ---- how long ---- */
+
+/* The numbers that file_table_stale() gives at `s` seconds, as bits. */
+static uint32_t stale_at(struct bench *b, uint64_t s)
+{
+	uint32_t file, all = 0;
+
+	while ((file = file_table_stale(b->t, s * 1000000000)) != UINT32_MAX) {
+		assert_false(all & 1u << file); /* each once */
+		all |= 1u << file;
+	}
+	assert_int_equal(file_table_stale(b->t, s * 1000000000), UINT32_MAX);
+	return all;
+}
+
+static void map_at(struct bench *b, uint32_t file, uint64_t s)
+{
+	file_table_mapped(b->t, file, s * 1000000000);
+}
+
+static void stale_pins(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	begin(&b, 16, 8);
+	for (uint64_t i = 0; i < 4; i++)
+		pin(&b, intern_as(&b, 1, 10 + i, "/a"), 1);
+	assert_int_equal(stale_at(&b, 100), 0); /* it was not told the time before */
+	for (uint64_t s = 101; s <= 106; s++) {
+		uint32_t want = s == 105 ? 0xe : s == 106 ? 0x6 : 0, got;
+
+		map_at(&b, 0, s);
+		if (s == 106)
+			map_at(&b, 3, s); /* somebody maps it again */
+		got = stale_at(&b, s);
+		if (got != want)
+			fail_msg("at %d s: %x, want %x", (int)s, got, want);
+	}
+	file_table_drop(b.t, 1);
+	file_table_unpin(b.t, 2);
+	expect_state(&b, 1, FILE_UNSEEN);
+	expect_state(&b, 2, FILE_DONE);
+	assert_int_equal(file_table_pinned(b.t), 2);
+	assert_int_equal(stale_at(&b, 110), 0);
+	assert_int_equal(stale_at(&b, 111), 0x9);
+	/* Pinned between two rounds: from the last one on. */
+	pin(&b, 1, 1);
+	assert_int_equal(stale_at(&b, 115), 0x9);
+	assert_int_equal(stale_at(&b, 116), 0xb);
+	/* Unpinned on the way. */
+	assert_int_equal(file_table_stale(b.t, 117000000000), 0);
+	file_table_drop(b.t, 3);
+	assert_int_equal(file_table_stale(b.t, 117000000000), 1);
+	assert_int_equal(file_table_stale(b.t, 117000000000), UINT32_MAX);
+	file_table_free(b.t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -385,6 +860,19 @@ int main(void)
 		cmocka_unit_test(descriptors),
 		cmocka_unit_test(limits),
 		cmocka_unit_test(name_limit),
+		cmocka_unit_test(ambiguous_files),
+		cmocka_unit_test(roots_are_asked_once),
+		cmocka_unit_test(roots_of_the_dead),
+		cmocka_unit_test(who_left_for_another_root),
+		cmocka_unit_test(many_roots),
+		cmocka_unit_test(refusals_are_not_shared),
+		cmocka_unit_test(failures_are_not_for_ever),
+		cmocka_unit_test(slow_files),
+		cmocka_unit_test(many_slow_files),
+		cmocka_unit_test(a_slow_file_that_does_not_answer),
+		cmocka_unit_test(a_file_that_was_changed),
+		cmocka_unit_test(identity_of_a_descriptor),
+		cmocka_unit_test(stale_pins),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

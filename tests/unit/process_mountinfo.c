@@ -43,6 +43,7 @@ static void good(void **state)
 
 		assert_int_equal(mountinfo_parse(line, strlen(line), &m, &used), 0);
 		assert_int_equal(used, strlen(line));
+		assert_int_equal(m.id, strtoull(line, NULL, 10));
 		assert_int_equal(m.major, rows[i].major);
 		assert_int_equal(m.minor, rows[i].minor);
 		expect_field(line, &m.root, rows[i].root);
@@ -66,6 +67,8 @@ static void bad(void **state)
 		"36 35 98:x /mnt1 /mnt2 rw - ext3 /dev/root rw\n",
 		"36 35 4294967296:0 /mnt1 /mnt2 rw - ext3 /dev/root rw\n",
 		"36 35 98:0  /mnt2 rw - ext3 /dev/root rw\n",
+		"x 35 98:0 /mnt1 /mnt2 rw - ext3 /dev/root rw\n",
+		" 35 98:0 /mnt1 /mnt2 rw - ext3 /dev/root rw\n",
 	};
 	struct mountinfo m;
 	size_t used = 7;

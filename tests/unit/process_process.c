@@ -718,6 +718,94 @@ static void file_limit(void **state)
 	end(&b);
 }
 
+/* Two containers made from one btrfs snapshot: what maps says of their binaries is the same. */
+static void two_roots(void **state)
+{
+	struct bench b;
+	uint32_t first, second;
+
+	(void)state;
+	begin(&b);
+	b.fake.open_kind = PROCESS_FILE_AMBIGUOUS;
+	fake_set(&b.fake, PROCESS_TEXT_PIDS, 0, "7\n8\n", 0);
+	for (uint32_t pid = 7; pid <= 8; pid++) {
+		fake_set(&b.fake, PROCESS_TEXT_MAPS, pid, MAPS_A, 0);
+		fake_set(&b.fake, PROCESS_TEXT_ROOT, pid, pid == 7 ? "one" : "two", 0);
+	}
+	fake_set(&b.fake, PROCESS_TEXT_ROOT, 9, "one", 0);
+	assert_int_equal(process_table_scan(b.t, 100 * S), 0);
+	assert_int_equal(file_table_count(b.files), 1);
+	process_table_fork(b.t, 101 * S, 9, 7);
+	process_table_fork(b.t, 101 * S, 10, 8); /* and gone before anyone can ask */
+	first = ask(&b, 102 * S, 7, START(5), 1, 0x400000).file;
+	second = ask(&b, 102 * S, 8, START(5), 1, 0x400000).file;
+	assert_int_not_equal(first, second);
+	assert_int_equal(b.fake.last.pid, 8);
+	assert_int_equal(b.fake.last.start, 0x400000);
+	assert_int_equal(ask(&b, 102 * S, 9, START(5), 1, 0x400000).file, first);
+	assert_int_equal(ask(&b, 102 * S, 10, START(5), 1, 0x400000).file, second);
+	assert_int_equal(ask(&b, 102 * S, 7, START(5), 1, 0x400000).file, first);
+	assert_int_equal(ask(&b, 102 * S, 8, START(5), 1, 0x400000).file, second);
+	assert_int_equal(b.fake.opens, 2);
+
+	/* An exec may lead into another root. */
+	fake_set(&b.fake, PROCESS_TEXT_ROOT, 7, "two", 0);
+	process_table_exec(b.t, 103 * S, 7);
+	map(&b, 103 * S, 7, 0x400000, 0x401000, 10, "/bin/a");
+	assert_int_equal(ask(&b, 104 * S, 7, START(5), 1, 0x400000).file, second);
+	assert_int_equal(file_table_count(b.files), 2);
+	end(&b);
+}
+
+/* No room for the second of two files that looked like one: unmapped, rather than the first one's names. */
+static void two_roots_in_a_full_table(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	begin_with(&b, 16, 1);
+	b.fake.open_kind = PROCESS_FILE_AMBIGUOUS;
+	fake_set(&b.fake, PROCESS_TEXT_PIDS, 0, "7\n8\n", 0);
+	for (uint32_t pid = 7; pid <= 8; pid++) {
+		fake_set(&b.fake, PROCESS_TEXT_MAPS, pid, MAPS_A, 0);
+		fake_set(&b.fake, PROCESS_TEXT_ROOT, pid, pid == 7 ? "one" : "two", 0);
+	}
+	assert_int_equal(process_table_scan(b.t, 100 * S), 0);
+	assert_string_equal(what_is(&b, 102 * S, 7, 0x400000), "/bin/a");
+	assert_string_equal(what_is(&b, 102 * S, 8, 0x400000), "unmapped");
+	assert_string_equal(what_is(&b, 102 * S, 8, 0x400000), "unmapped");
+	assert_int_equal(counter_get(&b.counters, COUNTER_FILES_REFUSED), 1);
+	assert_int_equal(counter_get(&b.counters, COUNTER_FRAMES_UNMAPPED), 2);
+	end(&b);
+}
+
+static void living_mappings_are_marked(void **state)
+{
+	struct bench b;
+	uint32_t a, c;
+
+	(void)state;
+	begin(&b);
+	process_table_exec(b.t, 100 * S, 7);
+	process_table_exec(b.t, 100 * S, 8);
+	map(&b, 100 * S, 7, 0x400000, 0x401000, 10, "/bin/a");
+	map(&b, 100 * S, 7, 0x500000, 0x501000, 0, "//anon");
+	map(&b, 100 * S, 8, 0x400000, 0x401000, 11, "/bin/b");
+	a = ask(&b, 100 * S, 7, START(5), 1, 0x400000).file;
+	c = ask(&b, 100 * S, 8, START(5), 1, 0x400000).file;
+	process_table_mark_files(b.t, 101 * S);
+	assert_int_equal(file_table_stale(b.files, 101 * S), UINT32_MAX);
+	process_table_exit(b.t, 102 * S, 8, 8); /* it stays in the table for a while: no matter */
+	process_table_mark_files(b.t, 106 * S);
+	assert_int_equal(file_table_stale(b.files, 106 * S), c);
+	assert_int_equal(file_table_stale(b.files, 106 * S), UINT32_MAX);
+	process_table_exec(b.t, 107 * S, 7);
+	process_table_mark_files(b.t, 111 * S);
+	assert_int_equal(file_table_stale(b.files, 111 * S), a);
+	assert_int_equal(file_table_stale(b.files, 111 * S), c);
+	end(&b);
+}
+
 /* A recording may say anything. */
 static void absurd(void **state)
 {
@@ -897,6 +985,9 @@ int main(void)
 		cmocka_unit_test(exits_unseen),
 		cmocka_unit_test(mapping_limit),
 		cmocka_unit_test(file_limit),
+		cmocka_unit_test(two_roots),
+		cmocka_unit_test(two_roots_in_a_full_table),
+		cmocka_unit_test(living_mappings_are_marked),
 		cmocka_unit_test(absurd),
 		cmocka_unit_test(survives_without_memory),
 		cmocka_unit_test(real_child),

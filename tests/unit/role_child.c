@@ -146,7 +146,7 @@ static void description(char *ret_text, size_t size)
 
 static const char clean[] = "env LC_ALL=C\n"
 			    "fd 0\nfd 1\nfd 2\nfd 3 cloexec\n"
-			    "ignores 2\nignores 15\n"
+			    "ignores 2\nignores 15\nignores 25\n"
 			    "dies with 9\n"
 			    "is called slowburn\n";
 

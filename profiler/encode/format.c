@@ -2,7 +2,7 @@
 /*
  * One table. A file name that says nothing is pprof: it is the format that loses nothing.
  */
-#include "profiler/command/format.h"
+#include "profiler/encode/format.h"
 
 #include <errno.h>
 #include <string.h>

@@ -2,8 +2,8 @@
 /*
  * The formats an answer can have: their names, their file names, their encoders.
  */
-#ifndef COMMAND_FORMAT_H
-#define COMMAND_FORMAT_H
+#ifndef ENCODE_FORMAT_H
+#define ENCODE_FORMAT_H
 
 #include <stdbool.h>
 

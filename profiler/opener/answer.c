@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * All that an opener does for whoever asks: the texts, files and lists of process/source.h, read-only, and
+ * the kernel's two tables. What a request may not name (a path of its own to be opened, a way to write) it
+ * has no words for. Replies are bounded before they are made: a text goes into the room that is left.
+ */
+#include "profiler/opener/answer.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "profiler/base/cleanup.h"
+#include "profiler/opener/protocol.h"
+
+/* Those of texts that were not read. */
+#define MAX_RESULT_BYTES (OPENER_MAX_TEXTS * sizeof(struct opener_result))
+
+void opener_reply_init(struct opener_reply *r)
+{
+	*r = (struct opener_reply){ 0 };
+	for (uint32_t i = 0; i < OPENER_MAX_REPLY_FDS; i++)
+		r->fds[i] = -1;
+	buffer_init(&r->bytes, OPENER_MAX_REPLY_BYTES);
+}
+
+void opener_reply_clear(struct opener_reply *r)
+{
+	for (uint32_t i = 0; i < OPENER_MAX_REPLY_FDS; i++)
+		fd_close(&r->fds[i]);
+	r->fd_count = 0;
+	if (r->bytes.capacity > 2 * OPENER_FULL_REPLY_BYTES) {
+		buffer_release(&r->bytes);
+		buffer_init(&r->bytes, OPENER_MAX_REPLY_BYTES);
+	}
+	buffer_clear(&r->bytes);
+}
+
+void opener_reply_release(struct opener_reply *r)
+{
+	opener_reply_clear(r);
+	buffer_release(&r->bytes);
+}
+
+/* ---- results with bytes ---- */
+
+/* Makes room for a result; what follows, until result_end(), are its bytes. */
+static size_t result_begin(struct opener_reply *reply)
+{
+	size_t at = reply->bytes.len;
+
+	buffer_extend(&reply->bytes, sizeof(struct opener_result));
+	return at;
+}
+
+/* A failure, and running out of room or memory is one, has no bytes. */
+static int result_end(struct opener_reply *reply, size_t at, int status)
+{
+	struct buffer *b = &reply->bytes;
+	struct opener_result result = { .status = status };
+
+	if (b->capacity < at + sizeof(result))
+		return -ENOMEM;
+	if (buffer_error(b) < 0)
+		result.status = buffer_error(b);
+	b->error = 0;
+	if (result.status < 0)
+		b->len = at + sizeof(result);
+	result.len = (uint32_t)(b->len - at - sizeof(result));
+	memcpy(b->data + at, &result, sizeof(result));
+	return 0;
+}
+
+/* The first text ends where the reply does. A part of another is of use to nobody: it is asked for again. */
+static int answer_text(const struct process_source *source, const struct opener_text *text,
+		       bool first, struct opener_reply *reply)
+{
+	struct buffer *b = &reply->bytes;
+	size_t at = result_begin(reply);
+	int status = -EAGAIN;
+
+	b->max = first ? OPENER_MAX_REPLY_BYTES - MAX_RESULT_BYTES : OPENER_FULL_REPLY_BYTES;
+	if (b->len < b->max)
+		status = source->read(source->ctx, text->what, text->pid, b);
+	if (!first && (buffer_error(b) == -E2BIG || b->len >= b->max)) {
+		status = -EAGAIN;
+		b->error = 0;
+	}
+	b->max = OPENER_MAX_REPLY_BYTES;
+	return result_end(reply, at, status);
+}
+
+static int answer_read(const struct process_source *source, const struct buffer *request,
+		       struct opener_reply *reply)
+{
+	const struct opener_text *texts;
+	uint32_t count;
+	int r = opener_texts_parse(request, &texts, &count);
+
+	for (uint32_t i = 0; r == 0 && i < count; i++)
+		r = answer_text(source, &texts[i], i == 0, reply);
+	return r;
+}
+
+static int answer_cgroup(const struct process_source *source, const struct buffer *request,
+			 struct opener_reply *reply)
+{
+	const char *mount, *path;
+	size_t at;
+	int r = opener_cgroup_parse(request, &mount, &path);
+
+	if (r < 0)
+		return r;
+	at = result_begin(reply);
+	return result_end(reply, at, source->cgroup(source->ctx, mount, path, &reply->bytes));
+}
+
+/* ---- results with descriptors ---- */
+
+static int answer_status(struct opener_reply *reply, int status)
+{
+	return result_end(reply, result_begin(reply), status);
+}
+
+/*
+ * All that is looked at of a file: it keeps an agent that was taken over from being handed what is no
+ * binary (keys, mails), and the symbolizer from being asked about it.
+ */
+static int elf_check(int fd)
+{
+	char magic[SELFMAG];
+	ssize_t n = pread(fd, magic, sizeof(magic), 0);
+
+	if (n < 0)
+		return -errno;
+	return n == (ssize_t)sizeof(magic) && !memcmp(magic, ELFMAG, SELFMAG) ? 0 : -ENOEXEC;
+}
+
+static int answer_place(int (*get)(void *, const struct file_place *, int *), void *ctx,
+			const struct buffer *request, struct opener_reply *reply)
+{
+	struct file_place place;
+	int r = opener_place_parse(request, &place), unfit;
+
+	if (r < 0)
+		return r;
+	r = get(ctx, &place, &reply->fds[0]);
+	unfit = reply->fds[0] >= 0 ? elf_check(reply->fds[0]) : 0;
+	if (unfit < 0) {
+		fd_close(&reply->fds[0]);
+		r = unfit;
+	}
+	reply->fd_count = reply->fds[0] >= 0;
+	return answer_status(reply, r);
+}
+
+/* Opened by us: whether they show addresses is decided then, by who has CAP_SYSLOG. */
+static int answer_kernel(struct opener_reply *reply)
+{
+	static const char *const paths[OPENER_MAX_REPLY_FDS] = { "/proc/kallsyms",
+								 "/proc/modules" };
+	int status = 0;
+
+	for (uint32_t i = 0; i < OPENER_MAX_REPLY_FDS; i++) {
+		reply->fds[i] = open(paths[i], O_RDONLY | O_CLOEXEC | O_NOCTTY);
+		if (reply->fds[i] < 0) {
+			status = i ? 0 : -errno;
+			break;
+		}
+		reply->fd_count++;
+	}
+	return answer_status(reply, status);
+}
+
+/* ---- requests ---- */
+
+int opener_answer(const struct process_source *source, bool fetcher,
+		  const struct socket_message *request, struct opener_reply *reply)
+{
+	const struct buffer *bytes = &request->bytes;
+
+	if (request->fd_count || (request->type == OPENER_FETCH) != fetcher)
+		return -EPROTO;
+	switch (request->type) {
+	case OPENER_READ:
+		return answer_read(source, bytes, reply);
+	case OPENER_OPEN:
+		return answer_place(source->open, source->ctx, bytes, reply);
+	case OPENER_FETCH:
+		return answer_place(source->fetch, source->ctx, bytes, reply);
+	case OPENER_KERNEL:
+		return bytes->len ? -EPROTO : answer_kernel(reply);
+	case OPENER_CGROUP:
+		return answer_cgroup(source, bytes, reply);
+	default:
+		return -EPROTO;
+	}
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The process that was started by hand, or as a service: it starts, limits, ends and replaces the
+ * others, and parses nothing of anybody's. One thread.
+ *
+ * The leader (the agent) is started first. It may ask for processes of the roles that are `served`
+ * (role/role.h), by role/service.h: one of each role at a time, 64 starts at once and one a second
+ * after that. A process that doesn't go when it was killed (it waits for a file system within the kernel)
+ * is left alone and no longer waited for; with 4 such, no further process of its role is started until
+ * one has gone.
+ */
+#ifndef ROLE_SUPERVISOR_H
+#define ROLE_SUPERVISOR_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "profiler/base/err.h"
+#include "profiler/role/child.h"
+#include "profiler/role/service.h"
+
+struct supervisor;
+
+/* Upper bounds of private memory (RLIMIT_DATA) by role name; NULL name ends; a role not named: the table's. */
+struct supervisor_memory {
+	const char *role;
+	uint64_t bytes;
+};
+
+/* `memory` is copied. */
+int supervisor_new(struct supervisor **ret, const struct supervisor_memory *memory,
+		   struct err *err);
+
+/* Ends all: all sockets closed first, 100 ms for those that end by themselves, then SIGKILL. */
+void supervisor_free(struct supervisor *s);
+
+/*
+ * Starts the leader. *ret_socket is the conversation with it, *ret_service the end of the service socket
+ * that it is to be given; both are the caller's to close.
+ */
+int supervisor_lead(struct supervisor *s, const char *role, int *ret_socket, int *ret_service,
+		    struct err *err);
+
+/* Starts a served role ahead of its first request, which then finds it there. */
+int supervisor_prepare(struct supervisor *s, const char *role, struct err *err);
+
+/* To be polled for POLLIN; then supervisor_serve() answers one request. */
+int supervisor_fd(const struct supervisor *s);
+
+/* 0; -EPIPE when the leader has gone; -EPROTO when it talks nonsense, and is to be ended. */
+int supervisor_serve(struct supervisor *s);
+
+/* How the leader ended, once it has: a sentence. False while it runs. */
+bool supervisor_leader_ended(struct supervisor *s, struct err *ret);
+
+void supervisor_usage(struct supervisor *s, struct service_usage *ret);
+
+/*
+ * Gives up, for good, what the supervisor's line in the table doesn't name. After all files were opened
+ * and the command was started, before the first child.
+ */
+int supervisor_confine(struct err *err);
+
+#endif

@@ -1,0 +1,62 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Writes the corpus of opener_protocol: good requests and replies, and each wrong in one place."""
+import os
+import struct
+import sys
+
+READ, OPEN, FETCH, KERNEL, CGROUP = range(1, 6)
+
+
+def texts(*pairs):
+    return b"".join(struct.pack("<II", what, pid) for what, pid in pairs)
+
+
+def place(path, pid=7, path_bytes=None, unused=0):
+    head = struct.pack("<QQQQIIIIII", 0x1000, 0x2000, 99, 3, pid, 1, 254, 0,
+                       len(path) if path_bytes is None else path_bytes, unused)
+    return head + path
+
+
+def result(status, data=b"", length=None):
+    return struct.pack("<iI", status, len(data) if length is None else length) + data
+
+
+INPUTS = {
+    "read-one": (READ, texts((0, 1234))),
+    "read-many": (READ, texts(*[(n % 5, n * 1000) for n in range(128)])),
+    "read-too-many": (READ, texts(*[(0, 1)] * 129)),
+    "read-none": (READ, b""),
+    "read-odd": (READ, texts((0, 1)) + b"x"),
+    "read-unknown": (READ, texts((5, 1))),
+    "read-full": (READ, texts((0, 3 << 20 - 1), (0, 1), (1, 2))),
+    "read-long-second": (READ, texts((0, 6), (0, 2999999), (1, 7))),
+    "open": (OPEN, place(b"/usr/bin/a\0")),
+    "open-empty-path": (OPEN, place(b"\0")),
+    "open-no-path": (OPEN, place(b"")),
+    "open-no-nul": (OPEN, place(b"/a")),
+    "open-nul-inside": (OPEN, place(b"/a\0b\0")),
+    "open-longest": (OPEN, place(b"a" * 4096 + b"\0")),
+    "open-too-long": (OPEN, place(b"a" * 4097 + b"\0")),
+    "open-bad-length": (OPEN, place(b"/a\0", path_bytes=0xffffffff)),
+    "open-unused": (OPEN, place(b"/a\0", unused=1)),
+    "open-cut": (OPEN, place(b"/a\0")[:30]),
+    "fetch": (FETCH, place(b"/a\0", pid=8)),
+    "kernel": (KERNEL, b""),
+    "cgroup": (CGROUP, b"/sys/fs/cgroup\0/a.slice\0"),
+    "cgroup-relative": (CGROUP, b"sys\0/a\0"),
+    "cgroup-one-string": (CGROUP, b"/sys\0"),
+    "cgroup-three": (CGROUP, b"/sys\0/a\0/b\0"),
+    "cgroup-no-nul": (CGROUP, b"/sys\0/a"),
+    "unknown": (77, b"x"),
+    "results": (100, result(0, b"text") + result(-3) + result(0)),
+    "result-errno-with-bytes": (100, result(-3, b"text")),
+    "result-no-errno": (100, result(-5000)),
+    "result-too-long": (100, result(0, b"text", 5)),
+    "result-huge": (100, result(0, b"text", 0xffffffff)),
+    "result-cut": (100, result(0)[:7]),
+}
+
+for name, (kind, data) in INPUTS.items():
+    with open(os.path.join(sys.argv[1], name), "wb") as f:
+        f.write(bytes([kind]) + data)

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The input is a byte, the type of a request, and the request, of an agent that may have been taken over:
+ * it is answered from a source of nothing but bytes, by both roles, and the reply read as an agent reads
+ * it. The same bytes are then read as a reply of an opener that may be lying.
+ */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "profiler/opener/answer.h"
+#include "profiler/opener/protocol.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void check(bool good)
+{
+	if (!good)
+		abort();
+}
+
+/* As long as the pid says, up to some megabytes. */
+static int source_read(void *ctx, enum process_text what, uint32_t pid, struct buffer *out)
+{
+	size_t len = pid % (3u << 20), room = out->max - out->len;
+	char *p = buffer_extend(out, len < room ? len : room);
+
+	check(what < PROCESS_TEXT_COUNT);
+	if (p)
+		memset(p, 'x', len < room ? len : room);
+	return pid % 5 ? 0 : -(int)(pid % 100 + 1);
+}
+
+static int source_open(void *ctx, const struct file_place *place, int *ret_fd)
+{
+	check(strlen(place->path) < OPENER_MAX_PATH_BYTES);
+	*ret_fd = -1;
+	return place->pid % 2 ? PROCESS_FILE_SLOW : -2;
+}
+
+static int source_cgroup(void *ctx, const char *mount, const char *path, struct buffer *out)
+{
+	check(mount[0] == '/');
+	buffer_text(out, mount);
+	buffer_text(out, path);
+	return 0;
+}
+
+static const struct process_source source = {
+	.read = source_read,
+	.open = source_open,
+	.fetch = source_open,
+	.cgroup = source_cgroup,
+};
+
+/* How many results there are, if it is nothing but results. */
+static int results_read(const struct buffer *reply)
+{
+	volatile uint64_t sum = 0;
+	struct opener_result result;
+	const char *bytes;
+	size_t at = 0;
+	int count = 0;
+
+	for (; at < reply->len; count++) {
+		if (opener_result_parse(reply, &at, &result, &bytes) < 0)
+			return -1;
+		check(at <= reply->len && bytes + result.len == reply->data + at);
+		for (uint32_t i = 0; bytes && i < result.len; i += 997)
+			sum += (uint8_t)bytes[i];
+	}
+	return count;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct opener_reply reply;
+	struct socket_message m;
+
+	socket_message_init(&m, OPENER_MAX_REQUEST_BYTES);
+	opener_reply_init(&reply);
+	if (size && size <= OPENER_MAX_REQUEST_BYTES) {
+		m.type = data[0];
+		/* In a block of exactly its size. */
+		m.bytes.data = malloc(size);
+		check(m.bytes.data != NULL);
+		memcpy(m.bytes.data, data + 1, size - 1);
+		m.bytes.len = m.bytes.capacity = size - 1;
+	}
+	for (int fetcher = 0; m.bytes.data && fetcher < 2; fetcher++) {
+		opener_reply_clear(&reply);
+		/* The kernel's files would be the machine's own. */
+		if (m.type == OPENER_KERNEL || opener_answer(&source, fetcher, &m, &reply) < 0)
+			continue;
+		check(results_read(&reply.bytes) ==
+		      (m.type == OPENER_READ ? (int)(m.bytes.len / 8) : 1));
+		check(reply.bytes.len <= OPENER_MAX_REPLY_BYTES);
+	}
+	results_read(&m.bytes);
+	opener_reply_release(&reply);
+	socket_message_release(&m);
+	return 0;
+}

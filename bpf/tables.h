@@ -67,7 +67,7 @@ struct unwind_process {
 	__u32 exec_id;
 	__u32 mappings; /* address */
 	__u32 count;
-	__u32 stamp; /* user space's: which state of the process this is; goes into each sample */
+	__u32 stamp; /* user space's: which state of the process this is; 16 bits go into each sample */
 };
 _Static_assert(sizeof(struct unwind_process) == 24, "process layout");
 

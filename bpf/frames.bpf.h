@@ -190,7 +190,8 @@ static inline void frames_begin(struct scratch *s)
 	};
 	s->window_addr = 1;
 	s->mapping.end = 0;
-	if (tables_process(sample->tgid, sample->start_ns, sample->exec_id, &s->process)) {
+	if (tables_process(sample->tgid, sample->start_ns, sample->exec_id, &s->process) &&
+	    s->process.count) {
 		sample->stamp = s->process.stamp;
 		return;
 	}

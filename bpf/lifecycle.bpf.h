@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
 /*
  * What is kept of a process follows it: a child is wanted as its parent is, and unwinds by the same
- * tables, from its first moment. exec changes nothing for the filter, but leaves nothing of the tables.
+ * tables, from its first moment. exec changes nothing for the filter, and leaves nothing of the tables.
  *
  * A process is forgotten when its leader's task is freed, which is after the last thread and after the
  * parent's wait. At sched_process_exit it would be too early: a leader may exit before its threads,
@@ -43,6 +43,12 @@ static inline void target_free(__u32 tgid, __u64 start_ns)
 		bpf_map_delete_elem(&targets, &tgid);
 }
 
+static inline void process_set(__u32 tgid, const struct unwind_process *p)
+{
+	if (bpf_map_update_elem(&processes, &tgid, p, BPF_ANY))
+		lifecycle_count(BPF_COUNTER_PROCESSES_FULL);
+}
+
 /* The memory of the child is a copy of its parent's, or the same. */
 static inline void process_fork(const struct task_struct *parent, __u32 to, __u64 start_ns,
 				__u32 exec_id)
@@ -54,8 +60,7 @@ static inline void process_fork(const struct task_struct *parent, __u32 to, __u6
 		return;
 	p.start_ns = start_ns;
 	p.exec_id = exec_id;
-	if (bpf_map_update_elem(&processes, &to, &p, BPF_ANY))
-		lifecycle_count(BPF_COUNTER_PROCESSES_FULL);
+	process_set(to, &p);
 }
 
 SEC("tp_btf/sched_process_fork")
@@ -72,15 +77,20 @@ int BPF_PROG(lifecycle_fork, struct task_struct *parent, struct task_struct *chi
 	return 0;
 }
 
-/* Its entry would not match any more, as exec_id has changed; but it takes room. */
+/*
+ * Another image, of which nothing is known. Its entry, with no mappings, tells user space how it is
+ * called before its first sample does, so that there may be tables in it by then.
+ */
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(lifecycle_exec, struct task_struct *task)
 {
+	struct unwind_process p = {
+		.start_ns = task->start_boottime,
+		.exec_id = task->self_exec_id,
+	};
 	__u32 tgid = task->tgid;
-	const struct unwind_process *p = bpf_map_lookup_elem(&processes, &tgid);
 
-	if (p && (p->start_ns != task->start_boottime || p->exec_id != task->self_exec_id))
-		bpf_map_delete_elem(&processes, &tgid);
+	process_set(tgid, &p);
 	return 0;
 }
 

@@ -49,7 +49,7 @@ struct {
 struct scratch {
 	struct registers user; /* where user space was interrupted, if it was */
 	struct unwind_frame frame; /* whose caller comes next */
-	struct unwind_process process; /* count 0: nothing is known of it */
+	struct unwind_process process; /* if it has mappings */
 	struct unwind_mapping mapping; /* the last that was found */
 	__u64 user_end; /* user addresses are below */
 	__u64 window_addr; /* what of user memory the window holds; 1: nothing */

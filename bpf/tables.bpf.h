@@ -35,7 +35,7 @@ struct {
 	__array(values, struct chunk_map);
 } chunks SEC(".maps");
 
-/* 512 KiB: as many as a row can name. A debian has some 5,000 different ones in all its files. */
+/* 512 KiB: as many as a row can name. All files of a Debian have some 5,300 different ones. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);

@@ -61,7 +61,11 @@ struct unwind_exe {
 };
 _Static_assert(sizeof(struct unwind_exe) == 16, "exe layout");
 
-/* A process image: tgid → this. Another start or exec_id is another image, for which nothing is known. */
+/*
+ * A process image: tgid → this. Another start or exec_id is another image, for which nothing is known. A
+ * fork copies its parent's entry, with the child's start; exec puts in an empty one, with no mappings: as
+ * good as none, but user space can read there how the image is called; the end of the process removes it.
+ */
 struct unwind_process {
 	__u64 start_ns; /* of the leader, CLOCK_BOOTTIME */
 	__u32 exec_id;

@@ -527,6 +527,13 @@ static const struct record_sample *next_sample(struct capture *c)
 	return NULL;
 }
 
+static void drop(struct capture *c)
+{
+	while (next_sample(c))
+		;
+	batch_drop(c->batch);
+}
+
 static void spend_ms(int ms)
 {
 	uint64_t until_ns = clock_ns(CLOCK_MONOTONIC) + (uint64_t)ms * NS_PER_MS;
@@ -555,7 +562,7 @@ static struct record_sample first_sample(struct capture *c, pid_t pid)
 		while ((s = next_sample(c)))
 			if (s->tgid == (uint32_t)pid)
 				return *s;
-		batch_drop(c->batch);
+		drop(c);
 	}
 	fail_msg("no sample of process %d", pid);
 	return (struct record_sample){ 0 };
@@ -643,7 +650,7 @@ static void test_scenarios(void **state)
 		p = entry(&c.filler, &first, 7);
 		assert_int_equal(tables_set_process(c.filler.tables, (uint32_t)pid, &p), 0);
 		pass_ms(&c, 50);
-		batch_drop(c.batch);
+		drop(&c);
 		ns = session_bpf_ns(c.session);
 		pass_ms(&c, CAPTURE_MS);
 		ns = session_bpf_ns(c.session) - ns;

@@ -289,8 +289,7 @@ static int open_cpus(struct session *s, struct err *err)
  */
 static void raise_file_limit(const struct session *s)
 {
-	rlim_t need = (rlim_t)s->cpu_count * (SESSION_EVENTS_PER_CPU + 2) +
-		      UNWIND_MAX_CHUNKS + 256;
+	rlim_t need = (rlim_t)s->cpu_count * (SESSION_EVENTS_PER_CPU + 2) + UNWIND_MAX_CHUNKS + 256;
 	struct rlimit limit;
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= need)

@@ -4,9 +4,8 @@
  * the tables are filled by hand from what the compiler makes of their files, and each sample has to show
  * exactly the known frames down to the bottom, of which libgcc's unwinder said beforehand what it is.
  *
- * It prints what a sample and a frame cost, and how long the verifier is.
+ * It prints what a sample and a frame cost.
  */
-#include <bpf/bpf.h>
 #include <errno.h>
 #include <execinfo.h>
 #include <fcntl.h>
@@ -53,8 +52,7 @@
 
 /* ---- known calls: each function is a section of its own, so that its bounds are known ---- */
 
-#define PLACES(X) \
-	X(spin) X(descend) X(dynamic) X(compare) X(handler) X(body) X(launch)
+#define PLACES(X) X(spin) X(descend) X(dynamic) X(compare) X(handler) X(body) X(launch)
 #define IN(place) __attribute__((noinline, section("live_" #place)))
 
 #define X(place) extern const char __start_live_##place[], __stop_live_##place[];
@@ -74,7 +72,7 @@ static struct {
 	atomic_int ready;
 	int tail_count;
 	void *tail[MAX_TAIL]; /* of launch() and its callers, by libgcc */
-} *shared;
+} * shared;
 
 static volatile uint64_t work;
 
@@ -214,25 +212,30 @@ static const struct scenario {
 	struct span spans[MAX_SPANS]; /* from the leaf to launch() */
 	bool too_deep;
 } scenarios[] = {
-	{ "calls", body_calls,
+	{ "calls",
+	  body_calls,
 	  { { PLACE_spin, 1, 1 }, { PLACE_descend, DEPTH + 1, DEPTH + 1 }, { PLACE_body, 1, 1 } },
 	  false },
-	{ "alloca", body_alloca,
+	{ "alloca",
+	  body_alloca,
 	  { { PLACE_spin, 1, 1 }, { PLACE_dynamic, DEPTH + 1, DEPTH + 1 }, { PLACE_body, 1, 1 } },
 	  false },
-	{ "callback", body_callback,
+	{ "callback",
+	  body_callback,
 	  { { PLACE_spin, 1, 1 },
 	    { PLACE_compare, 1, 1 },
 	    { PLACE_OTHER, 1, 6 },
 	    { PLACE_body, 1, 1 } },
 	  false },
-	{ "raise", body_raise,
+	{ "raise",
+	  body_raise,
 	  { { PLACE_spin, 1, 1 },
 	    { PLACE_handler, 1, 1 },
 	    { PLACE_OTHER, 2, 5 },
 	    { PLACE_body, 1, 1 } },
 	  false },
-	{ "alarm", body_alarm,
+	{ "alarm",
+	  body_alarm,
 	  { { PLACE_spin, 1, 1 },
 	    { PLACE_handler, 1, 1 },
 	    { PLACE_OTHER, 1, 1 },
@@ -240,13 +243,20 @@ static const struct scenario {
 	    { PLACE_descend, DEPTH + 1, DEPTH + 1 },
 	    { PLACE_body, 1, 1 } },
 	  false },
-	{ "plt", body_plt,
-	  { { PLACE_OTHER, 0, 1 }, { PLACE_OWN, 0, 1 }, { PLACE_body, 1, 1 } }, false },
-	{ "vdso", body_vdso,
-	  { { PLACE_OTHER, 0, 3 }, { PLACE_OWN, 0, 1 }, { PLACE_body, 1, 1 } }, false },
-	{ "read", body_read,
-	  { { PLACE_OTHER, 0, 2 }, { PLACE_OWN, 0, 1 }, { PLACE_body, 1, 1 } }, false },
-	{ "deep", body_deep,
+	{ "plt",
+	  body_plt,
+	  { { PLACE_OTHER, 0, 1 }, { PLACE_OWN, 0, 1 }, { PLACE_body, 1, 1 } },
+	  false },
+	{ "vdso",
+	  body_vdso,
+	  { { PLACE_OTHER, 0, 3 }, { PLACE_OWN, 0, 1 }, { PLACE_body, 1, 1 } },
+	  false },
+	{ "read",
+	  body_read,
+	  { { PLACE_OTHER, 0, 2 }, { PLACE_OWN, 0, 1 }, { PLACE_body, 1, 1 } },
+	  false },
+	{ "deep",
+	  body_deep,
 	  { { PLACE_spin, 1, 1 },
 	    { PLACE_descend, RECORD_MAX_USER_FRAMES - 1, RECORD_MAX_USER_FRAMES - 1 } },
 	  true },
@@ -256,7 +266,7 @@ static uint64_t own_start, own_end; /* this program's code */
 
 static enum place place_of(uint64_t addr)
 {
-#define X(place)                                                                             \
+#define X(place)                                                                              \
 	if (addr >= (uintptr_t)__start_live_##place && addr < (uintptr_t)__stop_live_##place) \
 		return PLACE_##place;
 	PLACES(X)
@@ -321,8 +331,7 @@ static bool is_exact(const struct record_sample *s, const struct scenario *c)
 	const uint64_t *user = (const uint64_t *)s->frames + s->kernel_frames;
 	uint32_t at;
 
-	if (!kinds_are_exact(user, s->user_frames) ||
-	    !follows(user, s->user_frames, c->spans, &at))
+	if (!kinds_are_exact(user, s->user_frames) || !follows(user, s->user_frames, c->spans, &at))
 		return false;
 	if (c->too_deep)
 		return s->stack_end == STACK_END_TOO_DEEP && at == s->user_frames;
@@ -358,8 +367,8 @@ static uint32_t *words_at(struct filler *f, uint32_t word)
 	return chunk + (word & (UNWIND_CHUNK_WORDS - 1));
 }
 
-static void fill_rows(struct filler *f, const struct unwind_table *t, const struct unwind_page *from,
-		      struct unwind_page *to)
+static void fill_rows(struct filler *f, const struct unwind_table *t,
+		      const struct unwind_page *from, struct unwind_page *to)
 {
 	uint32_t word = take_words(f, from->count), *rows = words_at(f, word);
 
@@ -404,9 +413,8 @@ static int open_mapped(const struct maps_line *line)
 	if (strcmp(line->path, "[vdso]") != 0)
 		return open(line->path, O_RDONLY | O_CLOEXEC);
 	fd = memfd_create("vdso", MFD_CLOEXEC);
-	assert_int_equal(fd_write_all(fd, (void *)getauxval(AT_SYSINFO_EHDR),
-				      line->end - line->start),
-			 0);
+	assert_int_equal(
+		fd_write_all(fd, (void *)getauxval(AT_SYSINFO_EHDR), line->end - line->start), 0);
 	return fd;
 }
 
@@ -617,8 +625,8 @@ static void check_samples(struct capture *c, const struct scenario *scenario, ui
 		assert_int_equal(s->stamp, 7);
 		if (!is_exact(s, scenario)) {
 			print_stack(s);
-			fail_msg("%s: sample %u has %u frames and end %u, as above",
-				 scenario->name, count, s->user_frames, s->stack_end);
+			fail_msg("%s: sample %u has %u frames and end %u, as above", scenario->name,
+				 count, s->user_frames, s->stack_end);
 		}
 		count++;
 		frames += s->user_frames;
@@ -711,34 +719,6 @@ static void test_lifecycle(void **state)
 	release(&c);
 }
 
-/* ---- what the verifier thinks ---- */
-
-#define MOST_VERIFIED 100000
-
-static void test_verifier(void **state)
-{
-	struct capture c;
-	uint32_t id = 0, found = 0;
-
-	NEEDS_ROOT();
-	begin(&c, getpid());
-	while (bpf_prog_get_next_id(id, &id) == 0) {
-		_cleanup_(fd_close) int fd = bpf_prog_get_fd_by_id(id);
-		struct bpf_prog_info info = { 0 };
-		uint32_t len = sizeof(info);
-
-		if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &len) < 0 ||
-		    strcmp(info.name, "sampler_tick") != 0)
-			continue;
-		print_message("%s: %u instructions verified, %u bytes for the machine\n", info.name,
-			      info.verified_insns, info.jited_prog_len);
-		assert_in_range(info.verified_insns, 1, MOST_VERIFIED);
-		found++;
-	}
-	assert_true(found > 0);
-	release(&c);
-}
-
 static int setup(void **state)
 {
 	void *first[1];
@@ -754,7 +734,6 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_scenarios),
 		cmocka_unit_test(test_lifecycle),
-		cmocka_unit_test(test_verifier),
 	};
 
 	return cmocka_run_group_tests(tests, setup, NULL);

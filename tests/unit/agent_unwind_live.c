@@ -640,9 +640,18 @@ static void stop_child(pid_t pid)
 	waitpid(pid, NULL, 0);
 }
 
+/*
+ * Is the address within a system call's instruction, not behind it? Files are where they are in the
+ * child.
+ */
+static bool is_syscall(uint64_t addr)
+{
+	return memcmp((const char *)addr - 1, "\x0f\x05", 2) == 0;
+}
+
 static void check_samples(struct capture *c, const struct scenario *scenario, uint64_t ns)
 {
-	uint32_t count = 0, without = 0, in_kernel = 0, in_other = 0;
+	uint32_t count = 0, without = 0, in_kernel = 0, in_other = 0, in_syscall = 0;
 	const struct record_sample *s;
 	uint64_t frames = 0;
 
@@ -660,12 +669,17 @@ static void check_samples(struct capture *c, const struct scenario *scenario, ui
 		}
 		count++;
 		frames += s->user_frames;
+		in_syscall += s->flags & RECORD_FLAG_KERNEL &&
+			      is_syscall(s->frames[s->kernel_frames] & FRAME_ADDR_MASK);
 		in_kernel += !!(s->flags & RECORD_FLAG_KERNEL);
 		in_other += place_of(s->frames[s->kernel_frames] & FRAME_ADDR_MASK) >= PLACE_OWN;
 	}
 	if (count < ENOUGH_SAMPLES)
 		fail_msg("%s: %u samples, %u without tables; expected at least %u", scenario->name,
 			 count, without, ENOUGH_SAMPLES);
+	if (scenario->body == body_read && in_syscall < in_kernel * 9 / 10)
+		fail_msg("%s: %u samples in the kernel, %u of them by a system call",
+			 scenario->name, in_kernel, in_syscall);
 	print_message("%-8s %4u samples exact (%u in the kernel, %u in other code), %.1f frames, "
 		      "%.0f ns a sample, %.1f ns a frame\n",
 		      scenario->name, count, in_kernel, in_other, (double)frames / count,

@@ -817,8 +817,8 @@ static void spoil_cfa(struct filler *f)
 static void spoil_read(struct filler *f)
 {
 	tables_rules(f->tables)[UNWIND_MAX_RULES - 1] = (struct unwind_rule){
-		.kind = UNWIND_SP,
-		.cfa_offset = 1 << 30,
+		.kind = UNWIND_DEREF_SP,
+		.cfa_offset = 1,
 	};
 	set_row(f, UNWIND_MAX_RULES - 1);
 }
@@ -839,7 +839,7 @@ static const struct spoil {
 	{ "unsupported", spoil_rules, STACK_END_UNSUPPORTED },
 	{ "a register that isn't known", spoil_register, STACK_END_LOST },
 	{ "a CFA that is none", spoil_cfa, STACK_END_BAD_FRAME },
-	{ "a CFA where nothing is", spoil_read, STACK_END_BAD_READ },
+	{ "a word that isn't aligned", spoil_read, STACK_END_BAD_READ },
 };
 
 static void check_ends(struct capture *c, const char *name, uint32_t frames,

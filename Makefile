@@ -65,7 +65,7 @@ as_user = $(if $(SUDO_USER),$(if $(filter $(SUDO_USER),$(shell stat -c %U .)),ru
 # The one table of who knows whom. It decides what an archive and a unit test are linked with, and
 # what `make layers` lets their #include lines name. Every layer stands left of those it uses.
 
-LAYERS := command agent symbolizer opener role encode model aggregate process collect base
+LAYERS := command agent tables symbolizer opener role encode model aggregate process collect base
 
 folder = $(if $(filter symbolizer,$(1)),symbolizer,profiler/$(1))
 
@@ -79,7 +79,8 @@ uses_model      := base
 uses_encode     := base model
 uses_role       := base
 uses_opener     := base process role
-uses_agent      := base bpf symbolizer opener collect process aggregate model encode role
+uses_tables     := base bpf collect process symbolizer/protocol.h
+uses_agent      := base bpf symbolizer opener collect process tables aggregate model encode role
 uses_command    := base symbolizer opener collect process aggregate model encode role agent
 
 # The libraries it is linked with: pkg-config's names, and those that pkg-config doesn't know.

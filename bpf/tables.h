@@ -61,13 +61,17 @@ struct unwind_exe {
 };
 _Static_assert(sizeof(struct unwind_exe) == 16, "exe layout");
 
-/* A process image: tgid → this. Another start or exec_id is another image, for which nothing is known. */
+/*
+ * A process image: tgid → this. Another start or exec_id is another image, for which nothing is known. A
+ * fork copies its parent's entry, with the child's start; exec puts in an empty one, with no mappings: as
+ * good as none, but user space can read there how the image is called; the end of the process removes it.
+ */
 struct unwind_process {
 	__u64 start_ns; /* of the leader, CLOCK_BOOTTIME */
 	__u32 exec_id;
 	__u32 mappings; /* address */
 	__u32 count;
-	__u32 stamp; /* user space's: which state of the process this is; goes into each sample */
+	__u32 stamp; /* user space's: which state of the process this is; 16 bits go into each sample */
 };
 _Static_assert(sizeof(struct unwind_process) == 24, "process layout");
 

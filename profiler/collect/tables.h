@@ -13,6 +13,18 @@
 
 struct tables;
 
+/* The maps, by their descriptors; borrowed. */
+struct tables_maps {
+	int chunks, rules, exes, processes;
+};
+
+/* For programs.c. 0 or negative errno. */
+int tables_new(struct tables **ret, const struct tables_maps *maps);
+void tables_free(struct tables *t);
+
+/* What chunks take of the kernel's memory. */
+uint64_t tables_bytes(const struct tables *t);
+
 /*
  * The memory of chunk `number` (UNWIND_CHUNK_WORDS words), created if it isn't there yet. Mapped until
  * tables_release_chunk(): a mapped chunk counts as our memory, too. NULL: no memory, or number >=

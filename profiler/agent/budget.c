@@ -48,6 +48,9 @@ _Static_assert(AGENT_PARTS + SYMBOLIZER_PARTS + OPENER_PARTS + FETCHER_PARTS + S
 _Static_assert(BUDGET_LEAST_BYTES - BUDGET_LEAST_BYTES / KERNEL_MOST_PART >= LEAST,
 	       "the least budget is enough");
 
+/* Unwind tables may be a quarter, but leave to the others half of what they don't need at least. */
+#define TABLES_PART 4
+
 /* The agent's own tables; an eighth of it is for all else: messages, libbpf, the heap's gaps. */
 #define TABLE_PARTS 32
 #define BATCH_PARTS 3
@@ -99,7 +102,7 @@ static uint64_t least_of(uint64_t a, uint64_t b)
 int budget_divide(struct budget *ret, uint64_t total, uint64_t cgroup_limit, uint64_t kernel_bytes,
 		  struct err *err)
 {
-	uint64_t asked = total, part, table;
+	uint64_t asked = total, tables, part, table;
 
 	total = budget_total(asked, cgroup_limit);
 	if (total < BUDGET_LEAST_BYTES || kernel_bytes > total - LEAST)
@@ -107,10 +110,12 @@ int budget_divide(struct budget *ret, uint64_t total, uint64_t cgroup_limit, uin
 			      kernel_bytes > BUDGET_LEAST_BYTES - LEAST ? kernel_bytes + LEAST
 									: BUDGET_LEAST_BYTES,
 			      err);
-	part = (total - LEAST - kernel_bytes) / PARTS;
+	tables = least_of(total / TABLES_PART, (total - LEAST - kernel_bytes) / 2);
+	part = (total - LEAST - kernel_bytes - tables) / PARTS;
 	*ret = (struct budget){
 		.total = total,
 		.kernel = kernel_bytes,
+		.tables = tables,
 		.agent = AGENT_LEAST + part * AGENT_PARTS,
 		.symbolizer = SYMBOLIZER_LEAST + part * SYMBOLIZER_PARTS,
 		.opener = OPENER_LEAST + part * OPENER_PARTS,

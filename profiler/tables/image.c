@@ -317,14 +317,19 @@ static bool identity_learn(struct images *m, struct image *p)
 
 static int show(struct images *m, struct image *p)
 {
-	struct unwind_process entry = {
+	struct unwind_process entry;
+	int r;
+
+	if ((++m->stamp & 0xffff) == 0) /* which in a sample means none */
+		m->stamp++;
+	entry = (struct unwind_process){
 		.start_ns = p->start_ns,
 		.exec_id = p->exec_id,
 		.mappings = p->list->addr,
 		.count = p->list->count,
-		.stamp = ++m->stamp,
+		.stamp = m->stamp,
 	};
-	int r = tables_set_process(m->tables, p->pid, &entry);
+	r = tables_set_process(m->tables, p->pid, &entry);
 
 	p->shown = r == 0;
 	return r;

@@ -133,7 +133,7 @@ static bool wish_next(struct unwinding *u, struct wishes *w, struct wish *ret)
 
 void unwinding_fork(struct unwinding *u, uint32_t pid, uint32_t parent_pid)
 {
-	images_fork(&u->images, pid, parent_pid);
+	images_fork(&u->images, pid, parent_pid, u->now_ns);
 }
 
 void unwinding_exec(struct unwinding *u, uint32_t pid)

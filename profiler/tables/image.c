@@ -136,21 +136,6 @@ static void queue(struct images *m, uint32_t number)
 
 /* ---- what happened ---- */
 
-void images_fork(struct images *m, uint32_t pid, uint32_t parent_pid)
-{
-	uint32_t parent = image_find(m, parent_pid), child;
-
-	if (parent == NONE || !m->all[parent].list)
-		return;
-	child = image_get(m, pid);
-	if (child == NONE || m->all[child].list)
-		return;
-	m->all[child].list = m->all[parent].list;
-	m->all[child].list->refs++;
-	m->all[child].forked = true;
-	queue(m, child);
-}
-
 void images_exec(struct images *m, uint32_t pid, uint64_t now_ns)
 {
 	uint32_t i = image_find(m, pid);
@@ -161,6 +146,23 @@ void images_exec(struct images *m, uint32_t pid, uint64_t now_ns)
 	m->all[i].list = NULL;
 	m->all[i].known = m->all[i].shown = m->all[i].dirty = m->all[i].forked = false;
 	m->all[i].next_try_ns = m->all[i].backoff_ns = 0;
+}
+
+void images_fork(struct images *m, uint32_t pid, uint32_t parent_pid, uint64_t now_ns)
+{
+	uint32_t parent = image_find(m, parent_pid), child;
+
+	images_exec(m, pid, now_ns); /* if its pid is known, an exit was lost */
+	if (parent == NONE || !m->all[parent].list)
+		return;
+	child = image_get(m, pid);
+	if (child == NONE)
+		return;
+	m->all[child].list = m->all[parent].list;
+	m->all[child].list->refs++;
+	m->all[child].dirty = m->all[parent].dirty;
+	m->all[child].forked = true;
+	queue(m, child);
 }
 
 /* The kernel side removed its entry, unless the process lives on without its leader: then it ends here. */

@@ -53,7 +53,7 @@ int images_init(struct images *m, struct tables *t, struct chunks *chunks, struc
 void images_release(struct images *m);
 
 /* What happened. An mmap changes mappings; a process that wasn't known becomes so. */
-void images_fork(struct images *m, uint32_t pid, uint32_t parent_pid);
+void images_fork(struct images *m, uint32_t pid, uint32_t parent_pid, uint64_t now_ns);
 void images_exec(struct images *m, uint32_t pid, uint64_t now_ns);
 void images_exit(struct images *m, uint32_t pid, uint64_t now_ns);
 void images_mmap(struct images *m, uint32_t pid);

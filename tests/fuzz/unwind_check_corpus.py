@@ -17,8 +17,8 @@ REQUEST = struct.pack("<QQII", 0x1000, 0x4000, 4, 0)
 REPLY = (
     struct.pack("<QQ12I", 0x1000, 0x3800, 0, 0, 2, 3, 3, 4, 0, 0, 0, 0, 0, 0)
     + struct.pack("<6Q", 0x1000, 0, 0x1000, 0x2000, 0x8000, 0x1800)
-    + struct.pack("<BBhi" * 3, 0, 0, 0, 0, 1, 0, 0, 0, 3, 0, 0, 8)
-    + struct.pack("<IHH" * 3, 0, 1, 0, 0, 2, 0, 2, 2, 0)
+    + struct.pack("<" + "BBhi" * 3, 0, 0, 0, 0, 1, 0, 0, 0, 3, 0, 0, 8)
+    + struct.pack("<" + "IHH" * 3, 0, 1, 0, 0, 2, 0, 2, 2, 0)
     + struct.pack("<4I", row(0, 2), row(0xFFF, 0), row(0, 0), row(1, 1))
 )
 

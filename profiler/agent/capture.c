@@ -345,6 +345,11 @@ int capture_drain(struct capture *c, struct err *err)
 	return r;
 }
 
+bool capture_hurries(const struct capture *c)
+{
+	return unwinding_hurries(c->unwinding);
+}
+
 void capture_progress(const struct capture *c, struct agent_progress *ret)
 {
 	struct counters all = c->pipeline.counters;

@@ -22,6 +22,8 @@
 #define WORK_NS (20 * NS_PER_MS)
 #define REST_NS (3 * NS_PER_MS)
 
+#define HURRY_NS NS_PER_S
+
 #define MAX_WISHES 1024u
 #define MAX_IMAGES 512u /* of one drain */
 
@@ -49,6 +51,7 @@ struct unwinding {
 	uint8_t wished[UNWIND_MAX_EXES]; /* whole files that are in a queue: bit 0 urgent, 1 rest */
 	uint32_t rest_at; /* the process to look at next; UINT32_MAX: seen all */
 	uint64_t now_ns; /* of this drain */
+	uint64_t newcomer_ns; /* when there was a process last that had no tables */
 };
 
 int unwinding_new(struct unwinding **ret, const struct unwinding_config *config)
@@ -138,6 +141,7 @@ void unwinding_fork(struct unwinding *u, uint32_t pid, uint32_t parent_pid)
 
 void unwinding_exec(struct unwinding *u, uint32_t pid)
 {
+	u->newcomer_ns = u->now_ns;
 	images_exec(&u->images, pid, u->now_ns);
 }
 
@@ -169,6 +173,8 @@ void unwinding_sample(struct unwinding *u, const struct record_sample *s, const 
 
 	if (!s->user_frames || s->stack_end == STACK_END_COMPAT)
 		return;
+	if (s->flags & RECORD_FLAG_NO_TABLES)
+		u->newcomer_ns = u->now_ns;
 	if (s->flags & RECORD_FLAG_NO_TABLES)
 		images_sampled(&u->images, s->tgid, s->start_ns, s->exec_id, u->now_ns);
 	if (!m)
@@ -342,6 +348,11 @@ static void rest_wish(struct unwinding *u)
 				wish(u, false, exe, pid, all[i].offset);
 		}
 	}
+}
+
+bool unwinding_hurries(const struct unwinding *u)
+{
+	return u->urgent.count || u->now_ns - u->newcomer_ns < HURRY_NS;
 }
 
 void unwinding_work(struct unwinding *u)

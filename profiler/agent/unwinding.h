@@ -10,6 +10,7 @@
 #ifndef AGENT_UNWINDING_H
 #define AGENT_UNWINDING_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "bpf/record.h"
@@ -51,5 +52,11 @@ void unwinding_sample(struct unwinding *u, const struct record_sample *s, const 
 
 /* Behind each drain: compiles for some milliseconds, and brings processes' mappings to the kernel. */
 void unwinding_work(struct unwinding *u);
+
+/*
+ * Processes come that have no tables yet: what is drained soon has them soon. Between, a process that lives
+ * shorter than from drain to drain would never have any.
+ */
+bool unwinding_hurries(const struct unwinding *u);
 
 #endif

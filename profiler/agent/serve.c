@@ -125,6 +125,7 @@ static int sample(struct agent *a, struct err *err)
 {
 	uint64_t now = clock_ns(CLOCK_MONOTONIC);
 	uint64_t end = a->job.duration_ns ? now + a->job.duration_ns : UINT64_MAX;
+	uint64_t say_ns = now;
 	int r = say(a, AGENT_SAMPLING, NULL, 0);
 	bool told = false;
 
@@ -140,8 +141,11 @@ static int sample(struct agent *a, struct err *err)
 		r = capture_drain(a->capture, err);
 		if (r < 0)
 			return r;
-		r = say_progress(a);
 		now = clock_ns(CLOCK_MONOTONIC);
+		if (now < say_ns)
+			continue;
+		r = say_progress(a);
+		say_ns = now + a->job.drain_ns;
 	}
 	return r < 0 ? err_errno(err, r, "the supervisor is gone") : 0;
 }

@@ -19,7 +19,7 @@
 #include "profiler/tables/image.h"
 
 /* Of each drain. They are looked at between requests, of which the longest takes 0.1 s. */
-#define WORK_NS (20 * NS_PER_MS)
+#define WORK_NS (50 * NS_PER_MS)
 #define REST_NS (3 * NS_PER_MS)
 
 #define HURRY_NS NS_PER_S
@@ -51,6 +51,7 @@ struct unwinding {
 	uint8_t wished[UNWIND_MAX_EXES]; /* whole files that are in a queue: bit 0 urgent, 1 rest */
 	uint32_t rest_at; /* the process to look at next; UINT32_MAX: seen all */
 	uint64_t now_ns; /* of this drain */
+	uint64_t unmapped_ns; /* when chunks were unmapped last: mapping one takes 30 us */
 	uint64_t newcomer_ns; /* when there was a process last that had no tables */
 };
 
@@ -64,7 +65,7 @@ int unwinding_new(struct unwinding **ret, const struct unwinding_config *config)
 	if (!u)
 		return -ENOMEM;
 	u->with = *config;
-	u->now_ns = clock_ns(CLOCK_MONOTONIC);
+	u->now_ns = u->newcomer_ns = clock_ns(CLOCK_MONOTONIC); /* all are newcomers */
 	chunks_init(&u->chunks, config->tables, config->budget_bytes);
 	r = rules_init(&u->rules, config->tables, UNWIND_MAX_RULES);
 	if (r == 0)
@@ -366,5 +367,8 @@ void unwinding_work(struct unwinding *u)
 		rest_wish(u);
 		wishes_fulfil(u, &u->rest, REST_NS);
 	}
-	chunks_unmap(&u->chunks);
+	if (u->now_ns - u->unmapped_ns >= NS_PER_S) {
+		u->unmapped_ns = u->now_ns;
+		chunks_unmap(&u->chunks);
+	}
 }

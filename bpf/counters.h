@@ -23,7 +23,8 @@
 	X(KERNEL_STACK_FAILED, "kernel_stacks_failed", "kernel stacks the kernel did not walk")    \
 	X(KERNEL_STACKS_CUT, "kernel_stacks_cut", "kernel stacks cut at 127 frames")               \
 	X(TARGETS_FULL, "targets_full", "children not followed: too many processes in the filter") \
-	X(PROCESSES_FULL, "processes_full", "new processes without unwind tables: too many processes")
+	X(PROCESSES_FULL, "processes_full",                                                        \
+	  "new processes without unwind tables: too many processes")
 
 enum bpf_counter {
 #define X(id, name, help) BPF_COUNTER_##id,

@@ -22,6 +22,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "bpf/record.h"
 #include "profiler/base/cleanup.h"
 #include "profiler/base/buffer.h"
 #include "profiler/base/clock.h"
@@ -288,8 +289,7 @@ static int open_cpus(struct session *s, struct err *err)
  */
 static void raise_file_limit(const struct session *s)
 {
-	rlim_t need = (rlim_t)s->cpu_count * (SESSION_EVENTS_PER_CPU + 2) +
-		      UNWIND_MAX_CHUNKS + 256;
+	rlim_t need = (rlim_t)s->cpu_count * (SESSION_EVENTS_PER_CPU + 2) + UNWIND_MAX_CHUNKS + 256;
 	struct rlimit limit;
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= need)
@@ -304,7 +304,7 @@ static void raise_file_limit(const struct session *s)
  * The scratch of one CPU, a record at its longest and a page of a stack; and maps that there are but one
  * of: for the most part the rules and files of unwind tables. What is in those comes on top.
  */
-#define CPU_MAPS_BYTES (14u << 10)
+#define CPU_MAPS_BYTES (RECORD_MAX_BYTES + 4096u + 384u)
 #define MAPS_BYTES (1840u << 10)
 /* An entry of a hash map, its links and its share of the buckets included. */
 #define TARGET_BYTES 96u

@@ -119,10 +119,12 @@ static void facts_begin(struct capture *c, const struct session_config *config)
 /* Our processes' use until now; and the two moments when they are largest are seen as well. */
 static uint64_t usage_note(struct capture *c)
 {
+	uint64_t tables_bytes = c->unwinding ? unwinding_memory_bytes(c->unwinding) : 0;
 	struct service_usage usage;
 
 	if (service_usage(c->service, &usage) < 0)
 		return 0;
+	usage.memory_bytes += tables_bytes;
 	if (c->facts.profile.own_memory_bytes < usage.memory_bytes)
 		c->facts.profile.own_memory_bytes = usage.memory_bytes;
 	return usage.cpu_ns;

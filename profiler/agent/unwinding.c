@@ -351,6 +351,12 @@ static void rest_wish(struct unwinding *u)
 	}
 }
 
+uint64_t unwinding_memory_bytes(struct unwinding *u)
+{
+	chunks_unmap(&u->chunks);
+	return (uint64_t)u->chunks.count * UNWIND_CHUNK_BYTES;
+}
+
 bool unwinding_hurries(const struct unwinding *u)
 {
 	return u->urgent.count || u->now_ns - u->newcomer_ns < HURRY_NS;

@@ -53,6 +53,9 @@ void unwinding_sample(struct unwinding *u, const struct record_sample *s, const 
 /* Behind each drain: compiles for some milliseconds, and brings processes' mappings to the kernel. */
 void unwinding_work(struct unwinding *u);
 
+/* What tables take in the kernel; none of it is mapped then, so that it isn't counted as ours, too. */
+uint64_t unwinding_memory_bytes(struct unwinding *u);
+
 /*
  * Processes come that have no tables yet: what is drained soon has them soon. Between, a process that lives
  * shorter than from drain to drain would never have any.

@@ -278,7 +278,7 @@ uids_of() {
 	need_root
 	privileges=""
 	says 0 memory fine
-	grep -q '"256 MiB: kernel [0-9]*, agent [0-9]* (' found
+	grep -q '"256 MiB: kernel [0-9]*, tables [0-9]*, agent [0-9]* (' found
 	for size in 64M 1G; do
 		try slowburn doctor --memory $size
 		equal status "$status" 0

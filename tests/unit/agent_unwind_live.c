@@ -65,6 +65,7 @@ enum place {
 	PLACES(X)
 #undef X
 		PLACE_OWN, /* elsewhere in this program: PLT stubs */
+	PLACE_JIT, /* code made at run time */
 	PLACE_OTHER, /* in another file, or the vDSO */
 };
 
@@ -172,6 +173,16 @@ IN(body) static void body_alarm(void)
 	AFTER_CALL();
 }
 
+/* push %rbp; mov %rsp, %rbp; call *%rdi; pop %rbp; ret */
+static const unsigned char jit_code[] = { 0x55, 0x48, 0x89, 0xe5, 0xff, 0xd7, 0x5d, 0xc3 };
+static void (*jit)(void (*callee)(void));
+
+IN(body) static void body_jit(void)
+{
+	jit(spin);
+	AFTER_CALL();
+}
+
 IN(body) static void body_plt(void)
 {
 	static const char *volatile text = "a";
@@ -243,6 +254,10 @@ static const struct scenario {
 	    { PLACE_descend, DEPTH + 1, DEPTH + 1 },
 	    { PLACE_body, 1, 1 } },
 	  false },
+	{ "jit",
+	  body_jit,
+	  { { PLACE_spin, 1, 1 }, { PLACE_JIT, 1, 1 }, { PLACE_body, 1, 1 } },
+	  false },
 	{ "plt",
 	  body_plt,
 	  { { PLACE_OTHER, 0, 1 }, { PLACE_OWN, 0, 1 }, { PLACE_body, 1, 1 } },
@@ -271,6 +286,8 @@ static enum place place_of(uint64_t addr)
 		return PLACE_##place;
 	PLACES(X)
 #undef X
+	if (addr - (uintptr_t)jit < sizeof(jit_code))
+		return PLACE_JIT;
 	return addr >= own_start && addr < own_end ? PLACE_OWN : PLACE_OTHER;
 }
 
@@ -318,11 +335,17 @@ static bool ends_as_said(const uint64_t *user, uint32_t count)
 	return true;
 }
 
+/* The caller of made code is a guess; what is behind it isn't. */
 static bool kinds_are_exact(const uint64_t *user, uint32_t count)
 {
-	for (uint32_t i = 0; i < count; i++)
-		if (user[i] >> FRAME_KIND_SHIFT != (i ? FRAME_TABLE : FRAME_REGISTER))
+	enum record_frame_kind expected = FRAME_REGISTER;
+
+	for (uint32_t i = 0; i < count; i++) {
+		if (user[i] >> FRAME_KIND_SHIFT != expected)
 			return false;
+		expected = place_of(user[i] & FRAME_ADDR_MASK) == PLACE_JIT ? FRAME_POINTER
+									    : FRAME_TABLE;
+	}
 	return true;
 }
 
@@ -463,7 +486,14 @@ static void fill(struct filler *f, struct tables *tables)
 			own_start = line.start;
 			own_end = line.end;
 		}
-		fill_mapping(f, &line);
+		if (line.path[0])
+			fill_mapping(f, &line);
+		else
+			f->mappings[f->count++] = (struct unwind_mapping){
+				.start = line.start,
+				.end = line.end,
+				.kind = UNWIND_MAPPING_ANONYMOUS,
+			};
 	}
 }
 
@@ -610,9 +640,18 @@ static void stop_child(pid_t pid)
 	waitpid(pid, NULL, 0);
 }
 
+/*
+ * Is the address within a system call's instruction, not behind it? Files are where they are in the
+ * child.
+ */
+static bool is_syscall(uint64_t addr)
+{
+	return memcmp((const char *)addr - 1, "\x0f\x05", 2) == 0;
+}
+
 static void check_samples(struct capture *c, const struct scenario *scenario, uint64_t ns)
 {
-	uint32_t count = 0, without = 0, in_kernel = 0, in_other = 0;
+	uint32_t count = 0, without = 0, in_kernel = 0, in_other = 0, in_syscall = 0;
 	const struct record_sample *s;
 	uint64_t frames = 0;
 
@@ -630,12 +669,17 @@ static void check_samples(struct capture *c, const struct scenario *scenario, ui
 		}
 		count++;
 		frames += s->user_frames;
+		in_syscall += s->flags & RECORD_FLAG_KERNEL &&
+			      is_syscall(s->frames[s->kernel_frames] & FRAME_ADDR_MASK);
 		in_kernel += !!(s->flags & RECORD_FLAG_KERNEL);
 		in_other += place_of(s->frames[s->kernel_frames] & FRAME_ADDR_MASK) >= PLACE_OWN;
 	}
 	if (count < ENOUGH_SAMPLES)
 		fail_msg("%s: %u samples, %u without tables; expected at least %u", scenario->name,
 			 count, without, ENOUGH_SAMPLES);
+	if (scenario->body == body_read && in_syscall < in_kernel * 9 / 10)
+		fail_msg("%s: %u samples in the kernel, %u of them by a system call",
+			 scenario->name, in_kernel, in_syscall);
 	print_message("%-8s %4u samples exact (%u in the kernel, %u in other code), %.1f frames, "
 		      "%.0f ns a sample, %.1f ns a frame\n",
 		      scenario->name, count, in_kernel, in_other, (double)frames / count,
@@ -666,6 +710,227 @@ static void test_scenarios(void **state)
 		check_samples(&c, &scenarios[i], ns);
 		release(&c);
 	}
+}
+
+/* ---- why a stack ends ---- */
+
+static struct unwind_mapping *libc_mapping(struct filler *f)
+{
+	for (uint32_t i = 0; i < f->count; i++)
+		if (f->mappings[i].start <= (uintptr_t)qsort &&
+		    (uintptr_t)qsort < f->mappings[i].end)
+			return &f->mappings[i];
+	fail_msg("qsort is in no mapping");
+	return NULL;
+}
+
+static struct unwind_exe *libc_exe(struct filler *f)
+{
+	return &tables_exes(f->tables)[libc_mapping(f)->exe];
+}
+
+static void spoil_mapping(struct filler *f)
+{
+	struct unwind_mapping *m = libc_mapping(f);
+
+	f->count--;
+	memmove(m, m + 1, (size_t)(f->mappings + f->count - m) * sizeof(*m));
+}
+
+static void spoil_first_mapping(struct filler *f)
+{
+	*f->mappings = *libc_mapping(f);
+	f->mappings->end = f->mappings->start + 1;
+	f->count = 1;
+}
+
+static void spoil_index(struct filler *f)
+{
+	libc_exe(f)->index = 0;
+}
+
+static void spoil_range(struct filler *f)
+{
+	libc_exe(f)->pages = 0;
+}
+
+static void spoil_start(struct filler *f)
+{
+	libc_exe(f)->start = UINT64_MAX & ~4095ULL;
+}
+
+static void set_pages(struct filler *f, struct unwind_page page)
+{
+	const struct unwind_exe *exe = libc_exe(f);
+	struct unwind_page *pages = (struct unwind_page *)words_at(f, exe->index);
+
+	for (uint32_t i = 0; i < exe->pages; i++)
+		pages[i] = page;
+}
+
+static void spoil_pages(struct filler *f)
+{
+	set_pages(f, (struct unwind_page){ 0 });
+}
+
+static void spoil_chunk(struct filler *f)
+{
+	set_pages(f, (struct unwind_page){ .row = UINT32_MAX, .count = 1 });
+}
+
+static void set_row(struct filler *f, uint32_t rule)
+{
+	uint32_t word = take_words(f, 1);
+
+	*words_at(f, word) = UNWIND_ROW(0, rule);
+	set_pages(f, (struct unwind_page){ .row = word, .count = 1 });
+}
+
+static void spoil_rules(struct filler *f)
+{
+	set_row(f, UNWIND_RULE_UNSUPPORTED);
+}
+
+static void spoil_rule(struct filler *f)
+{
+	set_row(f, UNWIND_MAX_RULES - 1);
+}
+
+static void spoil_register(struct filler *f)
+{
+	tables_rules(f->tables)[UNWIND_MAX_RULES - 1] = (struct unwind_rule){
+		.kind = UNWIND_REGISTER,
+		.how = UNWIND_HOW(UNWIND_FP_SAME, 7),
+	};
+	set_row(f, UNWIND_MAX_RULES - 1);
+}
+
+static void spoil_cfa(struct filler *f)
+{
+	tables_rules(f->tables)[UNWIND_MAX_RULES - 1] = (struct unwind_rule){
+		.kind = UNWIND_SP,
+		.cfa_offset = 12,
+	};
+	set_row(f, UNWIND_MAX_RULES - 1);
+}
+
+static void spoil_read(struct filler *f)
+{
+	tables_rules(f->tables)[UNWIND_MAX_RULES - 1] = (struct unwind_rule){
+		.kind = UNWIND_DEREF_SP,
+		.cfa_offset = 1,
+	};
+	set_row(f, UNWIND_MAX_RULES - 1);
+}
+
+/* What is wrong with libc's tables; its frames are the third and on. */
+static const struct spoil {
+	const char *name;
+	void (*spoil)(struct filler *f);
+	enum record_stack_end end;
+} spoils[] = {
+	{ "no mapping", spoil_mapping, STACK_END_NO_MAPPING },
+	{ "no index", spoil_index, STACK_END_NOT_COMPILED },
+	{ "no pages", spoil_pages, STACK_END_NOT_COMPILED },
+	{ "no such chunk", spoil_chunk, STACK_END_NOT_COMPILED },
+	{ "beyond the pages", spoil_range, STACK_END_NO_ROW },
+	{ "before the pages", spoil_start, STACK_END_NO_ROW },
+	{ "an empty rule", spoil_rule, STACK_END_NO_ROW },
+	{ "unsupported", spoil_rules, STACK_END_UNSUPPORTED },
+	{ "a register that isn't known", spoil_register, STACK_END_LOST },
+	{ "a CFA that is none", spoil_cfa, STACK_END_BAD_FRAME },
+	{ "a word that isn't aligned", spoil_read, STACK_END_BAD_READ },
+};
+
+static void check_ends(struct capture *c, const char *name, uint32_t frames,
+		       enum record_stack_end end)
+{
+	const struct record_sample *s;
+	uint32_t count = 0;
+
+	while ((s = next_sample(c))) {
+		if (s->flags & RECORD_FLAG_NO_TABLES)
+			continue;
+		count++;
+		if (s->user_frames != frames || s->stack_end != end) {
+			print_stack(s);
+			fail_msg("%s: %u frames and end %u, expected %u and %u", name,
+				 s->user_frames, s->stack_end, frames, end);
+		}
+	}
+	if (count < ENOUGH_SAMPLES)
+		fail_msg("%s: %u samples, expected at least %u", name, count, ENOUGH_SAMPLES);
+}
+
+static void test_ends(void **state)
+{
+	static const struct scenario callback = { .name = "callback", .body = body_callback };
+	struct record_sample first;
+	struct unwind_process p;
+	struct capture c;
+	pid_t pid;
+
+	NEEDS_ROOT();
+	pid = start_child(&callback);
+	begin(&c, pid);
+	first = first_sample(&c, pid);
+	for (size_t i = 0; i < sizeof(spoils) / sizeof(spoils[0]); i++) {
+		fill(&c.filler, c.filler.tables);
+		spoils[i].spoil(&c.filler);
+		p = entry(&c.filler, &first, 7);
+		assert_int_equal(tables_set_process(c.filler.tables, (uint32_t)pid, &p), 0);
+		pass_ms(&c, 50);
+		drop(&c);
+		pass_ms(&c, 50);
+		check_ends(&c, spoils[i].name, 3, spoils[i].end);
+		batch_drop(c.batch);
+	}
+	/* Below all mappings. */
+	fill(&c.filler, c.filler.tables);
+	spoil_first_mapping(&c.filler);
+	p = entry(&c.filler, &first, 7);
+	assert_int_equal(tables_set_process(c.filler.tables, (uint32_t)pid, &p), 0);
+	pass_ms(&c, 50);
+	drop(&c);
+	pass_ms(&c, 50);
+	check_ends(&c, "below all mappings", 1, STACK_END_NO_MAPPING);
+	stop_child(pid);
+	release(&c);
+}
+
+/* An entry of another image is none. */
+static void test_another_image(void **state)
+{
+	static const struct scenario calls = { .name = "calls", .body = body_calls };
+	struct unwind_process other[3];
+	const struct record_sample *s;
+	struct record_sample first;
+	uint32_t count = 0;
+	struct capture c;
+	pid_t pid;
+
+	NEEDS_ROOT();
+	pid = start_child(&calls);
+	begin(&c, pid);
+	first = first_sample(&c, pid);
+	for (int i = 0; i < 3; i++)
+		other[i] = entry(&c.filler, &first, 7);
+	other[0].start_ns++;
+	other[1].exec_id++;
+	other[2].count = 0;
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(tables_set_process(c.filler.tables, (uint32_t)pid, &other[i]), 0);
+		pass_ms(&c, 50);
+		while ((s = next_sample(&c))) {
+			assert_int_equal(s->flags & RECORD_FLAG_NO_TABLES, RECORD_FLAG_NO_TABLES);
+			assert_int_equal(s->stamp, 0);
+			count++;
+		}
+		batch_drop(c.batch);
+	}
+	assert_true(count >= ENOUGH_SAMPLES);
+	stop_child(pid);
+	release(&c);
 }
 
 /* ---- processes come and go ---- */
@@ -726,13 +991,20 @@ static int setup(void **state)
 	backtrace(first, 1); /* it loads libgcc the first time */
 	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
 		      0);
-	return shared == MAP_FAILED ? -1 : 0;
+	jit = mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+		   0);
+	if (shared == MAP_FAILED || (void *)jit == MAP_FAILED)
+		return -1;
+	memcpy((void *)jit, jit_code, sizeof(jit_code));
+	return 0;
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_scenarios),
+		cmocka_unit_test(test_ends),
+		cmocka_unit_test(test_another_image),
 		cmocka_unit_test(test_lifecycle),
 	};
 

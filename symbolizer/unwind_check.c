@@ -25,8 +25,7 @@ static bool counts_are_sound(const struct unwind_reply *r)
 }
 
 /* Where each part begins; false unless the parts are exactly the whole. */
-static bool layout_is_sound(const char *bytes, size_t len, struct unwind_answer *a,
-			    struct err *err)
+static bool layout_is_sound(const char *bytes, size_t len, struct unwind_answer *a, struct err *err)
 {
 	const struct unwind_reply *reply = (const struct unwind_reply *)bytes;
 	uint64_t need = sizeof(*reply);
@@ -36,7 +35,8 @@ static bool layout_is_sound(const char *bytes, size_t len, struct unwind_answer 
 		return false;
 	}
 	if (!counts_are_sound(reply)) {
-		err_set(err, -EINVAL, "the symbolizer's unwind table counts more than there can be");
+		err_set(err, -EINVAL,
+			"the symbolizer's unwind table counts more than there can be");
 		return false;
 	}
 	a->reply = reply;
@@ -49,8 +49,9 @@ static bool layout_is_sound(const char *bytes, size_t len, struct unwind_answer 
 	a->rows = (const uint32_t *)(bytes + need);
 	need += reply->row_count * sizeof(uint32_t);
 	if (need != len) {
-		err_set(err, -EINVAL, "the symbolizer's unwind table has %zu bytes, and counts %llu",
-			len, (unsigned long long)need);
+		err_set(err, -EINVAL,
+			"the symbolizer's unwind table has %zu bytes, and counts %llu", len,
+			(unsigned long long)need);
 		return false;
 	}
 	return true;

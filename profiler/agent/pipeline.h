@@ -30,7 +30,8 @@ struct pipeline {
 	/* Called once for each new cgroup id, when a sample brings it. */
 	void (*learn_cgroup)(void *ctx, uint64_t id, uint32_t pid);
 	void *learn_ctx;
-	struct unwinding *unwinding; /* borrowed; NULL: nobody follows unwind tables, as in a replay */
+	struct unwinding
+		*unwinding; /* borrowed; NULL: nobody follows unwind tables, as in a replay */
 	struct batch *batch;
 	struct window window;
 	uint64_t first_sample_ns, last_sample_ns; /* CLOCK_MONOTONIC, 0: none */

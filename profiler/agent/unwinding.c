@@ -129,7 +129,7 @@ static bool wish_next(struct unwinding *u, struct wishes *w, struct wish *ret)
 	*ret = w->items[w->first];
 	w->first = (w->first + 1) % MAX_WISHES;
 	w->count--;
-	u->wished[ret->exe] &= (uint8_t)~(w == &u->urgent ? 1 : 2);
+	u->wished[ret->exe] &= (uint8_t) ~(w == &u->urgent ? 1 : 2);
 	return true;
 }
 

@@ -20,7 +20,8 @@ struct chunk {
 	uint32_t used; /* grains that are not free */
 	uint32_t hint; /* none is free below */
 	uint64_t taken[CHUNK_BITMAP_WORDS];
-	uint64_t leaving[2][CHUNK_BITMAP_WORDS]; /* taken, and given up in this epoch, in the one before */
+	uint64_t leaving
+		[2][CHUNK_BITMAP_WORDS]; /* taken, and given up in this epoch, in the one before */
 };
 
 struct chunks {

@@ -198,7 +198,8 @@ void images_sampled(struct images *m, uint32_t pid, uint64_t start_ns, uint32_t 
 
 	if (!p || (same && p->shown))
 		return;
-	if (p->known && !same) { /* its exec or exit was lost, or this is a late sample of the one before */
+	if (p->known &&
+	    !same) { /* its exec or exit was lost, or this is a late sample of the one before */
 		if (start_ns < p->start_ns ||
 		    (start_ns == p->start_ns && (int32_t)(exec_id - p->exec_id) < 0))
 			return;

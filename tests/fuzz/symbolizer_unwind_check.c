@@ -29,7 +29,8 @@ static void search(const struct unwind_answer *a)
 		const struct unwind_page *p = &a->pages[i];
 
 		for (uint32_t within = 0; within < UNWIND_PAGE_BYTES; within += 251) {
-			uint32_t row = unwind_row_find(a->rows, UINT32_MAX, p->row, p->count, within);
+			uint32_t row =
+				unwind_row_find(a->rows, UINT32_MAX, p->row, p->count, within);
 
 			must(unwind_row_rule(row) < r->rule_count);
 			must(a->rules[unwind_row_rule(row)].kind < UNWIND_KIND_COUNT);

@@ -17,8 +17,7 @@ static struct buffer ask_unwind(int fd, const struct unwind_request *request)
 	return reply;
 }
 
-static const struct unwind_request all = { .limit = UINT64_MAX,
-					   .max_rows = UNWIND_REPLY_MAX_ROWS };
+static const struct unwind_request all = { .limit = UINT64_MAX, .max_rows = UNWIND_REPLY_MAX_ROWS };
 
 static int self_open(void)
 {
@@ -147,7 +146,10 @@ static const struct small good = {
 	{ UNWIND_ROW(0, 2), UNWIND_ROW(0xfff, 0), UNWIND_ROW(0, 0), UNWIND_ROW(1, 1) },
 };
 
-#define LIE(field, value) { #field, offsetof(struct small, field), sizeof(good.field), value }
+#define LIE(field, value)                                                        \
+	{                                                                        \
+#field, offsetof(struct small, field), sizeof(good.field), value \
+	}
 static const struct {
 	const char *name;
 	size_t offset, size;
@@ -201,9 +203,9 @@ static const struct {
 static void test_lies(void **state)
 {
 	static const struct unwind_request request = { 0x1000, 0x4000, 4, 0 };
-	static const struct unwind_request others[] = {
-		{ 0x2000, 0x4000, 4, 0 }, { 0x1000, 0x3000, 4, 0 }, { 0x1000, 0x4000, 3, 0 }
-	};
+	static const struct unwind_request others[] = { { 0x2000, 0x4000, 4, 0 },
+							{ 0x1000, 0x3000, 4, 0 },
+							{ 0x1000, 0x4000, 3, 0 } };
 	struct unwind_answer a;
 	struct small s = good;
 
@@ -227,8 +229,8 @@ static void test_lies(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_whole),	 cmocka_unit_test(test_parts),
-		cmocka_unit_test(test_no_elf),	 cmocka_unit_test(test_requests),
+		cmocka_unit_test(test_whole),  cmocka_unit_test(test_parts),
+		cmocka_unit_test(test_no_elf), cmocka_unit_test(test_requests),
 		cmocka_unit_test(test_lies),
 	};
 

@@ -51,8 +51,8 @@ static inline void made_init(struct made *m, uint64_t segment_start, uint32_t se
 
 		if (shares)
 			rule = unwind_row_rule(last);
-		m->pages[p] = (struct unwind_page){ .row = shares ? n - 1 : n,
-						    .count = (__u16)count };
+		m->pages[p] =
+			(struct unwind_page){ .row = shares ? n - 1 : n, .count = (__u16)count };
 		for (uint32_t i = 0; i < count; i++) {
 			last = UNWIND_ROW(i * (UNWIND_PAGE_BYTES / most), rule);
 			if (!shares || i)
@@ -76,8 +76,8 @@ static inline const struct unwind_rule *made_find(const struct made *m, uint64_t
 {
 	const struct unwind_page *p = &m->pages[(vaddr - m->reply.start) / UNWIND_PAGE_BYTES];
 
-	return &m->rules[unwind_row_rule(unwind_row_find(m->rows, UINT32_MAX, p->row, p->count,
-							 vaddr % UNWIND_PAGE_BYTES))];
+	return &m->rules[unwind_row_rule(
+		unwind_row_find(m->rows, UINT32_MAX, p->row, p->count, vaddr % UNWIND_PAGE_BYTES))];
 }
 
 /* The rule that the kernel finds, or NULL: not compiled. As the step does it. */

@@ -21,8 +21,7 @@ static int fixture_init(struct fixture *f, uint32_t chunks, uint32_t rules, uint
 	memset(f, 0, sizeof(*f));
 	chunks_init(&f->chunks, NULL, (uint64_t)chunks * UNWIND_CHUNK_BYTES);
 	r = rules_init(&f->rules, NULL, rules);
-	return r < 0 ? r
-		     : exes_init(&f->exes, NULL, &f->chunks, &f->rules, &f->counters, exes);
+	return r < 0 ? r : exes_init(&f->exes, NULL, &f->chunks, &f->rules, &f->counters, exes);
 }
 
 static void fixture_release(struct fixture *f)
@@ -49,8 +48,8 @@ static void made_check(const struct made *m, uint32_t exe, int times)
 
 static struct made *made_new(void)
 {
-	struct made *m = mmap(NULL, sizeof(*m), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-			      -1, 0);
+	struct made *m =
+		mmap(NULL, sizeof(*m), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	assert_true(m != MAP_FAILED);
 	return m;
@@ -151,14 +150,9 @@ static void test_vaddr(void **state)
 	static const struct {
 		uint64_t offset, vaddr; /* 0: none */
 	} table[] = {
-		{ 0xfff, 0 },
-		{ 0x1000, 0x401000 }, /* before the segment's first byte, but mapped with it */
-		{ 0x1234, 0x401234 },
-		{ 0x3233, 0x403233 },
-		{ 0x3234, 0 },
-		{ 0x9000, 0x80000000 },
-		{ 0x9fff, 0x80000fff },
-		{ 0xa000, 0 },
+		{ 0xfff, 0 },           { 0x1000, 0x401000 }, /* before the segment's first byte, but mapped with it */
+		{ 0x1234, 0x401234 },   { 0x3233, 0x403233 },   { 0x3234, 0 },
+		{ 0x9000, 0x80000000 }, { 0x9fff, 0x80000fff }, { 0xa000, 0 },
 		{ UINT64_MAX, 0 },
 	};
 	static const struct unwind_segment segments[] = { { 0x401234, 0x1234, 0x2000 },
@@ -257,8 +251,8 @@ static void test_torture(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_random),	 cmocka_unit_test(test_regions),
-		cmocka_unit_test(test_vaddr),	 cmocka_unit_test(test_refusals),
+		cmocka_unit_test(test_random),  cmocka_unit_test(test_regions),
+		cmocka_unit_test(test_vaddr),   cmocka_unit_test(test_refusals),
 		cmocka_unit_test(test_torture),
 	};
 

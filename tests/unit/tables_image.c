@@ -37,8 +37,7 @@ static int fixture_init(struct fixture *f, uint32_t chunks)
 	r = rules_init(&f->rules, NULL, 1024);
 	if (r == 0)
 		r = exes_init(&f->exes, NULL, &f->chunks, &f->rules, &f->counters, FILES);
-	return r < 0 ? r
-		     : images_init(&f->images, NULL, &f->chunks, &f->exes, &f->counters, PIDS);
+	return r < 0 ? r : images_init(&f->images, NULL, &f->chunks, &f->exes, &f->counters, PIDS);
 }
 
 static void fixture_release(struct fixture *f)
@@ -199,8 +198,8 @@ static void event(struct fixture *f)
 		break;
 	case 4: /* late, of an image that is gone */
 		if (world.exec_id[pid])
-			images_sampled(&f->images, pid, world.start_ns[pid],
-				       world.exec_id[pid] - 1, f->now_ns);
+			images_sampled(&f->images, pid, world.start_ns[pid], world.exec_id[pid] - 1,
+				       f->now_ns);
 		break;
 	case 5:
 		compile(f, fake_random(FILES));

@@ -274,6 +274,19 @@ static int rules_enter(struct exes *x, struct exe *e, const struct unwind_answer
 	return 0;
 }
 
+static uint64_t capacity(const struct exes *x)
+{
+	return (uint64_t)x->chunks->max * UNWIND_CHUNK_WORDS;
+}
+
+/* The last eighth is for mappings: without them rows are of no use. */
+static uint32_t room_take(struct exes *x, uint32_t words, uint64_t now_ns)
+{
+	if (x->chunks->used + words > capacity(x) / 8 * 7)
+		return 0;
+	return chunks_take(x->chunks, words, now_ns);
+}
+
 /* Takes a piece for each run. What was taken is in e->pieces, whatever comes. */
 static int pieces_take(struct exes *x, struct exe *e, const struct unwind_answer *a,
 		       uint32_t page_count, uint64_t now_ns)
@@ -285,7 +298,7 @@ static int pieces_take(struct exes *x, struct exe *e, const struct unwind_answer
 		if (!piece)
 			return -ENOMEM;
 		piece->words = run.rows;
-		piece->addr = chunks_take(x->chunks, run.rows, now_ns);
+		piece->addr = room_take(x, run.rows, now_ns);
 		if (!piece->addr) {
 			e->pieces.count--;
 			return -ENOSPC;
@@ -333,7 +346,7 @@ static int index_take(struct exes *x, struct exe *e, uint64_t now_ns)
 
 	if (e->index)
 		return 0;
-	e->index = chunks_take(x->chunks, e->pages * 2, now_ns);
+	e->index = room_take(x, e->pages * 2, now_ns);
 	if (!e->index)
 		return -ENOSPC;
 	at = chunks_at(x->chunks, e->index);
@@ -473,6 +486,9 @@ int exes_store(struct exes *x, uint32_t number, const struct unwind_answer *a,
 	if (r == -ENOSPC) {
 		counter_add(x->counters, COUNTER_UNWIND_REFUSED, 1);
 		r = room_make(x, a->reply->row_count + e->pages * 2ULL, number, now_ns);
+		/* What is touched of it may fit. */
+		if (r < 0 && a->reply->row_count > capacity(x) / 4)
+			e->huge = true;
 		r = r < 0 ? r : -EAGAIN;
 	}
 	if (r < 0)

@@ -48,7 +48,7 @@ struct exe {
 	uint64_t start; /* ELF address of the first page */
 	struct unwind_segment *segments; /* known from its first reply on */
 	uint32_t segment_count;
-	bool huge; /* has more rows than one reply */
+	bool huge; /* has more rows than one reply, or than there is room for */
 	ARRAY(struct exe_piece) pieces;
 	ARRAY(uint16_t) rules; /* to be given up */
 	uint64_t used_ns;

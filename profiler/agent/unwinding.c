@@ -345,6 +345,9 @@ static void rest_wish(struct unwinding *u)
 
 			if (key_of(&all[i], &key) && exes_find(&u->exes, key) == EXE_NONE)
 				exe = exes_intern(&u->exes, key, u->now_ns);
+			/* The first to go: nobody was seen in it. */
+			if (exe != EXE_NONE)
+				exes_use(&u->exes, exe, u->now_ns - EXE_KEEP_NS);
 			if (exe != EXE_NONE)
 				wish(u, false, exe, pid, all[i].offset);
 		}

@@ -11,10 +11,15 @@
 
 #include <linux/types.h>
 #include <linux/bpf_perf_event.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_core_read.h>
 
 struct pt_regs___kernel {
 	unsigned long bp, ip, sp;
 } __attribute__((preserve_access_index));
+
+/* THREAD_SIZE: four pages, but for kernels with KASAN, which nobody profiles. */
+#define ARCH_KERNEL_STACK_BYTES (4 * 4096)
 
 /* What unwinding starts from. */
 struct registers {
@@ -43,6 +48,17 @@ static inline void arch_saved_registers(const struct pt_regs___kernel *regs, str
 	ret->ip = regs->ip;
 	ret->sp = regs->sp;
 	ret->fp = regs->bp;
+}
+
+/* The same, where nobody says where they are: at the upper end of the kernel's stack. */
+static inline void arch_stacked_registers(void *stack, struct registers *ret)
+{
+	const struct pt_regs___kernel *regs =
+		stack + ARCH_KERNEL_STACK_BYTES - bpf_core_type_size(struct pt_regs___kernel);
+
+	bpf_core_read(&ret->ip, sizeof(ret->ip), &regs->ip);
+	bpf_core_read(&ret->sp, sizeof(ret->sp), &regs->sp);
+	bpf_core_read(&ret->fp, sizeof(ret->fp), &regs->bp);
 }
 
 #endif

@@ -91,8 +91,9 @@ static void open_console(void)
 
 int main(void)
 {
-	char *environment[] = { "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-				"LC_ALL=C", NULL };
+	static char path[] = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+	static char locale[] = "LC_ALL=C";
+	char *environment[] = { path, locale, NULL };
 	char **command;
 	pid_t child, ended;
 

@@ -42,7 +42,7 @@ static unsigned long number_after(const char *log, const char *words)
 /* The last line of the log that is not one of the statistics. */
 static void print_reason(char *log)
 {
-	char *reason = "no reason given";
+	const char *reason = "no reason given";
 
 	for (char *line = strtok(log, "\n"); line; line = strtok(NULL, "\n")) {
 		if (strncmp(line, "processed ", 10) != 0 &&

@@ -10,7 +10,7 @@ load capture
 
 setup_file() {
 	need_root
-	python3 "$root/tests/bench/csource.py" --files "${STORM_FILES:-240}" --directory "$BATS_FILE_TMPDIR/storm"
+	python3 "$root/tests/bench/csource.py" --files 240 --directory "$BATS_FILE_TMPDIR/storm"
 	capture_begin storm
 	make -s -j "$(nproc)" -C "$BATS_FILE_TMPDIR/storm" > /dev/null 3>&-
 	capture_end

@@ -76,10 +76,7 @@ static void sign_of_life(void *ctx)
 static int wait_for_stop(struct agent *a, uint64_t until_ns)
 {
 	struct pollfd p = { .fd = a->socket, .events = POLLIN };
-	uint64_t now_ns = clock_ns(CLOCK_MONOTONIC);
-	uint64_t span = until_ns > now_ns ? until_ns - now_ns : 0;
-	const struct timespec time = { .tv_sec = (time_t)(span / NS_PER_S),
-				       .tv_nsec = (long)(span % NS_PER_S) };
+	const struct timespec time = clock_left(until_ns);
 	int r;
 
 	if (ppoll(&p, 1, &time, NULL) <= 0)

@@ -17,4 +17,14 @@ static inline uint64_t clock_ns(clockid_t id)
 	return (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
 }
 
+/* The time that is left until a moment of CLOCK_MONOTONIC, for ppoll(): none if that is past. */
+static inline struct timespec clock_left(uint64_t until_ns)
+{
+	uint64_t now_ns = clock_ns(CLOCK_MONOTONIC);
+	uint64_t left_ns = until_ns > now_ns ? until_ns - now_ns : 0;
+
+	return (struct timespec){ .tv_sec = (time_t)(left_ns / NS_PER_S),
+				  .tv_nsec = (long)(left_ns % NS_PER_S) };
+}
+
 #endif

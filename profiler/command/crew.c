@@ -163,15 +163,6 @@ static int lost(struct crew *c, int r, struct err *err)
 	return err_errno(err, r, "the agent can't be understood");
 }
 
-static struct timespec until(uint64_t until_ns)
-{
-	uint64_t now_ns = clock_ns(CLOCK_MONOTONIC);
-	uint64_t span = until_ns > now_ns ? until_ns - now_ns : 0;
-
-	return (struct timespec){ .tv_sec = (time_t)(span / NS_PER_S),
-				  .tv_nsec = (long)(span % NS_PER_S) };
-}
-
 /* Nothing came by the time that silence ends: 0 if it has a moment more, else negative and a sentence. */
 static int doubt(struct crew *c, struct err *err)
 {
@@ -192,7 +183,7 @@ static int pump(struct crew *c, int other, uint64_t until_ns, struct err *err)
 		{ .fd = other, .events = POLLIN },
 	};
 	uint64_t silent_ns = c->heard_ns + SILENCE_NS;
-	const struct timespec time = until(until_ns < silent_ns ? until_ns : silent_ns);
+	const struct timespec time = clock_left(until_ns < silent_ns ? until_ns : silent_ns);
 	int r = 0;
 
 	if (ppoll(p, sizeof(p) / sizeof(p[0]), &time, NULL) <= 0)

@@ -337,16 +337,13 @@ static bool await_end(struct child *c, uint64_t patience_ns, struct rusage *usag
 
 	while (!child_ended(c, usage, NULL)) {
 		struct pollfd p = { .fd = pidfd, .events = POLLIN };
-		uint64_t now = clock_ns(CLOCK_MONOTONIC), left_ns;
-		struct timespec left;
+		uint64_t now = clock_ns(CLOCK_MONOTONIC);
+		/* Without a pidfd nobody will wake us. */
+		bool blind = pidfd < 0 && deadline - now > NS_PER_MS;
+		struct timespec left = clock_left(blind ? now + NS_PER_MS : deadline);
 
 		if (now >= deadline)
 			return false;
-		left_ns = deadline - now;
-		if (pidfd < 0 && left_ns > NS_PER_MS)
-			left_ns = NS_PER_MS; /* nobody will wake us */
-		left.tv_sec = (time_t)(left_ns / NS_PER_S);
-		left.tv_nsec = (long)(left_ns % NS_PER_S);
 		/* One that is traced has ended for its tracer first. */
 		if (ppoll(&p, 1, &left, NULL) > 0 && !child_ended(c, usage, NULL))
 			fd_close(&pidfd);

@@ -54,22 +54,15 @@ static int wait_for(int socket, short events, uint64_t deadline_ns)
 {
 	for (;;) {
 		struct pollfd p = { .fd = socket, .events = events };
-		struct timespec left, *timeout = NULL;
-		int n;
+		struct timespec left = clock_left(deadline_ns);
+		/* Looked at once also when it is late: we may have been stopped, and the answer be there. */
+		int n = ppoll(&p, 1, deadline_ns == UINT64_MAX ? NULL : &left, NULL);
 
-		if (deadline_ns != UINT64_MAX) {
-			uint64_t now = clock_ns(CLOCK_MONOTONIC);
-
-			if (now >= deadline_ns)
-				return -ETIMEDOUT;
-			left.tv_sec = (time_t)((deadline_ns - now) / NS_PER_S);
-			left.tv_nsec = (long)((deadline_ns - now) % NS_PER_S);
-			timeout = &left;
-		}
-		n = ppoll(&p, 1, timeout, NULL);
 		if (n > 0)
 			return 0;
-		if (n < 0 && errno != EINTR)
+		if (n == 0)
+			return -ETIMEDOUT;
+		if (errno != EINTR)
 			return -errno;
 	}
 }

@@ -220,11 +220,8 @@ static int wait_for(struct crew *c, const bool *what, struct err *err)
 
 int crew_wait(struct crew *c, int other, uint64_t until_ns, struct err *err)
 {
-	int r = 0;
+	int r = c->stopped || c->ended ? 0 : pump(c, other, until_ns, err);
 
-	while (r == 0 && !c->stopped && !c->ended && !interrupt_came() &&
-	       clock_ns(CLOCK_MONOTONIC) < until_ns)
-		r = pump(c, other, until_ns, err);
 	return r < 0 ? r : c->stopped || c->ended;
 }
 

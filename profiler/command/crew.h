@@ -28,8 +28,9 @@ void crew_free(struct crew *c);
 int crew_start(struct crew *c, struct err *err);
 
 /*
- * Waits until `until_ns` (CLOCK_MONOTONIC), a signal, or until `other` (or -1) can be read. 0; 1 when it can, or the
- * capture has come to its end by itself; negative errno and a sentence.
+ * Waits for whatever comes first: something that the agent says (it does with each drain), `until_ns`
+ * (CLOCK_MONOTONIC), a signal, or that `other` (or -1) can be read. 0; 1 when the capture has come to its
+ * end by itself; negative errno and a sentence.
  */
 int crew_wait(struct crew *c, int other, uint64_t until_ns, struct err *err);
 

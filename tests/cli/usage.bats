@@ -180,7 +180,7 @@ refuse_all() {
 	done
 }
 
-@test "help: every option of the issue" {
+@test "help: every option" {
 	try slowburn profile --help
 	for option in --duration= '-F, --frequency=' '-p, --pid=' '-t, --tid=' '-C, --cpus=' --cgroup= \
 		--comm= '-u, --user' '-k, --kernel' '-e, --event=' '-a, --all' '-o, --output=' --format= \

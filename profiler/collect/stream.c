@@ -21,8 +21,9 @@
 #define FRAME_MAX_BYTES ((size_t)1 << 20)
 #define FRAME_WINDOW_LOG 20
 #define STREAM_MAX_BYTES (64ULL << 30)
-/* A drain that finds this much ends the frame: what a killed capture loses is little. */
-#define FRAME_ENOUGH_BYTES (FRAME_MAX_BYTES / 4)
+/* A drain that finds this much, or a frame this old, ends it: what a killed capture loses is little. */
+#define FRAME_ENOUGH_BYTES (FRAME_MAX_BYTES / 16)
+#define FRAME_MAX_NS 1000000000ULL
 #define COMPRESSION_LEVEL 1
 #define BYTE_ORDER_MARK 0x01020304u
 
@@ -53,6 +54,7 @@ struct stream_writer {
 	uint64_t chunks;
 	ZSTD_CCtx *zstd;
 	size_t len; /* of `frame` */
+	uint64_t frame_ns; /* the drain that ended the frame before */
 	size_t packed_capacity;
 	uint8_t *packed;
 	uint8_t frame[FRAME_MAX_BYTES];
@@ -116,6 +118,11 @@ static void write_frame(struct stream_writer *w)
 	w->len = 0;
 }
 
+static bool is_frame_enough(const struct stream_writer *w, uint64_t now_ns)
+{
+	return w->len >= FRAME_ENOUGH_BYTES || now_ns - w->frame_ns >= FRAME_MAX_NS;
+}
+
 static void write_bytes(struct stream_writer *w, const void *bytes, size_t len)
 {
 	const uint8_t *p = bytes;
@@ -146,8 +153,10 @@ int stream_write(struct stream_writer *w, enum stream_kind kind, uint64_t key, c
 		write_bytes(w, bytes, len);
 	write_bytes(w, zeros, padding_of(len));
 	w->chunks++;
-	if (kind == STREAM_DRAIN && w->len >= FRAME_ENOUGH_BYTES)
+	if (kind == STREAM_DRAIN && is_frame_enough(w, key)) {
 		write_frame(w);
+		w->frame_ns = key;
+	}
 	return w->error;
 }
 

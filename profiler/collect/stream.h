@@ -8,9 +8,9 @@
  *	the last:     STREAM_END, with the number of chunks before it as its key
  *
  * The first line of that, 24 bytes, is as it stands; behind it everything is compressed: zstd frames
- * with checksums, of ≤ 1 MiB of content each, which chunks may lie across. A frame also ends where a
- * drain did, so that a capture that was killed can be read up to its last whole frame. A file may be
- * hostile: lengths are bounded (chunk ≤ 16 MiB, whole stream ≤ 64 GiB), memory is too, and nothing is
+ * with checksums, of ≤ 1 MiB of content each, which chunks may lie across. A frame also ends with a
+ * drain that finds 64 KiB in it, or it a second old: a capture that was killed can be read up to its
+ * last whole frame. A file may be hostile: lengths are bounded (chunk ≤ 16 MiB, whole stream ≤ 64 GiB), memory is too, and nothing is
  * handed out before its frame's checksum was right.
  */
 #ifndef COLLECT_STREAM_H

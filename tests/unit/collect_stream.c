@@ -226,6 +226,36 @@ static void test_killed(void **state)
 	buffer_release(&bytes);
 }
 
+/* However little there is, a second's drains are one frame: a capture killed later leaves all of it. */
+static void test_killed_when_quiet(void **state)
+{
+	const uint64_t second = 1000000000;
+	int fd = memory_file("", 0), end;
+	struct stream_writer *w;
+	struct stream_reader *r;
+	struct stream_chunk c;
+	struct err err;
+	int count = 0;
+
+	assert_int_equal(stream_writer_new(&w, fd), 0);
+	assert_int_equal(stream_write(w, STREAM_DRAIN, 50 * second, NULL, 0), 0);
+	for (uint64_t i = 1; i <= 25; i++) {
+		write_chunk(w, STREAM_SAMPLE, i, 64);
+		assert_int_equal(
+			stream_write(w, STREAM_DRAIN, 50 * second + i * second / 10, NULL, 0), 0);
+	}
+	stream_writer_free(w);
+
+	assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
+	assert_int_equal(stream_reader_new(&r, fd, &err), 0);
+	while ((end = stream_read(r, &c, &err)) == 1)
+		count++;
+	assert_int_equal(end, -ENODATA);
+	assert_int_equal(count, 1 + 20 * 2);
+	stream_reader_free(r);
+	close(fd);
+}
+
 /* ---- made by hand ---- */
 
 struct raw_chunk {
@@ -411,6 +441,7 @@ int main(void)
 		cmocka_unit_test(test_truncated_everywhere),
 		cmocka_unit_test(test_flipped_everywhere),
 		cmocka_unit_test(test_killed),
+		cmocka_unit_test(test_killed_when_quiet),
 		cmocka_unit_test(test_hostile_chunks),
 		cmocka_unit_test(test_large_frame),
 		cmocka_unit_test(test_wrong_headers),

@@ -65,7 +65,7 @@ as_user = $(if $(SUDO_USER),$(if $(filter $(SUDO_USER),$(shell stat -c %U .)),ru
 # The one table of who knows whom. It decides what an archive and a unit test are linked with, and
 # what `make layers` lets their #include lines name. Every layer stands left of those it uses.
 
-LAYERS := command agent symbolizer opener role encode model aggregate process collect base
+LAYERS := command agent tables symbolizer opener role encode model aggregate process collect base
 
 folder = $(if $(filter symbolizer,$(1)),symbolizer,profiler/$(1))
 
@@ -79,7 +79,8 @@ uses_model      := base
 uses_encode     := base model
 uses_role       := base
 uses_opener     := base process role
-uses_agent      := base bpf symbolizer opener collect process aggregate model encode role
+uses_tables     := base bpf collect process symbolizer/protocol.h
+uses_agent      := base bpf symbolizer opener collect process tables aggregate model encode role
 uses_command    := base symbolizer opener collect process aggregate model encode role agent
 
 # The libraries it is linked with: pkg-config's names, and those that pkg-config doesn't know.
@@ -97,6 +98,9 @@ only_collect    := bpf/libbpf.h bpf/bpf.h bpf/btf.h bpf/sampler.skel.h zstd.h
 only_symbolizer := libelf.h gelf.h dwarf.h elfutils/ libdwfl demangle.h libiberty/ lzma.h
 only_encode     := libdeflate.h protobuf-c/ profiler/encode/pprof.pb-c.h
 only_role       := seccomp.h sys/capability.h
+
+# What a single unit test needs beside its layers.
+pkgs_test_symbolizer_unwind_oracle := libdw libelf
 
 # ---- sources -------------------------------------------------------------------------------
 
@@ -271,7 +275,7 @@ $(BUILD)/tests/unit/$(1): $(BUILD)/tests/unit/$(1).o $(BUILD)/tests/unit/torture
 		$(if $(filter %_mutants,$(1)),$(BUILD)/tests/hostile/mutant.o) \
 		$(foreach l,$(call below,$(call layer_of,$(1))),$(call archive,$(l)))
 	$$(call say,LINK,$$@)
-	$$(Q)$$(link) $$(TORTURE_LD) $$^ $$(call pkg_libs,$(call below,$(call layer_of,$(1)))) $$(shell pkg-config --libs cmocka) -lm
+	$$(Q)$$(link) $$(TORTURE_LD) $$^ $$(call pkg_libs,$(call below,$(call layer_of,$(1)))) $$(shell pkg-config --libs cmocka $(pkgs_test_$(1))) -lm
 endef
 $(foreach u,$(UNIT),$(eval $(call unit_rule,$(u))))
 
@@ -324,6 +328,13 @@ check-layers: ## who includes whom, as a test
 TORTURED = $(patsubst tests/unit/%.c,%,$(shell grep -l tests/unit/torture.h $(wildcard tests/unit/*_*.c) /dev/null))
 torture: ## every allocation fails once, under AddressSanitizer (those unit tests that do it)
 	+@$(MAKE) SAN=address,undefined ONLY='$(TORTURED)' check-unit
+
+# Files that aren't ELF files are passed over.
+UNWIND_ORACLE_PATHS ?= /
+.PHONY: unwind-oracle
+unwind-oracle: $(BUILD)/tests/unit/symbolizer_unwind_oracle ## unwind rows of all ELF files of the machine, against libdw
+	@find $(UNWIND_ORACLE_PATHS) -xdev -type f -size +0 \( -perm /111 -o -name '*.so*' \) > $(BUILD)/unwind-oracle.list 2>/dev/null || true
+	@$< @$(BUILD)/unwind-oracle.list
 
 hostile: ## 100,000 damaged ELF files under sanitizers, and 5,000 for the symbolizer in its sandbox
 	+@MUTANTS=100000 TEST_LIMIT=3600 $(MAKE) SAN=address,undefined ONLY=symbolizer_mutants check-unit

@@ -13,12 +13,22 @@
 #include <linux/bpf_perf_event.h>
 
 struct pt_regs___kernel {
-	unsigned long bp, ip, sp;
+	unsigned long r15, r14, r13, r12, bp, bx, r11, r10, r9, r8, ax, cx, dx, si, di;
+	unsigned long orig_ax, ip, sp;
 } __attribute__((preserve_access_index));
+
+/* By their DWARF numbers. */
+#define ARCH_FP 6
+#define ARCH_SP 7
+#define ARCH_REGISTERS 16 /* a power of two */
+
+/* Two bytes, as they are in memory. */
+#define ARCH_SYSCALL 0x050f
 
 /* What unwinding starts from. */
 struct registers {
-	__u64 ip, sp, fp;
+	__u64 ip;
+	__u64 general[ARCH_REGISTERS];
 };
 
 static inline int arch_in_kernel(const struct bpf_perf_event_data *ctx)
@@ -34,15 +44,49 @@ static inline void arch_context_registers(const volatile struct bpf_perf_event_d
 					  struct registers *ret)
 {
 	ret->ip = ctx->regs.rip;
-	ret->sp = ctx->regs.rsp;
-	ret->fp = ctx->regs.rbp;
+	ret->general[0] = ctx->regs.rax;
+	ret->general[1] = ctx->regs.rdx;
+	ret->general[2] = ctx->regs.rcx;
+	ret->general[3] = ctx->regs.rbx;
+	ret->general[4] = ctx->regs.rsi;
+	ret->general[5] = ctx->regs.rdi;
+	ret->general[6] = ctx->regs.rbp;
+	ret->general[7] = ctx->regs.rsp;
+	ret->general[8] = ctx->regs.r8;
+	ret->general[9] = ctx->regs.r9;
+	ret->general[10] = ctx->regs.r10;
+	ret->general[11] = ctx->regs.r11;
+	ret->general[12] = ctx->regs.r12;
+	ret->general[13] = ctx->regs.r13;
+	ret->general[14] = ctx->regs.r14;
+	ret->general[15] = ctx->regs.r15;
 }
 
 static inline void arch_saved_registers(const struct pt_regs___kernel *regs, struct registers *ret)
 {
 	ret->ip = regs->ip;
-	ret->sp = regs->sp;
-	ret->fp = regs->bp;
+	ret->general[0] = regs->ax;
+	ret->general[1] = regs->dx;
+	ret->general[2] = regs->cx;
+	ret->general[3] = regs->bx;
+	ret->general[4] = regs->si;
+	ret->general[5] = regs->di;
+	ret->general[6] = regs->bp;
+	ret->general[7] = regs->sp;
+	ret->general[8] = regs->r8;
+	ret->general[9] = regs->r9;
+	ret->general[10] = regs->r10;
+	ret->general[11] = regs->r11;
+	ret->general[12] = regs->r12;
+	ret->general[13] = regs->r13;
+	ret->general[14] = regs->r14;
+	ret->general[15] = regs->r15;
+}
+
+/* Was the kernel entered by a system call, as far as the saved registers say? It needn't be so. */
+static inline int arch_in_syscall(const struct pt_regs___kernel *regs)
+{
+	return (__s64)regs->orig_ax >= 0;
 }
 
 #endif

@@ -22,7 +22,9 @@
 	X(SAMPLES_LOST_SCRATCH, "samples_lost_scratch", "samples lost: no per-CPU scratch memory") \
 	X(KERNEL_STACK_FAILED, "kernel_stacks_failed", "kernel stacks the kernel did not walk")    \
 	X(KERNEL_STACKS_CUT, "kernel_stacks_cut", "kernel stacks cut at 127 frames")               \
-	X(TARGETS_FULL, "targets_full", "children not followed: too many processes in the filter")
+	X(TARGETS_FULL, "targets_full", "children not followed: too many processes in the filter") \
+	X(PROCESSES_FULL, "processes_full",                                                        \
+	  "new processes without unwind tables: too many processes")
 
 enum bpf_counter {
 #define X(id, name, help) BPF_COUNTER_##id,

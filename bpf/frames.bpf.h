@@ -3,9 +3,11 @@
  * The stacks of a sample.
  *
  * The kernel walks its own. A user stack is walked here, never by bpf_get_stack(BPF_F_USER_STACK),
- * which raced with uprobes and crashed kernels before 6.13. The step is a global function: those are
- * verified once, not once for each of the 1,023 rounds of the loop that calls it, and so it finds its
- * state in the scratch memory instead of taking arguments.
+ * which raced with uprobes and crashed kernels before 6.13: by the tables that user space has filled
+ * in (tables.h); by frame pointer where a process, or some of its code, has none.
+ *
+ * The step is a global function: those are verified once, not once for each of the 1,023 rounds of the
+ * loop that calls it, and so it finds its state in the scratch memory instead of taking arguments.
  */
 #ifndef BPF_FRAMES_BPF_H
 #define BPF_FRAMES_BPF_H
@@ -15,9 +17,10 @@
 #include <bpf/bpf_core_read.h>
 
 #include "bpf/arch_x86.bpf.h"
-#include "bpf/frame_pointer.h"
 #include "bpf/kernel.bpf.h"
 #include "bpf/maps.bpf.h"
+#include "bpf/tables.bpf.h"
+#include "bpf/unwind_step.h"
 
 #define FRAMES_COMPAT_END (1ULL << 32)
 
@@ -32,46 +35,172 @@ static inline int frames_push(struct record_sample *sample, enum record_frame_ki
 	return 1;
 }
 
+/* ---- what the step reads ---- */
+
+/*
+ * A page of the stack at once: a read costs as much as the call of the helper, and several frames lie
+ * on one page.
+ */
+UNWIND_INLINE int frames_read(void *scratch, __u64 addr, __u64 *ret)
+{
+	const __u64 within = SCRATCH_WINDOW_BYTES - 1;
+	struct scratch *s = scratch;
+
+	if (addr & 7)
+		return 1;
+	if ((addr & ~within) != s->window_addr) {
+		s->window_addr = 1;
+		if (bpf_probe_read_user(s->window, sizeof(s->window), (void *)(addr & ~within)))
+			return 1;
+		s->window_addr = addr & ~within;
+	}
+	*ret = s->window[(addr & within) / sizeof(__u64)];
+	return 0;
+}
+
+UNWIND_INLINE int frames_register(void *scratch, __u32 number, __u64 *ret)
+{
+	const struct scratch *s = scratch;
+
+	*ret = s->user.general[number & (ARCH_REGISTERS - 1)];
+	return 0;
+}
+
+/* ---- a step ---- */
+
+static inline int frames_end(int end)
+{
+	switch (end) {
+	case UNWIND_END_NONE:
+		return STACK_END_NONE;
+	case UNWIND_END_BOTTOM:
+		return STACK_END_BOTTOM;
+	case UNWIND_END_NO_ROW:
+		return STACK_END_NO_ROW;
+	case UNWIND_END_LOST:
+		return STACK_END_LOST;
+	case UNWIND_END_BAD_READ:
+		return STACK_END_BAD_READ;
+	case UNWIND_END_BAD_FRAME:
+		return STACK_END_BAD_FRAME;
+	default:
+		return STACK_END_UNSUPPORTED;
+	}
+}
+
+/* The mapping of the frame's address; those of most frames are that of the frame before. */
+__attribute__((noinline)) int frames_find_mapping(void)
+{
+	struct scratch *s = scratch_get();
+
+	if (!s)
+		return 0;
+	if (tables_mapping(&s->process, s->frame.ip, &s->mapping))
+		return 1;
+	s->mapping.end = 0;
+	return 0;
+}
+
+/* The rule for the frame. STACK_END_NONE, or why there is none. */
+UNWIND_INLINE int frames_rule(struct scratch *s, struct unwind_rule *ret)
+{
+	__u64 ip = s->frame.ip;
+	const struct unwind_rule *rule;
+	__u32 number;
+
+	if ((ip < s->mapping.start || ip >= s->mapping.end) && !frames_find_mapping())
+		return STACK_END_NO_MAPPING;
+	if (s->mapping.kind != UNWIND_MAPPING_FILE) {
+		*ret = (struct unwind_rule){ .kind = UNWIND_FRAME_POINTER };
+		return STACK_END_NONE;
+	}
+	number = tables_rule(s->mapping.exe, ip - s->mapping.start + s->mapping.vaddr);
+	rule = bpf_map_lookup_elem(&rules, &number);
+	if (!rule)
+		return STACK_END_NOT_COMPILED;
+	*ret = *rule;
+	return STACK_END_NONE;
+}
+
 /* From a frame to its caller. STACK_END_NONE to go on, else why the stack ends here. */
 __attribute__((noinline)) int frames_step(void)
 {
 	struct scratch *s = scratch_get();
-	struct frame_pair pair;
-	__u64 fp;
+	struct unwind_source from = { .read = frames_read, .leaf_register = frames_register };
+	struct unwind_rule rule;
+	int end;
 
 	if (!s)
 		return STACK_END_BAD_READ;
-	fp = s->fp;
-	if (bpf_probe_read_user(&pair, sizeof(pair), (void *)fp))
-		return STACK_END_BAD_READ;
-	if (!pair.return_address)
-		return STACK_END_BOTTOM;
-	if (!frame_pointer_is_code(pair.return_address, s->user_end))
-		return STACK_END_BAD_FRAME;
-	if (!frames_push(&s->sample, FRAME_POINTER, pair.return_address - 1))
+	end = frames_rule(s, &rule);
+	if (end != STACK_END_NONE)
+		return end;
+	from.memory = s;
+	from.user_end = s->user_end;
+	end = unwind_step(&rule, &s->frame, &from);
+	if (end != UNWIND_END_NONE)
+		return frames_end(end);
+	if (!frames_push(&s->sample, s->frame.flags & UNWIND_GUESSED ? FRAME_POINTER : FRAME_TABLE,
+			 s->frame.ip))
 		return STACK_END_TOO_DEEP;
-	if (!pair.fp)
-		return STACK_END_BOTTOM;
-	if (!frame_pointer_is_sane(pair.fp, fp + sizeof(pair), s->user_end))
-		return STACK_END_BAD_FRAME;
-	s->fp = pair.fp;
 	return STACK_END_NONE;
 }
+
+/* ---- where it begins ---- */
 
 /*
  * Where user space was left, if not in s->user. While exec replaces the image (its mm has no code yet)
  * the saved registers are those of the old one, and mean nothing in the new.
+ *
+ * A system call leaves the address behind its instruction, which may be another function's already. So
+ * the instruction itself is taken; by what it is, since after an exec or on the way to a signal
+ * handler, too, the registers say that a system call is under way.
  */
 static inline int frames_saved_registers(struct task_struct *task, const struct mm_struct *mm,
 					 struct registers *ret)
 {
+	const struct pt_regs___kernel *regs;
+	__u16 instruction;
+
 	/* NEEDSWORK: before 5.15 there is no such helper, and kernel samples have no user stack. */
 	if (!bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_task_pt_regs))
 		return 0;
 	if (mm && !mm->start_code)
 		return 0;
-	arch_saved_registers((void *)bpf_task_pt_regs(task), ret);
+	regs = (void *)bpf_task_pt_regs(task);
+	arch_saved_registers(regs, ret);
+	if (arch_in_syscall(regs) &&
+	    !bpf_probe_read_user(&instruction, sizeof(instruction),
+				 (void *)(ret->ip - sizeof(instruction))) &&
+	    instruction == ARCH_SYSCALL)
+		ret->ip--;
 	return ret->ip != 0; /* 0: a kernel worker in a process (io_uring) */
+}
+
+/* The leaf, and by what its callers are to be found: tables, or frame pointers everywhere. */
+static inline void frames_begin(struct scratch *s)
+{
+	struct record_sample *sample = &s->sample;
+
+	s->frame = (struct unwind_frame){
+		.ip = s->user.ip,
+		.sp = s->user.general[ARCH_SP],
+		.fp = s->user.general[ARCH_FP],
+		.flags = UNWIND_EXACT,
+	};
+	s->window_addr = 1;
+	s->mapping.end = 0;
+	if (tables_process(sample->tgid, sample->start_ns, sample->exec_id, &s->process) &&
+	    s->process.count) {
+		sample->stamp = s->process.stamp;
+		return;
+	}
+	sample->flags |= RECORD_FLAG_NO_TABLES;
+	s->process.count = 0;
+	s->mapping = (struct unwind_mapping){
+		.end = s->user_end,
+		.kind = UNWIND_MAPPING_ANONYMOUS,
+	};
 }
 
 /*
@@ -97,13 +226,7 @@ __attribute__((noinline)) int frames_user(void)
 	s->user_end = mm->task_size;
 	if (s->user_end <= FRAMES_COMPAT_END)
 		return STACK_END_COMPAT;
-	/*
-	 * 0 here says nothing: code without frame pointers keeps it in that register all the time. In
-	 * a chain that was believed so far it is the outermost frame's mark.
-	 */
-	if (!frame_pointer_is_sane(s->user.fp, s->user.sp, s->user_end))
-		return STACK_END_BAD_FRAME;
-	s->fp = s->user.fp;
+	frames_begin(s);
 	for (int i = 0; i < RECORD_MAX_USER_FRAMES - 1; i++) {
 		int end = frames_step();
 

@@ -11,6 +11,8 @@
 #include "bpf/arch_x86.bpf.h"
 #include "bpf/counters.h"
 #include "bpf/record.h"
+#include "bpf/tables.h"
+#include "bpf/unwind_step.h"
 
 /*
  * Samples on their way to user space. One ring for RECORD_CPUS_PER_RING CPUs: few enough that they
@@ -42,10 +44,16 @@ struct {
  * One each: the sample in the making, too large for a stack of 512 bytes. Only the sampler uses it,
  * and it doesn't interrupt itself (perf runs one program at a time on a CPU).
  */
+#define SCRATCH_WINDOW_BYTES 4096
+
 struct scratch {
 	struct registers user; /* where user space was interrupted, if it was */
-	__u64 fp; /* of the frame whose caller comes next */
+	struct unwind_frame frame; /* whose caller comes next */
+	struct unwind_process process; /* if it has mappings */
+	struct unwind_mapping mapping; /* the last that was found */
 	__u64 user_end; /* user addresses are below */
+	__u64 window_addr; /* what of user memory the window holds; 1: nothing */
+	__u64 window[SCRATCH_WINDOW_BYTES / sizeof(__u64)];
 	union {
 		struct record_sample sample;
 		__u8 bytes[RECORD_MAX_BYTES];

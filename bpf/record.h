@@ -26,18 +26,24 @@
 /* Why a user stack ended where it did. */
 enum record_stack_end {
 	STACK_END_NONE, /* no user stack: a kernel thread, or in exec between two images */
-	STACK_END_BOTTOM, /* the outermost frame, as its frame pointer or return address of 0 says */
+	STACK_END_BOTTOM, /* the outermost frame: its file, frame pointer or return address says so */
 	STACK_END_BAD_READ, /* stack memory not resident or not readable; or exiting, and gone */
-	STACK_END_BAD_FRAME, /* the frame pointer points nowhere sensible */
+	STACK_END_BAD_FRAME, /* a frame pointer or return address that can't be one */
 	STACK_END_TOO_DEEP, /* RECORD_MAX_USER_FRAMES reached; the leaf end is kept */
 	STACK_END_COMPAT, /* a 32-bit process: the leaf only */
+	STACK_END_NO_MAPPING, /* no code is known at the last frame's address */
+	STACK_END_NOT_COMPILED, /* its file has no rows yet, there at least */
+	STACK_END_NO_ROW, /* its file has no unwind information for this code */
+	STACK_END_UNSUPPORTED, /* it has, but such that we can't follow it */
+	STACK_END_LOST, /* by a register whose value isn't known in this frame */
 	STACK_END_COUNT
 };
 
 /* How a user frame was found; bits 63–56 of its word. */
 enum record_frame_kind {
-	FRAME_REGISTER, /* the leaf: the instruction pointer itself */
+	FRAME_REGISTER, /* the leaf: the instruction pointer, within a system call the call's */
 	FRAME_POINTER, /* by frame pointer: a guess */
+	FRAME_TABLE, /* by its file's unwind information */
 	FRAME_KIND_COUNT
 };
 #define FRAME_KIND_SHIFT 56
@@ -45,6 +51,7 @@ enum record_frame_kind {
 
 #define RECORD_FLAG_KERNEL 1 /* the sample hit kernel mode */
 #define RECORD_FLAG_KTHREAD 2 /* a kernel thread */
+#define RECORD_FLAG_NO_TABLES 4 /* nothing is known of this process image: frame pointers only */
 
 struct record_sample {
 	__u64 time_ns; /* CLOCK_MONOTONIC */
@@ -59,7 +66,7 @@ struct record_sample {
 	__u16 user_frames;
 	__u8 stack_end; /* enum record_stack_end */
 	__u8 flags; /* RECORD_FLAG_* */
-	__u16 reserved;
+	__u16 stamp; /* the low bits of struct unwind_process's; 0 with RECORD_FLAG_NO_TABLES */
 	char comm[RECORD_COMM_BYTES]; /* the thread's */
 	char leader_comm[RECORD_COMM_BYTES]; /* the process's */
 	__u64 frames[];

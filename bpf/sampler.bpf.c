@@ -80,14 +80,14 @@ static inline enum bpf_counter sample_take(struct bpf_perf_event_data *ctx, __u6
 	sample->user_frames = 0;
 	sample->flags = (in_kernel ? RECORD_FLAG_KERNEL : 0) |
 			(task->flags & PF_KTHREAD ? RECORD_FLAG_KTHREAD : 0);
-	sample->reserved = 0;
+	sample->stamp = 0;
 	sample_identify();
 	if (in_kernel && !frames_kernel(sample, ctx))
 		tally->count[BPF_COUNTER_KERNEL_STACK_FAILED]++;
 	if (sample->kernel_frames == RECORD_MAX_KERNEL_FRAMES)
 		tally->count[BPF_COUNTER_KERNEL_STACKS_CUT]++;
 	arch_context_registers(ctx, &s->user);
-	sample->stack_end = frames_user();
+	s->sample.stack_end = frames_user();
 	return sample_send(sample);
 }
 

@@ -22,6 +22,19 @@
  *	string_bytes of strings, each NUL-terminated; offset 0 is ""
  *
  * The receiver believes none of it before symbols_check() has.
+ *
+ * The other request asks for a file's unwind table (bpf/unwind.h). Request:
+ *
+ *	struct unwind_request
+ *	fds: the file
+ *
+ * Reply, which nobody believes before unwind_check() has:
+ *
+ *	struct unwind_reply
+ *	struct unwind_segment × segment_count	executable ones, by address
+ *	struct unwind_rule × rule_count		the first two are those that every file has
+ *	struct unwind_page × page_count		of the addresses from `start` on; row: its number below
+ *	u32 rows × row_count			rule: its number above
  */
 #ifndef SYMBOLIZER_PROTOCOL_H
 #define SYMBOLIZER_PROTOCOL_H
@@ -29,11 +42,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "bpf/unwind.h"
 #include "profiler/base/err.h"
 
 #define SYMBOLS_ROLE "symbolizer" /* argv[1] of the process */
 #define SYMBOLS_MESSAGE_REQUEST 1 /* types of frames */
 #define SYMBOLS_MESSAGE_REPLY 2
+#define SYMBOLS_MESSAGE_UNWIND 3
+#define SYMBOLS_MESSAGE_UNWIND_REPLY 4
 
 #define SYMBOLS_MAX_ADDRESSES 65536
 #define SYMBOLS_MAX_REPLY_BYTES (16u << 20)
@@ -91,6 +107,52 @@ struct symbol_module {
 	uint32_t name; /* string: "" or the module's name: "ext4", "bpf" */
 	uint32_t reserved;
 };
+
+/* Of one reply: 4 MiB of rows, and an index of 1 MiB, which is for 512 MiB of code. */
+#define UNWIND_REPLY_MAX_ROWS (1u << 20)
+#define UNWIND_REPLY_MAX_PAGES (1u << 17)
+#define UNWIND_REPLY_MAX_SEGMENTS 1024u
+
+/* For [start, limit) of the file's ELF addresses, as far as max_rows reach. */
+struct unwind_request {
+	uint64_t start, limit;
+	uint32_t max_rows; /* <= UNWIND_REPLY_MAX_ROWS */
+	uint32_t reserved;
+};
+
+#define UNWIND_REPLY_DAMAGED 1u /* not all of it could be read */
+#define UNWIND_REPLY_TOO_LARGE 2u /* not all of it was read, or the table ends early */
+#define UNWIND_REPLY_COMPRESSED 4u /* .debug_frame was not looked at, as it is compressed */
+#define UNWIND_REPLY_FLAGS 7u
+
+struct unwind_reply {
+	uint64_t start; /* of the first page: a multiple of UNWIND_PAGE_BYTES */
+	uint64_t limit; /* what lies behind is not in the table */
+	uint32_t status; /* enum symbol_status: _OK, _NOT_ELF, _LIMIT */
+	uint32_t flags; /* UNWIND_REPLY_… */
+	uint32_t segment_count, rule_count, page_count, row_count;
+	uint32_t fdes, fdes_refused, fdes_damaged;
+	uint32_t gaps, guessed_gaps; /* without rows, and by frame pointer */
+	uint32_t rules_refused; /* rows unsupported because there were too many rules */
+};
+
+/* Executable, and in the file. */
+struct unwind_segment {
+	uint64_t vaddr, offset, size;
+};
+
+/* A reply that was checked: rows, pages and rules refer to what is there, and are as bpf/unwind.h has it. */
+struct unwind_answer {
+	const struct unwind_reply *reply;
+	const struct unwind_segment *segments;
+	const struct unwind_rule *rules;
+	const struct unwind_page *pages;
+	const uint32_t *rows;
+};
+
+/* 0, or -EINVAL and a sentence. `bytes` is 8-byte aligned and must outlive *ret. In unwind_check.c. */
+int unwind_check(const void *bytes, size_t len, const struct unwind_request *request,
+		 struct unwind_answer *ret, struct err *err);
 
 /* A reply that was checked: all pointers lie within its bytes, all references are in range. */
 struct symbols {

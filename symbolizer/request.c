@@ -13,6 +13,7 @@
 #include "symbolizer/kallsyms.h"
 #include "symbolizer/protocol.h"
 #include "symbolizer/reply.h"
+#include "symbolizer/unwind_answer.h"
 
 static int request_check(const void *bytes, size_t len, uint32_t fd_count,
 			 struct symbol_request *ret, const uint64_t **ret_addresses)
@@ -70,4 +71,17 @@ int request_answer(const void *bytes, size_t len, const int *fds, uint32_t fd_co
 		code = reply_write(&r, reply);
 	reply_release(&r);
 	return code;
+}
+
+int request_answer_unwind(const void *bytes, size_t len, const int *fds, uint32_t fd_count,
+			  struct buffer *reply)
+{
+	struct unwind_request request;
+
+	if (len != sizeof(request) || fd_count != 1)
+		return -EPROTO;
+	memcpy(&request, bytes, sizeof(request));
+	if (request.start > request.limit || request.max_rows > UNWIND_REPLY_MAX_ROWS)
+		return -EPROTO;
+	return unwind_answer(fds[0], &request, reply);
 }

@@ -20,4 +20,8 @@
 int request_answer(const void *bytes, size_t len, const int *fds, uint32_t fd_count,
 		   struct buffer *reply);
 
+/* The same for a struct unwind_request. */
+int request_answer_unwind(const void *bytes, size_t len, const int *fds, uint32_t fd_count,
+			  struct buffer *reply);
+
 #endif

@@ -16,18 +16,23 @@
 static int serve_one(int socket, struct socket_message *message)
 {
 	struct buffer reply = BUFFER_INIT(SYMBOLS_MAX_REPLY_BYTES);
+	uint32_t type = SYMBOLS_MESSAGE_REPLY;
 	int r;
 
 	r = socket_receive(socket, message, UINT64_MAX);
 	if (r < 0)
 		return r;
-	r = message->type == SYMBOLS_MESSAGE_REQUEST ? 0 : -EPROTO;
-	if (r == 0)
+	r = -EPROTO;
+	if (message->type == SYMBOLS_MESSAGE_REQUEST)
 		r = request_answer(message->bytes.data, message->bytes.len, message->fds,
 				   message->fd_count, &reply);
+	if (message->type == SYMBOLS_MESSAGE_UNWIND) {
+		type = SYMBOLS_MESSAGE_UNWIND_REPLY;
+		r = request_answer_unwind(message->bytes.data, message->bytes.len, message->fds,
+					  message->fd_count, &reply);
+	}
 	if (r == 0)
-		r = socket_send(socket, SYMBOLS_MESSAGE_REPLY, reply.data, reply.len, NULL, 0,
-				UINT64_MAX);
+		r = socket_send(socket, type, reply.data, reply.len, NULL, 0, UINT64_MAX);
 	buffer_release(&reply);
 	/* The descriptors now, not with the next request: a pinned file holds a file system. */
 	socket_message_release(message);

@@ -46,6 +46,9 @@ _Static_assert(SYMBOLIZER_PARTS + OPENER_PARTS + FETCHER_PARTS + SUPERVISOR_PART
 _Static_assert(BUDGET_LEAST_BYTES - BUDGET_LEAST_BYTES / KERNEL_MOST_PART >= LEAST,
 	       "the least budget is enough");
 
+/* Unwind tables may be a quarter, but leave to the others half of what they don't need at least. */
+#define TABLES_PART 4
+
 /* The agent's own tables; an eighth of it is for all else: messages, libbpf, the heap's gaps. */
 #define TABLE_PARTS 32
 #define BATCH_PARTS 3
@@ -97,7 +100,7 @@ static uint64_t least_of(uint64_t a, uint64_t b)
 int budget_divide(struct budget *ret, uint64_t total, uint64_t cgroup_limit, uint64_t kernel_bytes,
 		  struct err *err)
 {
-	uint64_t asked = total, part, table;
+	uint64_t asked = total, tables, part, table;
 
 	total = budget_total(asked, cgroup_limit);
 	if (total < BUDGET_LEAST_BYTES || kernel_bytes > total - LEAST)
@@ -105,16 +108,18 @@ int budget_divide(struct budget *ret, uint64_t total, uint64_t cgroup_limit, uin
 			      kernel_bytes > BUDGET_LEAST_BYTES - LEAST ? kernel_bytes + LEAST
 									: BUDGET_LEAST_BYTES,
 			      err);
-	part = (total - LEAST - kernel_bytes) / PARTS;
+	tables = least_of(total / TABLES_PART, (total - LEAST - kernel_bytes) / 2);
+	part = (total - LEAST - kernel_bytes - tables) / PARTS;
 	*ret = (struct budget){
 		.total = total,
 		.kernel = kernel_bytes,
+		.tables = tables,
 		.symbolizer = least_of(SYMBOLIZER_LEAST + part * SYMBOLIZER_PARTS, HELPER_MOST),
 		.opener = least_of(OPENER_LEAST + part * OPENER_PARTS, HELPER_MOST),
 		.fetcher = least_of(FETCHER_LEAST + part * FETCHER_PARTS, HELPER_MOST),
 		.supervisor = least_of(SUPERVISOR_LEAST + part * SUPERVISOR_PARTS, HELPER_MOST),
 	};
-	ret->agent = total - kernel_bytes - ret->symbolizer - ret->opener - ret->fetcher -
+	ret->agent = total - kernel_bytes - tables - ret->symbolizer - ret->opener - ret->fetcher -
 		     ret->supervisor;
 	table = ret->agent / TABLE_PARTS;
 	ret->batch = table * BATCH_PARTS;

@@ -25,6 +25,7 @@ struct budget {
 	uint64_t total;
 	/* Parts of it; their sum is at most `total`. */
 	uint64_t kernel; /* BPF maps and perf rings */
+	uint64_t tables; /* unwind tables, in the kernel, too */
 	uint64_t agent; /* RLIMIT_DATA of the agent; the next five are parts of this */
 	uint64_t batch; /* records that were drained and not yet counted */
 	uint64_t window; /* counted stacks */

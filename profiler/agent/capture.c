@@ -39,6 +39,7 @@ struct capture {
 	struct symbols_client *symbols;
 	struct live_names live_names;
 	struct name_source names;
+	struct unwinding *unwinding;
 	struct recorder *recorder; /* or NULL */
 	struct pipeline pipeline;
 	struct profile profile; /* being filled, until the finish hands it over */
@@ -118,10 +119,12 @@ static void facts_begin(struct capture *c, const struct session_config *config)
 /* Our processes' use until now; and the two moments when they are largest are seen as well. */
 static uint64_t usage_note(struct capture *c)
 {
+	uint64_t tables_bytes = c->unwinding ? unwinding_memory_bytes(c->unwinding) : 0;
 	struct service_usage usage;
 
 	if (service_usage(c->service, &usage) < 0)
 		return 0;
+	usage.memory_bytes += tables_bytes;
 	if (c->facts.profile.own_memory_bytes < usage.memory_bytes)
 		c->facts.profile.own_memory_bytes = usage.memory_bytes;
 	return usage.cpu_ns;
@@ -209,6 +212,26 @@ static int outside_setup(struct capture *c, struct err *err)
 	return r;
 }
 
+/* Tables for the kernel. Not through the recorder: a replay has no kernel to unwind in. */
+static int unwinding_setup(struct capture *c, struct err *err)
+{
+	const struct unwinding_config config = {
+		.tables = session_tables(c->session),
+		.names = &c->live_names,
+		.source = outside_source(c->outside),
+		.files = c->pipeline.files,
+		.processes = c->pipeline.processes,
+		.counters = &c->pipeline.counters,
+		.budget_bytes = c->job->budget.tables,
+		.max_processes = budget_processes(&c->job->budget),
+	};
+
+	if (unwinding_new(&c->unwinding, &config) < 0)
+		return err_errno(err, -ENOMEM, "cannot set up unwind tables");
+	c->pipeline.unwinding = c->unwinding;
+	return 0;
+}
+
 int capture_new(struct capture **ret, const struct capture_config *config, struct err *err)
 {
 	const struct session_config *session = &config->job->session;
@@ -224,6 +247,8 @@ int capture_new(struct capture **ret, const struct capture_config *config, struc
 		r = parts_new(c, config, err);
 	if (r >= 0)
 		r = session_new(&c->session, session, err);
+	if (r >= 0)
+		r = unwinding_setup(c, err);
 	if (r >= 0)
 		r = children_add(c, session, err);
 	if (r < 0) {
@@ -242,6 +267,8 @@ int capture_new(struct capture **ret, const struct capture_config *config, struc
 
 void capture_forget(struct capture *c)
 {
+	unwinding_free(c->unwinding);
+	c->unwinding = NULL;
 	resolver_free(c->resolver);
 	c->resolver = NULL;
 	pipeline_release(&c->pipeline);
@@ -251,8 +278,8 @@ void capture_free(struct capture *c)
 {
 	if (!c)
 		return;
+	capture_forget(c); /* what it has in the session's maps, too */
 	session_free(c->session);
-	capture_forget(c);
 	symbols_client_free(c->symbols);
 	live_names_release(&c->live_names);
 	profile_release(&c->profile);
@@ -321,11 +348,18 @@ int capture_drain(struct capture *c, struct err *err)
 	uint64_t now_ns = clock_ns(CLOCK_MONOTONIC);
 	int r = drain_until(c, now_ns - BATCH_HOLD_BACK_NS, err);
 
+	if (r >= 0)
+		unwinding_work(c->unwinding);
 	if (now_ns - c->cpus_followed_ns > FOLLOW_CPUS_NS) {
 		session_follow_cpus(c->session);
 		c->cpus_followed_ns = now_ns;
 	}
 	return r;
+}
+
+bool capture_hurries(const struct capture *c)
+{
+	return unwinding_hurries(c->unwinding);
 }
 
 void capture_progress(const struct capture *c, struct agent_progress *ret)

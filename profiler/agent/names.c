@@ -54,6 +54,13 @@ static int ask_kernel(struct live_names *n, const uint64_t *addresses, uint32_t 
 				  err);
 }
 
+int live_names_vdso(struct live_names *n, struct err *err)
+{
+	if (n->vdso_fd < 0)
+		n->vdso_fd = vdso_open(err);
+	return n->vdso_fd;
+}
+
 int live_names_ask(void *ctx, uint32_t space, int fd, const uint64_t *addresses, uint32_t count,
 		   struct symbols *ret, struct err *err)
 {
@@ -62,12 +69,8 @@ int live_names_ask(void *ctx, uint32_t space, int fd, const uint64_t *addresses,
 	uint32_t len = 0;
 	int r = 0;
 
-	if (space == WINDOW_SPACE_VDSO && n->vdso_fd < 0) {
-		r = vdso_open(err);
-		n->vdso_fd = r;
-	}
 	if (space == WINDOW_SPACE_VDSO)
-		fd = n->vdso_fd;
+		r = fd = live_names_vdso(n, err);
 	if (space == WINDOW_SPACE_KERNEL)
 		r = ask_kernel(n, addresses, count, ret, &bytes, &len, err);
 	else if (r >= 0)

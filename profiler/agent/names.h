@@ -35,6 +35,8 @@ struct live_names {
 
 int live_names_ask(void *ctx, uint32_t space, int fd, const uint64_t *addresses, uint32_t count,
 		   struct symbols *ret, struct err *err);
+/* A copy of the vDSO, borrowed until live_names_release(); or negative errno and a sentence. */
+int live_names_vdso(struct live_names *n, struct err *err);
 void live_names_release(struct live_names *n);
 
 #endif

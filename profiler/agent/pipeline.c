@@ -73,7 +73,7 @@ static uint32_t mapping_space(const struct mapping *m)
 }
 
 static struct window_frame user_frame(struct pipeline *p, const struct record_sample *s,
-				      uint64_t word)
+				      uint64_t word, struct mapping *ret_mapping)
 {
 	struct process_id id = { .start_ns = s->start_ns, .pid = s->tgid, .exec_id = s->exec_id };
 	uint64_t addr = word & FRAME_ADDR_MASK;
@@ -81,6 +81,8 @@ static struct window_frame user_frame(struct pipeline *p, const struct record_sa
 	struct mapping m;
 
 	process_table_resolve(p->processes, s->time_ns, &id, addr, &m);
+	if (p->unwinding)
+		unwinding_use(p->unwinding, &m);
 	f.space = mapping_space(&m);
 	if (m.kind == MAPPING_FILE || m.kind == MAPPING_VDSO)
 		f.address = addr - m.start + m.offset;
@@ -91,6 +93,7 @@ static struct window_frame user_frame(struct pipeline *p, const struct record_sa
 		counter_add(&p->counters, COUNTER_FRAMES_GUESSED, 1);
 	}
 	counter_add(&p->counters, COUNTER_FRAMES, 1);
+	*ret_mapping = m;
 	return f;
 }
 
@@ -98,13 +101,17 @@ static uint32_t sample_frames(struct pipeline *p, const struct record_sample *s,
 			      struct window_frame frames[MAX_FRAMES])
 {
 	const uint64_t *user = (const uint64_t *)s->frames + s->kernel_frames;
+	struct mapping m;
 	uint32_t n = 0;
 
 	for (uint32_t i = 0; i < s->kernel_frames; i++)
 		frames[n++] = (struct window_frame){ .space = WINDOW_SPACE_KERNEL,
 						     .address = s->frames[i] };
 	for (uint32_t i = 0; i < s->user_frames; i++)
-		frames[n++] = user_frame(p, s, user[i]);
+		frames[n++] = user_frame(p, s, user[i], &m);
+	if (p->unwinding)
+		unwinding_sample(p->unwinding, s, s->user_frames ? &m : NULL,
+				 s->user_frames ? user[s->user_frames - 1] & FRAME_ADDR_MASK : 0);
 	if (s->stack_end != STACK_END_NONE && s->stack_end != STACK_END_BOTTOM) {
 		frames[n++] = (struct window_frame){ .space = WINDOW_SPACE_TRUNCATED };
 		counter_add(&p->counters, COUNTER_STACKS_TRUNCATED, 1);
@@ -171,14 +178,21 @@ static void event_apply(struct pipeline *p, const struct event *e)
 
 	switch (e->kind) {
 	case EVENT_FORK:
-		if (e->pid != e->parent_pid)
-			process_table_fork(p->processes, e->time_ns, e->pid, e->parent_pid);
+		if (e->pid == e->parent_pid)
+			break;
+		process_table_fork(p->processes, e->time_ns, e->pid, e->parent_pid);
+		if (p->unwinding)
+			unwinding_fork(p->unwinding, e->pid, e->parent_pid);
 		break;
 	case EVENT_EXEC:
 		process_table_exec(p->processes, e->time_ns, e->pid);
+		if (p->unwinding)
+			unwinding_exec(p->unwinding, e->pid);
 		break;
 	case EVENT_EXIT:
 		process_table_exit(p->processes, e->time_ns, e->pid, e->tid);
+		if (p->unwinding)
+			unwinding_exit(p->unwinding, e->pid, e->tid);
 		break;
 	case EVENT_MMAP:
 		m = (struct mapping_event){
@@ -192,6 +206,8 @@ static void event_apply(struct pipeline *p, const struct event *e)
 			.path = e->path,
 		};
 		process_table_mmap(p->processes, e->time_ns, e->pid, &m);
+		if (p->unwinding)
+			unwinding_mmap(p->unwinding, e->pid);
 		break;
 	case EVENT_LOST:
 		counter_add(&p->counters, COUNTER_EVENTS_LOST, e->lost);

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "profiler/agent/budget.h"
+#include "profiler/agent/unwinding.h"
 #include "profiler/aggregate/window.h"
 #include "profiler/base/counter.h"
 #include "profiler/base/err.h"
@@ -29,6 +30,8 @@ struct pipeline {
 	/* Called once for each new cgroup id, when a sample brings it. */
 	void (*learn_cgroup)(void *ctx, uint64_t id, uint32_t pid);
 	void *learn_ctx;
+	struct unwinding
+		*unwinding; /* borrowed; NULL: nobody follows unwind tables, as in a replay */
 	struct batch *batch;
 	struct window window;
 	uint64_t first_sample_ns, last_sample_ns; /* CLOCK_MONOTONIC, 0: none */

@@ -123,3 +123,41 @@ int symbols_client_ask(struct symbols_client *c, enum symbol_space space, const 
 	*ret_len = (uint32_t)c->symbolizer.reply.bytes.len;
 	return 0;
 }
+
+static int unwind_reply_check(struct symbols_client *c, const struct unwind_request *request,
+			      struct unwind_answer *ret, struct err *err)
+{
+	const struct socket_message *reply = &c->symbolizer.reply;
+	int r;
+
+	if (reply->fd_count)
+		r = err_errno(err, -EPROTO, "the symbolizer's answer could not be read");
+	else
+		r = unwind_check(reply->bytes.data, reply->bytes.len, request, ret, err);
+	if (r < 0)
+		peer_disbelieve(&c->symbolizer);
+	return r;
+}
+
+int symbols_client_unwind(struct symbols_client *c, int fd, const struct unwind_request *request,
+			  struct unwind_answer *ret, struct err *err)
+{
+	struct unwind_answer checked;
+	int r;
+
+	buffer_clear(&c->request);
+	buffer_append(&c->request, request, sizeof(*request));
+	r = buffer_error(&c->request);
+	if (r < 0)
+		return err_errno(err, r, "an unwind table could not be asked for");
+	r = peer_ask(&c->symbolizer, SYMBOLS_MESSAGE_UNWIND, &c->request, &fd, 1,
+		     SYMBOLS_MESSAGE_UNWIND_REPLY, c->deadline_ns, err);
+	if (r == 0)
+		r = unwind_reply_check(c, request, &checked, err);
+	if (r < 0) {
+		counter_add(c->counters, COUNTER_SYMBOLIZER_FAILED, 1);
+		return r;
+	}
+	*ret = checked;
+	return 0;
+}

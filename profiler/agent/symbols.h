@@ -35,4 +35,11 @@ int symbols_client_ask(struct symbols_client *c, enum symbol_space space, const 
 		       struct symbols *ret, const void **ret_bytes, uint32_t *ret_len,
 		       struct err *err);
 
+/*
+ * The unwind table of the file `fd`, as `request` says. On success *ret stays valid until the next call of either
+ * kind. Errors as above; no recording has these.
+ */
+int symbols_client_unwind(struct symbols_client *c, int fd, const struct unwind_request *request,
+			  struct unwind_answer *ret, struct err *err);
+
 #endif

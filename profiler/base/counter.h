@@ -49,7 +49,14 @@
 	X(SYMBOLIZER_FAILED, "symbolizer_failed",                                                 \
 	  "requests on which the symbolizer died, hung or lied")                                  \
 	X(OPENER_FAILED, "opener_failed", "requests on which the opener died, hung or lied")      \
-	X(CPUS_FAILED, "cpus_failed", "CPUs that came online and could not be profiled")
+	X(CPUS_FAILED, "cpus_failed", "CPUs that came online and could not be profiled")          \
+	X(UNWIND_REFUSED, "unwind_refused", "unwind tables for which there was no room")          \
+	X(UNWIND_EVICTED, "unwind_evicted", "unwind tables that made room for others")            \
+	X(UNWIND_RULES_REFUSED, "unwind_rules_refused",                                           \
+	  "unwind rules for which there was no room: their code ends stacks")                     \
+	X(UNWIND_PROCESSES_REFUSED, "unwind_processes_refused",                                   \
+	  "processes whose mappings found no room among the unwind tables")                       \
+	X(UNWIND_FILES_BAD, "unwind_files_bad", "binaries without a usable unwind table")
 
 #define COUNTERS(X) BPF_COUNTERS(X) AGENT_COUNTERS(X)
 

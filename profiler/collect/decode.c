@@ -43,9 +43,11 @@ int decode_sample(const void *bytes, size_t len, const struct record_sample **re
 		return -EINVAL;
 	if (len != sizeof(*s) + ((size_t)s->kernel_frames + s->user_frames) * sizeof(uint64_t))
 		return -EINVAL;
-	if (s->stack_end >= STACK_END_COUNT || s->reserved)
+	if (s->stack_end >= STACK_END_COUNT)
 		return -EINVAL;
-	if (s->flags & ~(RECORD_FLAG_KERNEL | RECORD_FLAG_KTHREAD))
+	if (s->flags & ~(RECORD_FLAG_KERNEL | RECORD_FLAG_KTHREAD | RECORD_FLAG_NO_TABLES))
+		return -EINVAL;
+	if (s->flags & RECORD_FLAG_NO_TABLES && s->stamp)
 		return -EINVAL;
 	if (!(s->flags & RECORD_FLAG_KERNEL) != !s->kernel_frames)
 		return -EINVAL;

@@ -28,6 +28,7 @@
 
 struct programs {
 	struct sampler *skel;
+	struct tables *tables;
 	struct ring_buffer *rings; /* NULL until the first is added */
 	uint32_t slots;
 	uint32_t ring_bytes;
@@ -152,14 +153,56 @@ static int set_filters(struct sampler *skel, const struct session_config *config
 	return 0;
 }
 
-/* Sizes, and which programs are needed at all. */
+/*
+ * May a sampler look up in a map whose entries aren't preallocated (since 6.1)? Asked by a program that
+ * does just that, so that no version has to be known.
+ */
+static bool can_grow(void)
+{
+	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_NO_PREALLOC);
+	_cleanup_(fd_close) int map = bpf_map_create(BPF_MAP_TYPE_HASH, "probe", 4, 8, 1, &opts);
+	_cleanup_(fd_close) int program = -1;
+	const struct bpf_insn code[] = {
+		{ .code = BPF_ST | BPF_MEM | BPF_W, .dst_reg = BPF_REG_10, .off = -4 },
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_X, .dst_reg = BPF_REG_2, .src_reg = BPF_REG_10 },
+		{ .code = BPF_ALU64 | BPF_ADD | BPF_K, .dst_reg = BPF_REG_2, .imm = -4 },
+		{ .code = BPF_LD | BPF_IMM | BPF_DW,
+		  .dst_reg = BPF_REG_1,
+		  .src_reg = BPF_PSEUDO_MAP_FD,
+		  .imm = map },
+		{ 0 },
+		{ .code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_map_lookup_elem },
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0 },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+
+	if (map >= 0)
+		program = bpf_prog_load(BPF_PROG_TYPE_PERF_EVENT, "probe", "GPL", code,
+					sizeof(code) / sizeof(code[0]), NULL);
+	return program >= 0;
+}
+
+/* Preallocated, 8,192 entries are about 1 MiB. */
+#define PREALLOCATED_PROCESSES 8192u
+
+static int set_processes(struct bpf_map *map)
+{
+	int r;
+
+	if (can_grow())
+		return 0;
+	r = bpf_map__set_map_flags(map, 0);
+	return r < 0 ? r : bpf_map__set_max_entries(map, PREALLOCATED_PROCESSES);
+}
+
 static int set_shape(struct programs *p, const struct session_config *config)
 {
 	struct sampler *skel = p->skel;
 	int r;
 
-	bpf_program__set_autoload(skel->progs.target_fork, config->pid_count > 0);
-	bpf_program__set_autoload(skel->progs.target_free, config->pid_count > 0);
+	r = set_processes(skel->maps.processes);
+	if (r < 0)
+		return r;
 	r = bpf_map__set_max_entries(skel->maps.rings, p->slots);
 	if (r < 0)
 		return r;
@@ -188,10 +231,9 @@ static int add_threads(struct programs *p, const struct session_config *config)
 /* Children are followed before their parents are entered, so that none slips through. */
 static int start_filters(struct programs *p, const struct session_config *config, struct err *err)
 {
-	int r = 0;
+	int r;
 
-	if (config->pid_count)
-		r = sampler__attach(p->skel);
+	r = sampler__attach(p->skel);
 	for (uint32_t i = 0; i < config->pid_count && r == 0; i++)
 		r = programs_add_target(p, config->pids[i]);
 	if (r == 0)
@@ -212,6 +254,18 @@ static int allocate(struct programs *p, uint32_t cpus)
 	return p->tallies && p->ring_fds ? 0 : -ENOMEM;
 }
 
+static int find_tables(struct programs *p)
+{
+	const struct tables_maps maps = {
+		.chunks = bpf_map__fd(p->skel->maps.chunks),
+		.rules = bpf_map__fd(p->skel->maps.rules),
+		.exes = bpf_map__fd(p->skel->maps.exes),
+		.processes = bpf_map__fd(p->skel->maps.processes),
+	};
+
+	return tables_new(&p->tables, &maps);
+}
+
 static int load(struct programs *p, const struct session_config *config, struct err *err)
 {
 	int r;
@@ -225,6 +279,8 @@ static int load(struct programs *p, const struct session_config *config, struct 
 	r = set_shape(p, config);
 	if (r == 0)
 		r = sampler__load(p->skel);
+	if (r == 0)
+		r = find_tables(p);
 	if (r < 0)
 		return explain(r, err);
 	return start_filters(p, config, err);
@@ -263,6 +319,7 @@ void programs_free(struct programs *p)
 	ring_buffer__free(p->rings);
 	for (uint32_t i = 0; p->ring_fds && i < p->slots; i++)
 		fd_close(&p->ring_fds[i]);
+	tables_free(p->tables);
 	sampler__destroy(p->skel);
 	free(p->ring_fds);
 	free(p->tallies);
@@ -356,6 +413,11 @@ int programs_tally(struct programs *p, struct bpf_tally *ret)
 	return 0;
 }
 
+struct tables *programs_tables(const struct programs *p)
+{
+	return p->tables;
+}
+
 /* ---- memory ---- */
 
 /* The kernel's own account of a map, from the "memlock:" line of its fdinfo; 0 if there is none. */
@@ -382,7 +444,7 @@ static uint64_t map_bytes(int fd)
 uint64_t programs_memory_bytes(const struct programs *p)
 {
 	const struct bpf_map *map;
-	uint64_t bytes = 0;
+	uint64_t bytes = tables_bytes(p->tables);
 
 	bpf_object__for_each_map(map, p->skel->obj)
 		bytes += map_bytes(bpf_map__fd(map));

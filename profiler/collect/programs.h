@@ -12,6 +12,7 @@
 #include "profiler/base/err.h"
 #include "profiler/collect/batch.h"
 #include "profiler/collect/session.h"
+#include "profiler/collect/tables.h"
 
 struct programs;
 
@@ -37,6 +38,9 @@ int programs_drain(struct programs *p, struct batch *batch);
 
 /* Adds up what the CPUs counted. 0 or negative errno. */
 int programs_tally(struct programs *p, struct bpf_tally *ret);
+
+/* Borrowed. */
+struct tables *programs_tables(const struct programs *p);
 
 /* What the kernel says the maps take. */
 uint64_t programs_memory_bytes(const struct programs *p);

@@ -22,6 +22,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "bpf/record.h"
 #include "profiler/base/cleanup.h"
 #include "profiler/base/buffer.h"
 #include "profiler/base/clock.h"
@@ -283,12 +284,12 @@ static int open_cpus(struct session *s, struct err *err)
 }
 
 /*
- * Five descriptors for each CPU are more than the usual soft limit of 1,024 on large machines. If the
- * hard limit is too low as well, opening fails and says so.
+ * Five descriptors for each CPU, and one for each chunk of unwind tables, are more than the usual soft
+ * limit of 1,024 on large machines. If the hard limit is too low as well, opening fails and says so.
  */
 static void raise_file_limit(const struct session *s)
 {
-	rlim_t need = (rlim_t)s->cpu_count * (SESSION_EVENTS_PER_CPU + 2) + 256;
+	rlim_t need = (rlim_t)s->cpu_count * (SESSION_EVENTS_PER_CPU + 2) + UNWIND_MAX_CHUNKS + 256;
 	struct rlimit limit;
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= need)
@@ -299,9 +300,12 @@ static void raise_file_limit(const struct session *s)
 
 /* ---- memory ---- */
 
-/* The scratch of one CPU, a record at its longest; and maps that there are but one of. */
-#define CPU_MAPS_BYTES (12u << 10)
-#define MAPS_BYTES (64u << 10)
+/*
+ * The scratch of one CPU, a record at its longest and a page of a stack; and maps that there are but one
+ * of: for the most part the rules and files of unwind tables. What is in those comes on top.
+ */
+#define CPU_MAPS_BYTES (RECORD_MAX_BYTES + 4096u + 384u)
+#define MAPS_BYTES (1840u << 10)
 /* An entry of a hash map, its links and its share of the buckets included. */
 #define TARGET_BYTES 96u
 
@@ -493,6 +497,11 @@ void session_follow_cpus(struct session *s)
 int session_add_pid(struct session *s, uint32_t pid)
 {
 	return s->follows_pids ? programs_add_target(s->programs, pid) : -EINVAL;
+}
+
+struct tables *session_tables(struct session *s)
+{
+	return programs_tables(s->programs);
 }
 
 /* ---- figures ---- */

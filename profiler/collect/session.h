@@ -20,6 +20,7 @@
 #include "profiler/base/counter.h"
 #include "profiler/base/err.h"
 #include "profiler/collect/batch.h"
+#include "profiler/collect/tables.h"
 
 #define SESSION_MAX_CPUS 4096
 #define SESSION_MAX_FREQUENCY_HZ 20000
@@ -82,6 +83,9 @@ void session_follow_cpus(struct session *s);
 /* Adds a process to the pid filter (which must be on). 0 or negative errno. */
 int session_add_pid(struct session *s, uint32_t pid);
 
+/* The unwind tables that the sampler reads; borrowed. */
+struct tables *session_tables(struct session *s);
+
 /*
  * How often the timers were due so far (cpu-clock only, else 0), how often the sampler ran, and how often
  * it met the idle task. On some virtual machines timers of an idle CPU are due and don't run it. It also
@@ -103,7 +107,7 @@ uint64_t session_bpf_ns(struct session *s);
 /* The CPUs that are being profiled, by bit, SESSION_MAX_CPUS of them. */
 const uint8_t *session_cpus(const struct session *s);
 const struct session_facts *session_facts(const struct session *s);
-/* Bytes of BPF maps and perf rings. */
+/* Bytes of BPF maps (chunks of tables, too) and perf rings. */
 uint64_t session_memory_bytes(const struct session *s);
 
 #endif

@@ -213,9 +213,10 @@ static int read_header(struct stream_reader *r, struct err *err)
 	if (header.byte_order != BYTE_ORDER_MARK)
 		return err_set(err, -EINVAL,
 			       "the stream was written on a machine of the other byte order");
-	if (header.version != STREAM_VERSION)
-		return err_set(err, -EINVAL, "the stream has version %u; this program reads %u",
-			       header.version, STREAM_VERSION);
+	if (header.version < STREAM_OLDEST_VERSION || header.version > STREAM_VERSION)
+		return err_set(err, -EINVAL,
+			       "the stream has version %u; this program reads %u to %u",
+			       header.version, STREAM_OLDEST_VERSION, STREAM_VERSION);
 	return 0;
 }
 

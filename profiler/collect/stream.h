@@ -21,7 +21,9 @@
 
 #include "profiler/base/err.h"
 
-#define STREAM_VERSION 1
+/* 2: samples by unwind tables (bpf/record.h: FRAME_TABLE, their ends, flag and stamp). Older ones are read. */
+#define STREAM_VERSION 2
+#define STREAM_OLDEST_VERSION 1
 #define STREAM_MAX_CHUNK_BYTES (16u << 20)
 
 enum stream_kind {

@@ -484,6 +484,19 @@ uint32_t process_table_mappings(struct process_table *t, uint32_t pid, const str
 	return count;
 }
 
+uint32_t process_table_next(struct process_table *t, uint32_t *at)
+{
+	const struct roster *r = &t->roster;
+
+	while (*at < r->high) {
+		const struct process *p = &r->slots[(*at)++];
+
+		if (p->used && !p->dead)
+			return p->pid;
+	}
+	return 0;
+}
+
 void process_table_mark_files(struct process_table *t, uint64_t now_ns)
 {
 	struct process *p = NULL;

@@ -74,6 +74,9 @@ void process_table_lost(struct process_table *t);
  */
 uint32_t process_table_mappings(struct process_table *t, uint32_t pid, const struct mapping **ret);
 
+/* Which processes there are: the pid of the next living one, from *at on, which begins as 0; 0 at the end. */
+uint32_t process_table_next(struct process_table *t, uint32_t *at);
+
 /* Tells the file table which files living processes map now (file_table_mapped). */
 void process_table_mark_files(struct process_table *t, uint64_t now_ns);
 

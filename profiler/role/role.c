@@ -254,6 +254,7 @@ static const struct role_call agent_sampling_calls[] = {
 	BPF_COMMAND(BPF_MAP_CREATE),
 	BPF_COMMAND(BPF_MAP_LOOKUP_ELEM),
 	BPF_COMMAND(BPF_MAP_UPDATE_ELEM),
+	BPF_COMMAND(BPF_MAP_DELETE_ELEM),
 	BPF_COMMAND(BPF_OBJ_GET_INFO_BY_FD),
 	CALL("epoll_create1"),
 	CALL("epoll_ctl"),

@@ -280,7 +280,7 @@ uids_of() {
 	[ -z "${SAN:-}" ] || skip "sanitizers are not limited"
 	privileges=""
 	says 0 memory fine
-	grep -q '"256 MiB: kernel [0-9]*, agent [0-9]* (' found
+	grep -q '"256 MiB: kernel [0-9]*, tables [0-9]*, agent [0-9]* (' found
 	for size in 64M 1G; do
 		try slowburn doctor --memory $size
 		equal status "$status" 0

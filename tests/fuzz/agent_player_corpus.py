@@ -5,7 +5,7 @@ Writes the corpus of the agent_player target into the folder that it is given.
 
 Recordings are made here from the format's description (profiler/collect/stream.h, bpf/record.h,
 symbolizer/protocol.h) rather than by our own recorder: so each run of the tests also tells whether a
-recording of this version still reads. Content goes into zstd frames of raw blocks without a checksum, so
+recording of this version, or of an older one, still reads. Content goes into zstd frames of raw blocks without a checksum, so
 that a fuzzer gets behind the compression. Files named content-* are content only: the target frames it.
 """
 
@@ -70,10 +70,10 @@ def code(kind, key, value):
     return chunk(kind, key, struct.pack("<i", value))
 
 
-def sample(time_ns, kernel=(), user=(), pid=100, end=1, flags=0, cgroup=9):
-    frames = list(kernel) + [a | (1 << 56 if i else 0) for i, a in enumerate(user)]
+def sample(time_ns, kernel=(), user=(), pid=100, end=1, flags=0, cgroup=9, kind=1, stamp=0):
+    frames = list(kernel) + [a | (kind << 56 if i else 0) for i, a in enumerate(user)]
     head = struct.pack("<QQQQIIIIHHBBH16s16s", time_ns, 10101010, START_NS, cgroup, pid, pid, 1, 0,
-                       len(kernel), len(user), end, flags, 0, b"spin", b"spin")
+                       len(kernel), len(user), end, flags, stamp, b"spin", b"spin")
     return chunk(SAMPLE, 0, head + struct.pack("<%dQ" % len(frames), *frames))
 
 
@@ -154,6 +154,14 @@ LIFE = [  # a process that is born, runs, executes, and ends between two drains
     chunk(DRAIN, 5000),
 ]
 
+TABLES = [  # user stacks by unwind tables: whole, ended early, and of a process without any
+    *SCAN,
+    sample(2000, [], [0x1000100, 0x1000200], kind=2, stamp=7),
+    sample(2500, [], [0x1000100, 0x1000200], kind=2, stamp=7, end=8),
+    sample(3000, [], [0x1000100, 0x1000200], flags=4),
+    chunk(DRAIN, 2**64 - 1),
+]
+
 FILES_OUT = {
     "one-drain": recording(content(*ONE_DRAIN)),
     "life-of-a-process": recording(content(*LIFE)),
@@ -164,7 +172,8 @@ FILES_OUT = {
     "broken-off": recording(content(*ONE_DRAIN, end=False)),
     "broken-off-in-a-frame": recording(content(*ONE_DRAIN))[:-200],
     "wrong-count": recording(content(*SCAN, end=False) + chunk(END, 99)),
-    "version-2": recording(content(*SCAN), version=2),
+    "tables": recording(content(*TABLES), version=2),
+    "version-3": recording(content(*SCAN), version=3),
     "other-byte-order": recording(content(*SCAN), order=0x04030201),
     "content-one-drain": content(*ONE_DRAIN),
     "content-life-of-a-process": content(*LIFE),

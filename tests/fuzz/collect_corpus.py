@@ -17,13 +17,13 @@ def write(target, name, data):
         f.write(data)
 
 
-def sample(kernel=(), user=(), k=None, u=None, end=1, flags=0, reserved=0, tid=8, comm=b"thread"):
+def sample(kernel=(), user=(), k=None, u=None, end=1, flags=0, stamp=0, tid=8, comm=b"thread"):
     """struct record_sample of bpf/record.h"""
     head = struct.pack(
         "=QQQQIIIIHHBBH16s16s",
         42, 40000000, 1000, 1, 7, tid, 0, 1,
         len(kernel) if k is None else k, len(user) if u is None else u,
-        end, flags, reserved, comm, b"process")
+        end, flags, stamp, comm, b"process")
     return head + b"".join(struct.pack("=Q", a) for a in (*kernel, *user))
 
 
@@ -58,6 +58,9 @@ def decode():
         "more-frames-than-bytes": sample((), user, u=1023),
         "fewer-frames-than-bytes": sample((), user, u=1),
         "end-unknown": sample((), user, end=99),
+        "tables": sample((), (0x400000, 2 << 56 | 0x400100), end=8, stamp=7),
+        "tables-none": sample((), user, flags=4),
+        "tables-none-stamped": sample((), user, flags=4, stamp=7),
         "kind-unknown": sample((), (7 << 56,)),
         "kernel-address-low": sample((0x1000,), (), flags=1),
         "comm-without-nul": sample((), user, comm=b"0123456789abcdef"),
@@ -117,7 +120,7 @@ def stream():
         "window-huge": header + struct.pack("<IBB", 0xFD2FB528, 0x00, 0xFF) + b"\1\0\0",
         "cut": header + frame[:-1],
         "garbage": header + b"\0" * 32,
-        "version": b"slowburn stream\n" + struct.pack("=II", 2, 0x01020304),
+        "version": b"slowburn stream\n" + struct.pack("=II", 3, 0x01020304),
         "byte-order": b"slowburn stream\n" + struct.pack("=II", 1, 0x04030201),
         "magic": b"something else..........",
         "short": header[:20],

@@ -332,6 +332,19 @@ static int answer(int socket, const struct socket_message *m, struct buffer *rep
 	return -EPIPE;
 }
 
+/*
+ * About unwind tables the truth: what their check refuses, and that a wrong table costs its stacks only, is for
+ * tests of their own.
+ */
+static int answer_unwind(int socket, const struct socket_message *m, struct buffer *reply)
+{
+	int r = request_answer_unwind(m->bytes.data, m->bytes.len, m->fds, m->fd_count, reply);
+
+	return r < 0 ? r
+		     : socket_send(socket, SYMBOLS_MESSAGE_UNWIND_REPLY, reply->data, reply->len,
+				   NULL, 0, UINT64_MAX);
+}
+
 int symbolizer_serve(int socket)
 {
 	struct socket_message m;
@@ -343,9 +356,11 @@ int symbolizer_serve(int socket)
 		struct buffer reply = BUFFER_INIT(SYMBOLS_MAX_REPLY_BYTES);
 
 		r = socket_receive(socket, &m, UINT64_MAX);
-		if (r == 0)
+		if (r == 0 && m.type == SYMBOLS_MESSAGE_UNWIND)
+			r = answer_unwind(socket, &m, &reply);
+		else if (r == 0)
 			r = request_answer(m.bytes.data, m.bytes.len, m.fds, m.fd_count, &reply);
-		if (r == 0)
+		if (r == 0 && m.type != SYMBOLS_MESSAGE_UNWIND)
 			r = answer(socket, &m, &reply);
 		buffer_release(&reply);
 		socket_message_release(&m);

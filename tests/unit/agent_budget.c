@@ -32,7 +32,7 @@ static uint64_t random_below(uint64_t *seed, uint64_t most)
 static void check_sums(const struct budget *b)
 {
 	uint64_t all =
-		b->kernel + b->agent + b->symbolizer + b->opener + b->fetcher + b->supervisor;
+		b->kernel + b->tables + b->agent + b->symbolizer + b->opener + b->fetcher + b->supervisor;
 	uint64_t tables = b->batch + b->window + b->processes + b->profile;
 	uint64_t encoding = b->profile + 2 * b->answer;
 
@@ -137,9 +137,10 @@ static void limits_grow_with_the_budget(void **state)
 	struct budget small = divided(64 * MIB), normal = divided(256 * MIB);
 	struct budget huge = divided(UINT64_MAX);
 
-	assert_true(budget_window_limits(&normal).bytes > 40 * MIB);
-	assert_true(budget_window_limits(&small).bytes > 10 * MIB);
-	assert_true(budget_profile_bytes(&normal) > 8 * MIB);
+	assert_true(budget_window_limits(&normal).bytes > 25 * MIB);
+	assert_true(normal.tables == 64 * MIB && small.tables > MIB);
+	assert_true(budget_window_limits(&small).bytes > 8 * MIB);
+	assert_true(budget_profile_bytes(&normal) > 6 * MIB);
 	assert_true(budget_processes(&small) > 2000 && budget_processes(&normal) > 8000);
 	assert_true(budget_files(&small) > 2000 && budget_files(&normal) > 8000);
 	assert_true(budget_batch_bytes(&small) > MIB);

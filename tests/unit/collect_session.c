@@ -3,6 +3,7 @@
  * Real sessions on this kernel, against children that do known things. What needs root says so and is
  * skipped without it.
  */
+#include <bpf/bpf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -692,6 +693,38 @@ static void test_named_cpu(void **state)
 	release(&c);
 }
 
+/* ---- what the verifier thinks ---- */
+
+/* It gives up at a million. Others' kernels may need some times as many as ours for the same program. */
+#define MOST_VERIFIED 50000
+
+static void test_verified_instructions(void **state)
+{
+	struct capture c;
+	uint32_t id = 0, found = 0;
+
+	NEEDS_ROOT();
+	begin(&c, &all);
+	while (bpf_prog_get_next_id(id, &id) == 0) {
+		struct bpf_prog_info info = { 0 };
+		uint32_t len = sizeof(info);
+		int fd = bpf_prog_get_fd_by_id(id);
+
+		if (fd >= 0 && bpf_obj_get_info_by_fd(fd, &info, &len) == 0 &&
+		    (strcmp(info.name, "sampler_tick") == 0 ||
+		     strncmp(info.name, "lifecycle_", 10) == 0)) {
+			print_message("%s: %u instructions verified, %u bytes of machine code\n",
+				      info.name, info.verified_insns, info.jited_prog_len);
+			assert_in_range(info.verified_insns, 0, MOST_VERIFIED);
+			found++;
+		}
+		close(fd);
+	}
+	finish(&c);
+	release(&c);
+	assert_true(found >= 4);
+}
+
 /* ---- what is refused ---- */
 
 static void expect_error(const char *name, const struct session_config *config, int code,
@@ -827,6 +860,7 @@ int main(void)
 		cmocka_unit_test(test_leader_exits_first),
 		cmocka_unit_test(test_process_events),
 		cmocka_unit_test(test_named_cpu),
+		cmocka_unit_test(test_verified_instructions),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_thread_is_no_process),
 		cmocka_unit_test(test_without_privileges),

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+/*
+ * The step from a frame to its caller by a rule of unwind.h.
+ *
+ *	          ┌────────────────┐  higher addresses are the callers' frames
+ *	CFA ────► │ caller's frame │  the caller's sp
+ *	CFA - 8   │ return address │
+ *	          │ saved fp, …    │  somewhere here
+ *	sp ─────► └────────────────┘
+ *
+ * A wrong frame is worse than a missing one: each step has to lead up the stack, to an aligned CFA
+ * and an address that may be code. Plain C over a way to read memory that the caller brings, and
+ * which is inlined: the kernel side, the tests and the unwinder on the host use the same lines.
+ * x86-64: what is particular to it are the signal frame and the numbers of registers.
+ */
+#ifndef BPF_UNWIND_STEP_H
+#define BPF_UNWIND_STEP_H
+
+#include <linux/types.h>
+
+#include "bpf/frame_pointer.h"
+#include "bpf/unwind.h"
+
+/* Why a stack ended. */
+enum unwind_end {
+	UNWIND_END_NONE, /* it didn't: there is a caller */
+	UNWIND_END_BOTTOM, /* the outermost frame: the file says so, or its return address is 0 */
+	UNWIND_END_NO_ROW, /* the file has no unwind information for this code */
+	UNWIND_END_UNSUPPORTED, /* it has, but such that we can't follow it */
+	UNWIND_END_LOST, /* by a register whose value isn't known in this frame */
+	UNWIND_END_BAD_READ, /* stack memory not resident or not readable */
+	UNWIND_END_BAD_FRAME, /* a CFA, fp or return address that can't be one */
+	UNWIND_END_COUNT
+};
+
+/* flags of a frame */
+#define UNWIND_EXACT 1 /* ip is where it stood, not a return address: leaf, or interrupted */
+#define UNWIND_GUESSED 2 /* found by frame pointer */
+#define UNWIND_FP_UNKNOWN 4 /* fp isn't the frame's */
+
+struct unwind_frame {
+	__u64 ip; /* to look up: the return address minus one, but where UNWIND_EXACT is set */
+	__u64 sp, fp;
+	__u64 context; /* of a frame that a signal interrupted: where its registers are; else 0 */
+	__u32 flags;
+	__u32 reserved;
+};
+
+/*
+ * The 8 bytes at an address of the process. 0, or anything else if they can't be read.
+ */
+typedef int (*unwind_read_fn)(void *source, __u64 addr, __u64 *ret);
+/* A register of the leaf, by its DWARF number (0 to 15, no other). 0 if it is known. */
+typedef int (*unwind_register_fn)(void *source, __u32 number, __u64 *ret);
+
+struct unwind_source {
+	unwind_read_fn read;
+	unwind_register_fn leaf_register;
+	void *memory; /* what these get */
+	__u64 user_end; /* the end of user addresses */
+};
+
+#define UNWIND_INLINE static inline __attribute__((always_inline))
+
+/*
+ * struct sigcontext of x86-64 (arch/x86/include/uapi/asm/sigcontext.h) begins with r8 … r15, rdi,
+ * rsi, rbp, rbx, rdx, rax, rcx, rsp, rip.
+ */
+#define UNWIND_CONTEXT_FP 10
+#define UNWIND_CONTEXT_SP 15
+#define UNWIND_CONTEXT_IP 16
+
+/* The place there of a register with this DWARF number. */
+UNWIND_INLINE __u32 unwind_context_slot(__u32 number)
+{
+	/* a nibble each for rax, rdx, rcx, rbx, rsi, rdi, rbp, rsp */
+	return number >= 8 ? number - 8 : 0xfa89becdU >> number * 4 & 15;
+}
+
+UNWIND_INLINE int unwind_register(const struct unwind_frame *f, const struct unwind_source *from,
+				  __u32 number, __u64 *ret)
+{
+	if (number > 15 || !(f->flags & UNWIND_EXACT))
+		return UNWIND_END_LOST;
+	if (f->context)
+		return from->read(from->memory, f->context + unwind_context_slot(number) * 8, ret)
+			       ? UNWIND_END_BAD_READ
+			       : UNWIND_END_NONE;
+	return from->leaf_register(from->memory, number, ret) ? UNWIND_END_LOST : UNWIND_END_NONE;
+}
+
+UNWIND_INLINE int unwind_deref(const struct unwind_rule *rule, const struct unwind_source *from,
+			       __u64 base, __u64 *ret_cfa)
+{
+	if (from->read(from->memory, base + (__s64)rule->cfa_offset, ret_cfa))
+		return UNWIND_END_BAD_READ;
+	*ret_cfa += unwind_rule_parameter(rule) * 8;
+	return UNWIND_END_NONE;
+}
+
+UNWIND_INLINE int unwind_by_frame_pointer(const struct unwind_frame *f,
+					  const struct unwind_source *from, __u64 *ret_cfa)
+{
+	/* 0 is the outermost frame's mark only at the end of a chain: elsewhere it says nothing. */
+	if (f->fp == 0 && f->flags & UNWIND_GUESSED)
+		return UNWIND_END_BOTTOM;
+	if (!frame_pointer_is_sane(f->fp, f->sp, from->user_end))
+		return UNWIND_END_BAD_FRAME;
+	*ret_cfa = f->fp + sizeof(struct frame_pair);
+	return UNWIND_END_NONE;
+}
+
+UNWIND_INLINE int unwind_cfa(const struct unwind_rule *rule, const struct unwind_frame *f,
+			     const struct unwind_source *from, __u64 *ret_cfa)
+{
+	__u64 offset = (__u64)(__s64)rule->cfa_offset, value = 0;
+	int end = UNWIND_END_NONE;
+
+	if (f->flags & UNWIND_FP_UNKNOWN &&
+	    (rule->kind == UNWIND_FP || rule->kind == UNWIND_DEREF_FP ||
+	     rule->kind == UNWIND_FRAME_POINTER))
+		return UNWIND_END_LOST;
+	switch (rule->kind) {
+	case UNWIND_SP:
+		*ret_cfa = f->sp + offset;
+		return UNWIND_END_NONE;
+	case UNWIND_FP:
+		*ret_cfa = f->fp + offset;
+		return UNWIND_END_NONE;
+	case UNWIND_PLT:
+		*ret_cfa = f->sp + offset + ((f->ip & 15) >= unwind_rule_parameter(rule)) * 8ULL;
+		return UNWIND_END_NONE;
+	case UNWIND_DEREF_SP:
+		return unwind_deref(rule, from, f->sp, ret_cfa);
+	case UNWIND_DEREF_FP:
+		return unwind_deref(rule, from, f->fp, ret_cfa);
+	case UNWIND_REGISTER:
+		end = unwind_register(f, from, unwind_rule_parameter(rule), &value);
+		*ret_cfa = value + offset;
+		return end;
+	case UNWIND_FRAME_POINTER:
+		return unwind_by_frame_pointer(f, from, ret_cfa);
+	case UNWIND_STOP:
+		return UNWIND_END_BOTTOM;
+	case UNWIND_NONE:
+		return UNWIND_END_NO_ROW;
+	default:
+		return UNWIND_END_UNSUPPORTED;
+	}
+}
+
+/* The frame that a signal interrupted: all of its registers were saved. */
+UNWIND_INLINE int unwind_signal(const struct unwind_rule *rule, struct unwind_frame *f,
+				const struct unwind_source *from)
+{
+	struct unwind_frame next = { .context = f->sp + (__u64)(__s64)rule->cfa_offset,
+				     .flags = UNWIND_EXACT };
+
+	if (from->read(from->memory, next.context + UNWIND_CONTEXT_IP * 8, &next.ip) ||
+	    from->read(from->memory, next.context + UNWIND_CONTEXT_SP * 8, &next.sp) ||
+	    from->read(from->memory, next.context + UNWIND_CONTEXT_FP * 8, &next.fp))
+		return UNWIND_END_BAD_READ;
+	if (!frame_pointer_is_code(next.ip, from->user_end) || next.sp >= from->user_end)
+		return UNWIND_END_BAD_FRAME;
+	*f = next;
+	return UNWIND_END_NONE;
+}
+
+/* The caller's fp into next; by the frame `f` and its CFA. */
+UNWIND_INLINE int unwind_caller_fp(const struct unwind_rule *rule, const struct unwind_frame *f,
+				   const struct unwind_source *from, __u64 cfa,
+				   struct unwind_frame *next)
+{
+	__u64 at = cfa + (__u64)(__s64)rule->fp_offset;
+
+	if (rule->kind == UNWIND_FRAME_POINTER) {
+		at = cfa - sizeof(struct frame_pair);
+	} else if (unwind_rule_fp(rule) == UNWIND_FP_SAME) {
+		next->fp = f->fp;
+		next->flags |= f->flags & UNWIND_FP_UNKNOWN;
+		return UNWIND_END_NONE;
+	} else if (unwind_rule_fp(rule) == UNWIND_FP_LOST) {
+		next->flags |= UNWIND_FP_UNKNOWN;
+		return UNWIND_END_NONE;
+	} else if (unwind_rule_fp(rule) == UNWIND_FP_AT_FP) {
+		if (f->flags & UNWIND_FP_UNKNOWN)
+			return UNWIND_END_LOST;
+		at = f->fp + (__u64)(__s64)rule->fp_offset;
+	}
+	return from->read(from->memory, at, &next->fp) ? UNWIND_END_BAD_READ : UNWIND_END_NONE;
+}
+
+/*
+ * From a frame to its caller: UNWIND_END_NONE, and *f is the caller; else why the stack ends, and
+ * *f is as it was.
+ */
+UNWIND_INLINE int unwind_step(const struct unwind_rule *rule, struct unwind_frame *f,
+			      const struct unwind_source *from)
+{
+	struct unwind_frame next = { 0 };
+	__u64 cfa = 0, return_address = 0;
+	int end;
+
+	if (rule->kind == UNWIND_SIGNAL)
+		return unwind_signal(rule, f, from);
+	end = unwind_cfa(rule, f, from, &cfa);
+	if (end != UNWIND_END_NONE)
+		return end;
+	/* Each caller's frame lies above: so every stack has an end, whatever it holds. */
+	if (cfa & 7 || cfa <= f->sp || cfa >= from->user_end)
+		return UNWIND_END_BAD_FRAME;
+	if (from->read(from->memory, cfa - 8, &return_address))
+		return UNWIND_END_BAD_READ;
+	if (!return_address)
+		return UNWIND_END_BOTTOM;
+	if (!frame_pointer_is_code(return_address, from->user_end))
+		return UNWIND_END_BAD_FRAME;
+	end = unwind_caller_fp(rule, f, from, cfa, &next);
+	if (end != UNWIND_END_NONE)
+		return end;
+	next.ip = return_address - 1;
+	next.sp = cfa;
+	next.flags |= rule->kind == UNWIND_FRAME_POINTER ? UNWIND_GUESSED : 0;
+	*f = next;
+	return UNWIND_END_NONE;
+}
+
+#endif

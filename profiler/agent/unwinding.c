@@ -1,0 +1,383 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Two queues of wishes: what samples ended for the lack of, and the rest. A wish is for what was at an offset of a
+ * file, seen mapped by a process, through which it is opened if it isn't open already. A file that failed is
+ * asked for again when a sample is in it, with back-off (tables/exe.c).
+ *
+ * Refused: compiling all before the sampler starts. It is 0.3 s on a machine with 300 binaries in use, of which
+ * ten are ever in a sample.
+ */
+#include "profiler/agent/unwinding.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "profiler/base/cleanup.h"
+#include "profiler/base/clock.h"
+#include "profiler/tables/image.h"
+
+/* Of each drain. They are looked at between requests, of which the longest takes 0.1 s. */
+#define WORK_NS (50 * NS_PER_MS)
+#define REST_NS (3 * NS_PER_MS)
+
+#define HURRY_NS NS_PER_S
+
+#define MAX_WISHES 1024u
+#define MAX_IMAGES 512u /* of one drain */
+
+/* Keys of exes: 0 is the vDSO, then files. */
+#define KEY_VDSO 0u
+#define KEY_FILES 1u
+
+struct wish {
+	uint32_t exe, pid;
+	uint64_t offset;
+};
+
+struct wishes {
+	struct wish items[MAX_WISHES];
+	uint32_t first, count;
+};
+
+struct unwinding {
+	struct unwinding_config with;
+	struct chunks chunks;
+	struct rules rules;
+	struct exes exes;
+	struct images images;
+	struct wishes urgent, rest;
+	uint8_t wished[UNWIND_MAX_EXES]; /* whole files that are in a queue: bit 0 urgent, 1 rest */
+	uint32_t rest_at; /* the process to look at next; UINT32_MAX: seen all */
+	uint64_t now_ns; /* of this drain */
+	uint64_t unmapped_ns; /* when chunks were unmapped last: mapping one takes 30 us */
+	uint64_t newcomer_ns; /* when there was a process last that had no tables */
+};
+
+int unwinding_new(struct unwinding **ret, const struct unwinding_config *config)
+{
+	struct unwinding *u = calloc(1, sizeof(*u));
+	uint32_t processes = config->max_processes < UNWIND_MAX_PROCESSES ? config->max_processes
+									  : UNWIND_MAX_PROCESSES;
+	int r;
+
+	if (!u)
+		return -ENOMEM;
+	u->with = *config;
+	u->now_ns = u->newcomer_ns = clock_ns(CLOCK_MONOTONIC); /* all are newcomers */
+	chunks_init(&u->chunks, config->tables, config->budget_bytes);
+	r = rules_init(&u->rules, config->tables, UNWIND_MAX_RULES);
+	if (r == 0)
+		r = exes_init(&u->exes, config->tables, &u->chunks, &u->rules, config->counters,
+			      UNWIND_MAX_EXES);
+	if (r == 0)
+		r = images_init(&u->images, config->tables, &u->chunks, &u->exes, config->counters,
+				processes);
+	if (r < 0) {
+		unwinding_free(u);
+		return r;
+	}
+	*ret = u;
+	return 0;
+}
+
+void unwinding_free(struct unwinding *u)
+{
+	if (!u)
+		return;
+	images_release(&u->images);
+	exes_release(&u->exes);
+	rules_release(&u->rules);
+	chunks_release(&u->chunks);
+	free(u);
+}
+
+/* ---- wishes ---- */
+
+static bool key_of(const struct mapping *m, uint32_t *ret)
+{
+	if (m->kind == MAPPING_FILE)
+		*ret = KEY_FILES + m->file;
+	else if (m->kind == MAPPING_VDSO)
+		*ret = KEY_VDSO;
+	else
+		return false;
+	return true;
+}
+
+static void wish(struct unwinding *u, bool urgent, uint32_t exe, uint32_t pid, uint64_t offset)
+{
+	struct wishes *w = urgent ? &u->urgent : &u->rest;
+	uint8_t bit = urgent ? 1 : 2;
+	struct unwind_request request;
+
+	if (w->count == MAX_WISHES || !exes_missing(&u->exes, exe, offset, u->now_ns, &request))
+		return;
+	if (!u->exes.all[exe].huge) {
+		if (u->wished[exe] & bit)
+			return;
+		u->wished[exe] |= bit;
+	}
+	w->items[(w->first + w->count++) % MAX_WISHES] = (struct wish){ exe, pid, offset };
+}
+
+static bool wish_next(struct unwinding *u, struct wishes *w, struct wish *ret)
+{
+	if (!w->count)
+		return false;
+	*ret = w->items[w->first];
+	w->first = (w->first + 1) % MAX_WISHES;
+	w->count--;
+	u->wished[ret->exe] &= (uint8_t) ~(w == &u->urgent ? 1 : 2);
+	return true;
+}
+
+/* ---- what happened ---- */
+
+void unwinding_fork(struct unwinding *u, uint32_t pid, uint32_t parent_pid)
+{
+	images_fork(&u->images, pid, parent_pid, u->now_ns);
+}
+
+void unwinding_exec(struct unwinding *u, uint32_t pid)
+{
+	u->newcomer_ns = u->now_ns;
+	images_exec(&u->images, pid, u->now_ns);
+}
+
+void unwinding_mmap(struct unwinding *u, uint32_t pid)
+{
+	images_mmap(&u->images, pid);
+}
+
+void unwinding_exit(struct unwinding *u, uint32_t pid, uint32_t tid)
+{
+	if (pid == tid)
+		images_exit(&u->images, pid, u->now_ns);
+}
+
+void unwinding_use(struct unwinding *u, const struct mapping *m)
+{
+	uint32_t key, exe = EXE_NONE;
+
+	if (key_of(m, &key))
+		exe = exes_find(&u->exes, key);
+	if (exe != EXE_NONE)
+		exes_use(&u->exes, exe, u->now_ns);
+}
+
+void unwinding_sample(struct unwinding *u, const struct record_sample *s, const struct mapping *m,
+		      uint64_t addr)
+{
+	uint32_t key, exe = EXE_NONE;
+
+	if (!s->user_frames || s->stack_end == STACK_END_COMPAT)
+		return;
+	if (s->flags & RECORD_FLAG_NO_TABLES)
+		u->newcomer_ns = u->now_ns;
+	if (s->flags & RECORD_FLAG_NO_TABLES)
+		images_sampled(&u->images, s->tgid, s->start_ns, s->exec_id, u->now_ns);
+	if (!m)
+		return;
+	/* We know of a mapping there, and the kernel doesn't. */
+	if (s->stack_end == STACK_END_NO_MAPPING && m->kind <= MAPPING_ANONYMOUS)
+		images_mmap(&u->images, s->tgid);
+	if (s->stack_end == STACK_END_NOT_COMPILED && key_of(m, &key))
+		exe = exes_find(&u->exes, key);
+	if (exe != EXE_NONE)
+		wish(u, true, exe, s->tgid, m->offset + (addr - m->start));
+}
+
+/* ---- files ---- */
+
+/* The process's mapping of this exe, or NULL: it is gone. */
+static const struct mapping *mapping_of(struct unwinding *u, uint32_t pid, uint32_t key)
+{
+	const struct mapping *all;
+	uint32_t count = process_table_mappings(u->with.processes, pid, &all);
+
+	for (uint32_t i = 0; i < count; i++) {
+		uint32_t k;
+
+		if (key_of(&all[i], &k) && k == key)
+			return &all[i];
+	}
+	return NULL;
+}
+
+/*
+ * A descriptor to read the file by; *ret_own says if it is to be closed. The file table's own, if it has one: to have
+ * it open another here would be another capture than the recorded one.
+ */
+static int file_open(struct unwinding *u, const struct wish *w, int *ret_fd, bool *ret_own)
+{
+	uint32_t key = u->exes.all[w->exe].file;
+	const struct mapping *m;
+	const struct file *f;
+	struct file_place place;
+	int kind, fd = -1;
+
+	*ret_own = false;
+	if (key == KEY_VDSO) {
+		*ret_fd = live_names_vdso(u->with.names, NULL);
+		return *ret_fd < 0 ? *ret_fd : 0;
+	}
+	f = file_table_get(u->with.files, key - KEY_FILES);
+	if (f->state == FILE_PINNED && !f->slow) {
+		*ret_fd = f->fd;
+		return f->fd < 0 ? -EBADF : 0;
+	}
+	if (f->slow)
+		return -ENOTSUP;
+	m = mapping_of(u, w->pid, key);
+	if (!m)
+		return -ESRCH;
+	place = (struct file_place){
+		.pid = w->pid,
+		.start = m->start,
+		.end = m->end,
+		.ino = f->ino,
+		.generation = f->generation,
+		.major = f->major,
+		.minor = f->minor,
+		.path = f->path,
+	};
+	kind = u->with.source->open(u->with.source->ctx, &place, &fd);
+	if (kind < 0)
+		return kind;
+	if (kind & (PROCESS_FILE_SLOW | PROCESS_FILE_AMBIGUOUS) || fd < 0) {
+		fd_close(&fd);
+		return kind & PROCESS_FILE_SLOW ? -ENOTSUP : -EAGAIN;
+	}
+	*ret_fd = fd;
+	*ret_own = true;
+	return 0;
+}
+
+/* Asks for what is wished and stores it. A huge file is asked about twice: then for one region. */
+static void compile(struct unwinding *u, const struct wish *w, int fd)
+{
+	struct unwind_request request;
+	struct unwind_answer answer;
+
+	for (int i = 0; i < 2; i++) {
+		int r;
+
+		if (!exes_missing(&u->exes, w->exe, w->offset, u->now_ns, &request))
+			return;
+		r = symbols_client_unwind(u->with.names->client, fd, &request, &answer, NULL);
+		if (r < 0) {
+			counter_add(u->with.counters, COUNTER_UNWIND_FILES_BAD, 1);
+			exes_refuse(&u->exes, w->exe, r != -ENOMEM, u->now_ns);
+			return;
+		}
+		if (answer.reply->status != SYMBOLS_OK || !answer.reply->segment_count)
+			counter_add(u->with.counters, COUNTER_UNWIND_FILES_BAD, 1);
+		if (exes_store(&u->exes, w->exe, &answer, &request, u->now_ns) != 1)
+			return;
+	}
+}
+
+static void fulfil(struct unwinding *u, const struct wish *w)
+{
+	struct unwind_request request;
+	bool own = false;
+	int fd = -1, r;
+
+	if (!exes_missing(&u->exes, w->exe, w->offset, u->now_ns, &request))
+		return;
+	r = file_open(u, w, &fd, &own);
+	if (r < 0) {
+		if (r == -ENOTSUP)
+			counter_add(u->with.counters, COUNTER_UNWIND_FILES_BAD, 1);
+		exes_refuse(&u->exes, w->exe, r == -ENOTSUP, u->now_ns);
+		return;
+	}
+	compile(u, w, fd);
+	if (own)
+		fd_close(&fd);
+}
+
+static void wishes_fulfil(struct unwinding *u, struct wishes *w, uint64_t most_ns)
+{
+	uint64_t end_ns = clock_ns(CLOCK_MONOTONIC) + most_ns;
+	struct wish next;
+
+	while (clock_ns(CLOCK_MONOTONIC) < end_ns && wish_next(u, w, &next))
+		fulfil(u, &next);
+}
+
+/* ---- processes ---- */
+
+static uint32_t image_mappings(void *ctx, uint32_t pid, const struct mapping **ret)
+{
+	struct unwinding *u = ctx;
+
+	return process_table_mappings(u->with.processes, pid, ret);
+}
+
+static uint32_t image_exe(void *ctx, uint32_t pid, const struct mapping *m)
+{
+	struct unwinding *u = ctx;
+	uint32_t key, exe = EXE_NONE;
+
+	if (key_of(m, &key))
+		exe = exes_intern(&u->exes, key, u->now_ns);
+	if (exe != EXE_NONE && !u->exes.all[exe].segments)
+		wish(u, true, exe, pid, m->offset);
+	return exe;
+}
+
+/* What else is mapped, as long as half of the room is free. */
+static void rest_wish(struct unwinding *u)
+{
+	while (!u->rest.count && u->rest_at != UINT32_MAX &&
+	       u->chunks.used < (uint64_t)u->chunks.max * UNWIND_CHUNK_WORDS / 2) {
+		uint32_t pid = process_table_next(u->with.processes, &u->rest_at);
+		const struct mapping *all;
+		uint32_t count = pid ? process_table_mappings(u->with.processes, pid, &all) : 0;
+
+		if (!pid)
+			u->rest_at = UINT32_MAX;
+		for (uint32_t i = 0; i < count; i++) {
+			uint32_t key, exe = EXE_NONE;
+
+			if (key_of(&all[i], &key) && exes_find(&u->exes, key) == EXE_NONE)
+				exe = exes_intern(&u->exes, key, u->now_ns);
+			/* The first to go: nobody was seen in it. */
+			if (exe != EXE_NONE)
+				exes_use(&u->exes, exe, u->now_ns - EXE_KEEP_NS);
+			if (exe != EXE_NONE)
+				wish(u, false, exe, pid, all[i].offset);
+		}
+	}
+}
+
+uint64_t unwinding_memory_bytes(struct unwinding *u)
+{
+	chunks_unmap(&u->chunks);
+	return (uint64_t)u->chunks.count * UNWIND_CHUNK_BYTES;
+}
+
+bool unwinding_hurries(const struct unwinding *u)
+{
+	return u->urgent.count || u->now_ns - u->newcomer_ns < HURRY_NS;
+}
+
+void unwinding_work(struct unwinding *u)
+{
+	u->now_ns = clock_ns(CLOCK_MONOTONIC);
+	images_flush(&u->images, image_mappings, image_exe, u, MAX_IMAGES, u->now_ns);
+	if (u->urgent.count) {
+		wishes_fulfil(u, &u->urgent, WORK_NS);
+		images_flush(&u->images, image_mappings, image_exe, u, MAX_IMAGES, u->now_ns);
+	} else {
+		rest_wish(u);
+		wishes_fulfil(u, &u->rest, REST_NS);
+	}
+	if (u->now_ns - u->unmapped_ns >= NS_PER_S) {
+		u->unmapped_ns = u->now_ns;
+		chunks_unmap(&u->chunks);
+	}
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Unwind tables follow what is sampled: a process's first sample, or one that ended in code without rows, has
+ * what is missing compiled (by the symbolizer, a file at a time) and put where the kernel finds it. What else
+ * is mapped comes when there is time, so that new processes of known files have tables from their start.
+ *
+ * It changes nothing of what is counted and named, and asks outside for files by itself: a recording doesn't know of
+ * it, and a replay has none. Not thread safe.
+ */
+#ifndef AGENT_UNWINDING_H
+#define AGENT_UNWINDING_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "bpf/record.h"
+#include "profiler/agent/names.h"
+#include "profiler/base/counter.h"
+#include "profiler/collect/tables.h"
+#include "profiler/process/file.h"
+#include "profiler/process/process.h"
+#include "profiler/process/source.h"
+
+struct unwinding;
+
+/* All borrowed for its life. */
+struct unwinding_config {
+	struct tables *tables;
+	struct live_names *names; /* its client, and the vDSO */
+	const struct process_source *source; /* not the recorder's */
+	struct file_table *files;
+	struct process_table *processes;
+	struct counters *counters;
+	uint64_t budget_bytes;
+	uint32_t max_processes;
+};
+
+int unwinding_new(struct unwinding **ret, const struct unwinding_config *config);
+void unwinding_free(struct unwinding *u);
+
+/* What happened, in order, behind the process table's event. */
+void unwinding_fork(struct unwinding *u, uint32_t pid, uint32_t parent_pid);
+void unwinding_exec(struct unwinding *u, uint32_t pid);
+void unwinding_mmap(struct unwinding *u, uint32_t pid);
+void unwinding_exit(struct unwinding *u, uint32_t pid, uint32_t tid);
+
+/* A frame of a sample was in this mapping. */
+void unwinding_use(struct unwinding *u, const struct mapping *m);
+/* A sample, whose last user frame was at `addr` in `m` (NULL: it has none). */
+void unwinding_sample(struct unwinding *u, const struct record_sample *s, const struct mapping *m,
+		      uint64_t addr);
+
+/* Behind each drain: compiles for some milliseconds, and brings processes' mappings to the kernel. */
+void unwinding_work(struct unwinding *u);
+
+/* What tables take in the kernel; none of it is mapped then, so that it isn't counted as ours, too. */
+uint64_t unwinding_memory_bytes(struct unwinding *u);
+
+/*
+ * Processes come that have no tables yet: what is drained soon has them soon. Between, a process that lives
+ * shorter than from drain to drain would never have any.
+ */
+bool unwinding_hurries(const struct unwinding *u);
+
+#endif

@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "profiler/tables/exe.h"
+
+#include "tests/unit/tables_answer.h"
+#include "tests/unit/torture.h"
+
+#define FILES 12u
+#define STEPS 1500
+
+struct fixture {
+	struct chunks chunks;
+	struct rules rules;
+	struct exes exes;
+	struct counters counters;
+};
+
+static int fixture_init(struct fixture *f, uint32_t chunks, uint32_t rules, uint32_t exes)
+{
+	int r;
+
+	memset(f, 0, sizeof(*f));
+	chunks_init(&f->chunks, NULL, (uint64_t)chunks * UNWIND_CHUNK_BYTES);
+	r = rules_init(&f->rules, NULL, rules);
+	return r < 0 ? r : exes_init(&f->exes, NULL, &f->chunks, &f->rules, &f->counters, exes);
+}
+
+static void fixture_release(struct fixture *f)
+{
+	exes_release(&f->exes);
+	rules_release(&f->rules);
+	chunks_release(&f->chunks);
+	fake_reset();
+}
+
+static void made_check(const struct made *m, uint32_t exe, int times)
+{
+	uint32_t bytes = (uint32_t)(m->reply.limit - m->reply.start);
+
+	for (int i = 0; i < times; i++) {
+		uint64_t vaddr = m->reply.start + fake_random(bytes);
+		const struct unwind_rule *is = shown_find(exe, vaddr), *want = made_find(m, vaddr);
+
+		if (!is)
+			fail_msg("exe %u: nothing at %#llx", exe, (unsigned long long)vaddr);
+		assert_memory_equal(is, want, sizeof(*is));
+	}
+}
+
+static struct made *made_new(void)
+{
+	struct made *m =
+		mmap(NULL, sizeof(*m), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	assert_true(m != MAP_FAILED);
+	return m;
+}
+
+/*
+ * Files that together are twice what there is room for, stored and used in any order: whoever is there has all
+ * its rows, right; and whoever isn't can have them again.
+ */
+static void test_random(void **state)
+{
+	struct made *made[FILES];
+	struct fixture f;
+	uint64_t now_ns = 1, stored = 0;
+	uint32_t no_room = 0;
+
+	assert_int_equal(fixture_init(&f, 3, 1024, FILES), 0);
+	for (uint32_t i = 0; i < FILES; i++) {
+		made[i] = made_new();
+		made_init(made[i], 0x1000, 900, 0x1000, 900, 160, i % 5);
+	}
+	for (int i = 0; i < STEPS; i++) {
+		uint32_t file = fake_random(FILES), exe = exes_intern(&f.exes, file, now_ns);
+		struct unwind_request request;
+
+		now_ns += fake_random(700000000);
+		assert_true(exe != EXE_NONE);
+		exes_use(&f.exes, exe, now_ns);
+		if (exes_missing(&f.exes, exe, 0x5000, now_ns, &request)) {
+			int r;
+
+			assert_int_equal(request.limit, UINT64_MAX);
+			r = exes_store(&f.exes, exe, &made[file]->answer, &request, now_ns);
+			assert_true(r == 0 || r == -EAGAIN || r == -ENOSPC);
+			stored += r == 0;
+			no_room += r < 0;
+		}
+		if (fake_random(10) == 0)
+			chunks_unmap(&f.chunks);
+		for (uint32_t j = 0; j < FILES; j++) {
+			uint32_t n = exes_find(&f.exes, j);
+
+			if (n != EXE_NONE && f.exes.all[n].state == EXE_WHOLE)
+				made_check(made[j], n, 3);
+			else if (n != EXE_NONE)
+				assert_null(shown_find(n, 0x1000));
+		}
+	}
+	if (stored < 50 || no_room < 20)
+		fail_msg("stored %lu times, no room %u times", stored, no_room);
+	assert_true(counter_get(&f.counters, COUNTER_UNWIND_EVICTED) > 20);
+	for (uint32_t i = 0; i < FILES; i++)
+		munmap(made[i], sizeof(*made[i]));
+	fixture_release(&f);
+}
+
+/* More rows than one answer: regions, when they are asked for. */
+static void test_regions(void **state)
+{
+	struct made *whole = made_new(), *region = made_new();
+	struct unwind_request request;
+	struct fixture f;
+	uint32_t exe;
+
+	assert_int_equal(fixture_init(&f, 3, 1024, 4), 0);
+	exe = exes_intern(&f.exes, 7, 1);
+	assert_true(exes_missing(&f.exes, exe, 0, 1, &request));
+	/* What there is of it ends within a page. */
+	made_init(whole, 0x201000, 1000, 0x201000, 100, 50, 1);
+	whole->reply.limit -= 100;
+	assert_int_equal(exes_store(&f.exes, exe, &whole->answer, &request, 1), 1);
+	assert_null(shown_find(exe, 0x201000));
+	/* Offset 0x2345678 lies behind its code, 0x300123 at 0x301123. */
+	assert_false(exes_missing(&f.exes, exe, 0x2345678, 1, &request));
+	assert_true(exes_missing(&f.exes, exe, 0x300123, 1, &request));
+	assert_int_equal(request.start, 0x300000);
+	assert_int_equal(request.limit, 0x310000);
+	made_init(region, 0x201000, 1000, 0x300000, 16, 50, 2);
+	assert_int_equal(exes_store(&f.exes, exe, &region->answer, &request, 1), 0);
+	made_check(region, exe, 1000);
+	assert_null(shown_find(exe, 0x2fffff));
+	assert_null(shown_find(exe, 0x310000));
+	assert_false(exes_missing(&f.exes, exe, 0x300123 - 0x1000, 1, &request));
+	/* Its first region begins with its code. */
+	assert_true(exes_missing(&f.exes, exe, 0x200000, 1, &request));
+	assert_int_equal(request.start, 0x200000);
+	made_init(whole, 0x201000, 1000, 0x201000, 15, 50, 2);
+	assert_int_equal(exes_store(&f.exes, exe, &whole->answer, &request, 1), 0);
+	made_check(whole, exe, 1000);
+	made_check(region, exe, 1000);
+	munmap(whole, sizeof(*whole));
+	munmap(region, sizeof(*region));
+	fixture_release(&f);
+}
+
+static void test_vaddr(void **state)
+{
+	static const struct {
+		uint64_t offset, vaddr; /* 0: none */
+	} table[] = {
+		{ 0xfff, 0 },           { 0x1000, 0x401000 }, /* before the segment's first byte, but mapped with it */
+		{ 0x1234, 0x401234 },   { 0x3233, 0x403233 },   { 0x3234, 0 },
+		{ 0x9000, 0x80000000 }, { 0x9fff, 0x80000fff }, { 0xa000, 0 },
+		{ UINT64_MAX, 0 },
+	};
+	static const struct unwind_segment segments[] = { { 0x401234, 0x1234, 0x2000 },
+							  { 0x80000000, 0x9000, 0x1000 } };
+	struct made *m = made_new();
+	struct unwind_request request;
+	struct fixture f;
+	uint32_t exe;
+
+	assert_int_equal(fixture_init(&f, 3, 1024, 4), 0);
+	exe = exes_intern(&f.exes, 0, 1);
+	assert_true(exes_missing(&f.exes, exe, 0, 1, &request));
+	made_init(m, 0x401000, 3, 0x401000, 3, 5, 0);
+	m->answer.segments = segments;
+	m->reply.segment_count = 2;
+	exes_store(&f.exes, exe, &m->answer, &request, 1);
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		uint64_t vaddr = 0;
+		bool is = exes_vaddr(&f.exes, exe, table[i].offset, &vaddr);
+
+		if (is != (table[i].vaddr != 0) || vaddr != table[i].vaddr)
+			fail_msg("%#lx: got %#lx", table[i].offset, vaddr);
+	}
+	munmap(m, sizeof(*m));
+	fixture_release(&f);
+}
+
+/* Refusals are remembered: for good, or for longer each time. */
+static void test_refusals(void **state)
+{
+	struct unwind_request request;
+	struct fixture f;
+	uint64_t now_ns = 1, waited_ns = 0, last_ns = 0;
+	uint32_t exe;
+
+	assert_int_equal(fixture_init(&f, 1, 1024, 2), 0);
+	exe = exes_intern(&f.exes, 5, 1);
+	for (int i = 0; i < 6; i++) {
+		exes_refuse(&f.exes, exe, false, now_ns);
+		for (waited_ns = 0; !exes_missing(&f.exes, exe, 0, now_ns, &request);
+		     waited_ns += 10000000)
+			now_ns += 10000000;
+		assert_true(waited_ns > last_ns);
+		last_ns = waited_ns;
+	}
+	exes_refuse(&f.exes, exe, true, now_ns);
+	assert_false(exes_missing(&f.exes, exe, 0, UINT64_MAX, &request));
+	/* Numbers of files that nobody maps are others', those that are held aren't. */
+	exes_hold(&f.exes, exe);
+	assert_int_equal(exes_intern(&f.exes, 6, now_ns), 1);
+	assert_int_equal(exes_intern(&f.exes, 7, now_ns), EXE_NONE);
+	assert_int_equal(exes_intern(&f.exes, 7, now_ns + UNWIND_GRACE_NS), 1);
+	assert_int_equal(exes_find(&f.exes, 6), EXE_NONE);
+	assert_int_equal(exes_find(&f.exes, 5), exe);
+	exes_drop(&f.exes, exe);
+	fixture_release(&f);
+}
+
+static int scenario(void *ctx)
+{
+	struct made *m = ctx;
+	struct unwind_request request = { .limit = UINT64_MAX, .max_rows = 1000000 };
+	struct fixture f;
+	int r = fixture_init(&f, 2, 1024, 4);
+	uint32_t exe = EXE_NONE;
+
+	if (r == 0)
+		exe = exes_intern(&f.exes, 3, 1);
+	if (r == 0 && exe == EXE_NONE)
+		r = -ENOMEM;
+	if (r == 0) {
+		r = exes_store(&f.exes, exe, &m->answer, &request, 1);
+		if (r == 0)
+			made_check(m, exe, 20);
+		else
+			assert_null(shown_find(exe, 0x1000));
+		/* A chunk that can't be had is a lack of room. */
+		if (r == -EAGAIN || r == -ENOSPC)
+			r = -ENOMEM;
+	}
+	if (r != 0 && exe != EXE_NONE)
+		assert_int_equal(f.chunks.used, f.chunks.count ? CHUNK_GRAIN_WORDS : 0);
+	fixture_release(&f);
+	return r;
+}
+
+static void test_torture(void **state)
+{
+	struct made *m = made_new();
+
+	made_init(m, 0x1000, 900, 0x1000, 900, 50, 3);
+	assert_true(torture(scenario, m) > 8);
+	munmap(m, sizeof(*m));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_random),  cmocka_unit_test(test_regions),
+		cmocka_unit_test(test_vaddr),   cmocka_unit_test(test_refusals),
+		cmocka_unit_test(test_torture),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -8,6 +8,7 @@
 #   SAN=address,undefined   sanitizers (also thread), in a build folder of their own
 #   ONLY=base_map           with check-unit, check-fuzz, check-cli, check-e2e: only these
 #   TIME=60                 with fuzz-NAME: seconds
+#   KERNELS=6.1             with kernels: only these of tests/kernels/list
 #   DESTDIR=, PREFIX=       with install and uninstall
 
 VERSION := 0.1.0
@@ -137,9 +138,10 @@ OUR_H     := $(wildcard $(foreach l,$(LAYERS),$(call folder,$(l))/*.h) tests/uni
 BPF_C     := $(wildcard bpf/*.bpf.c)
 BPF_H     := $(wildcard bpf/*.bpf.h)
 ABI_H     := $(filter-out $(BPF_H),$(wildcard bpf/*.h))
+KERNELS_C := $(wildcard tests/kernels/*.c)
 WORK_C    := $(wildcard tests/workload/*.c)
 WORK_H    := $(wildcard tests/workload/*.h)
-SCRIPTS   := $(wildcard tests/check tests/layers tests/headers tests/cover tests/bench/run deploy/install-packages .ci/run)
+SCRIPTS   := $(wildcard tests/check tests/layers tests/headers tests/cover tests/bench/run tests/kernels/run tests/kernels/guest deploy/install-packages .ci/run)
 
 # ---- flags ---------------------------------------------------------------------------------
 
@@ -298,7 +300,19 @@ $(BUILD)/tests/workload/%: tests/workload/%.c $(WORK_H) $(BUILD)/flags
 	$(CC) $${flags:--O1 -fno-omit-frame-pointer -g} -std=gnu11 -D_GNU_SOURCE $(WARN_PLAIN) -I. -o $@ $< \
 		-Wl,--as-needed -lpthread -lm -ldl
 
-.PHONY: check profile bench deps
+# What runs in a guest beside the tests: its first process, which has nothing to be linked with, and the tool
+# that asks its verifier.
+$(BUILD)/tests/kernels/init: tests/kernels/init.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -O2 $(WARN) -static -o $@ $<
+
+$(BUILD)/tests/kernels/verify: tests/kernels/verify.c $(SKEL) $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CPPFLAGS_ALL) -std=gnu11 -O2 $(WARN) -o $@ $< $(shell pkg-config --libs libbpf)
+
+.PHONY: check profile bench kernels deps
 .PHONY: check-build check-build-unit check-build-fuzz check-build-cli check-build-e2e
 check-build: check-build-unit check-build-fuzz check-build-cli check-build-e2e
 check-build-unit: $(UNIT_BIN) ; @:
@@ -350,8 +364,14 @@ bench: ## install what is missing (as root), build, measure beside perf and othe
 	+@$(as_user) $(MAKE) all check-build-e2e
 	+@BUILD='$(BUILD)' tests/bench/run
 
+KERNELS ?=
+kernels: ## install what is missing (as root), build, test on other kernels, in qemu
+	+@deploy/install-packages --if-root build check kernels
+	+@$(as_user) $(MAKE) check-build-e2e check-build-unit $(BUILD)/tests/kernels/init $(BUILD)/tests/kernels/verify
+	+@$(as_user) env BUILD='$(BUILD)' KERNELS='$(KERNELS)' tests/kernels/run
+
 GROUPS ?= build check
-deps: ## install the Debian packages of GROUPS (build check; also: lint bench), as root
+deps: ## install the Debian packages of GROUPS (build check; also: lint bench kernels), as root
 	+@deploy/install-packages $(GROUPS)
 
 # `make fuzz-base_map`: everything it needs is built again by clang with libFuzzer. What it finds
@@ -376,7 +396,7 @@ headers: $(GENERATED) $(SKEL) $(PROTO_H) ## each header compiles alone; each fil
 	@CC='$(CC) $(CPPFLAGS_ALL) $(PKG_CFLAGS) -std=gnu11 -O2 $(WARN) -Werror' \
 	 BPF_CC='$(CLANG) $(BPF_FLAGS)' tests/headers $(OUR_H) $(ABI_H) $(BPF_H)
 
-FORMATTED := $(OUR_C) $(OUR_H) $(BPF_C) $(BPF_H) $(ABI_H) $(WORK_C) $(WORK_H)
+FORMATTED := $(OUR_C) $(OUR_H) $(KERNELS_C) $(BPF_C) $(BPF_H) $(ABI_H) $(WORK_C) $(WORK_H)
 
 format: ## format the sources
 	$(if $(FORMATTED),$(Q)$(CLANG_FORMAT) -i $(FORMATTED))

@@ -11,6 +11,8 @@
 
 #include <linux/types.h>
 #include <linux/bpf_perf_event.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_core_read.h>
 
 struct pt_regs___kernel {
 	unsigned long r15, r14, r13, r12, bp, bx, r11, r10, r9, r8, ax, cx, dx, si, di;
@@ -18,12 +20,32 @@ struct pt_regs___kernel {
 } __attribute__((preserve_access_index));
 
 /* By their DWARF numbers. */
+#define ARCH_GENERAL(X) \
+	X(0, ax)        \
+	X(1, dx)        \
+	X(2, cx)        \
+	X(3, bx)        \
+	X(4, si)        \
+	X(5, di)        \
+	X(6, bp)        \
+	X(7, sp)        \
+	X(8, r8)        \
+	X(9, r9)        \
+	X(10, r10)      \
+	X(11, r11)      \
+	X(12, r12)      \
+	X(13, r13)      \
+	X(14, r14)      \
+	X(15, r15)
 #define ARCH_FP 6
 #define ARCH_SP 7
 #define ARCH_REGISTERS 16 /* a power of two */
 
 /* Two bytes, as they are in memory. */
 #define ARCH_SYSCALL 0x050f
+
+/* THREAD_SIZE: four pages, but for kernels with KASAN, which nobody profiles. */
+#define ARCH_KERNEL_STACK_BYTES (4 * 4096)
 
 /* What unwinding starts from. */
 struct registers {
@@ -62,31 +84,32 @@ static inline void arch_context_registers(const volatile struct bpf_perf_event_d
 	ret->general[15] = ctx->regs.r15;
 }
 
-static inline void arch_saved_registers(const struct pt_regs___kernel *regs, struct registers *ret)
+/*
+ * The registers that the kernel saved. Was it entered by a system call, as far as they say? It needn't be
+ * so.
+ */
+static inline int arch_saved_registers(const struct pt_regs___kernel *regs, struct registers *ret)
 {
 	ret->ip = regs->ip;
-	ret->general[0] = regs->ax;
-	ret->general[1] = regs->dx;
-	ret->general[2] = regs->cx;
-	ret->general[3] = regs->bx;
-	ret->general[4] = regs->si;
-	ret->general[5] = regs->di;
-	ret->general[6] = regs->bp;
-	ret->general[7] = regs->sp;
-	ret->general[8] = regs->r8;
-	ret->general[9] = regs->r9;
-	ret->general[10] = regs->r10;
-	ret->general[11] = regs->r11;
-	ret->general[12] = regs->r12;
-	ret->general[13] = regs->r13;
-	ret->general[14] = regs->r14;
-	ret->general[15] = regs->r15;
+#define X(number, name) ret->general[number] = regs->name;
+	ARCH_GENERAL(X)
+#undef X
+	return (__s64)regs->orig_ax >= 0;
 }
 
-/* Was the kernel entered by a system call, as far as the saved registers say? It needn't be so. */
-static inline int arch_in_syscall(const struct pt_regs___kernel *regs)
+/* The same, where nobody says where they are: at the upper end of the kernel's stack. */
+static inline int arch_stacked_registers(void *stack, struct registers *ret)
 {
-	return (__s64)regs->orig_ax >= 0;
+	const struct pt_regs___kernel *regs =
+		stack + ARCH_KERNEL_STACK_BYTES - bpf_core_type_size(struct pt_regs___kernel);
+	__s64 orig_ax = -1;
+
+	bpf_core_read(&ret->ip, sizeof(ret->ip), &regs->ip);
+#define X(number, name) bpf_core_read(&ret->general[number], sizeof(__u64), &regs->name);
+	ARCH_GENERAL(X)
+#undef X
+	bpf_core_read(&orig_ax, sizeof(orig_ax), &regs->orig_ax);
+	return orig_ax >= 0;
 }
 
 #endif

@@ -31,23 +31,26 @@ const volatile __u32 cgroup_controller = BPF_CONTROLLER_NONE; /* enum bpf_contro
  */
 static inline struct cgroup_subsys_state *cgroup_state(const struct task_struct *task)
 {
-	struct css_set *set = task->cgroups;
+	struct css_set *set = kernel_read(task, cgroups);
 
 	switch (cgroup_controller) {
-#define X(id, kernel_name, name)                                                       \
-	case BPF_CONTROLLER_##id:                                                      \
-		return set->subsys[bpf_core_enum_value(enum cgroup_subsys_id___kernel, \
-						       kernel_name##_cgrp_id)];
+#define X(id, kernel_name, name)                                                                   \
+	case BPF_CONTROLLER_##id:                                                                  \
+		return kernel_read(set, subsys[bpf_core_enum_value(enum cgroup_subsys_id___kernel, \
+								   kernel_name##_cgrp_id)]);
 		BPF_CONTROLLERS(X)
 #undef X
 	default:
-		return &set->dfl_cgrp->self;
+		return &kernel_read(set, dfl_cgrp)->self;
 	}
 }
 
 static inline __u64 cgroup_id(const struct cgroup_subsys_state *state)
 {
-	return state->cgroup->kn->id;
+	const struct cgroup *cgroup = kernel_read(state, cgroup);
+	const struct kernfs_node *node = kernel_read(cgroup, kn);
+
+	return kernel_read(node, id);
 }
 
 /* Is the cgroup `id`, or one below it? */
@@ -56,7 +59,7 @@ static inline int cgroup_is_within(struct cgroup_subsys_state *state, __u64 id)
 	for (int i = 0; i < CGROUP_MAX_DEPTH && state; i++) {
 		if (cgroup_id(state) == id)
 			return 1;
-		state = state->parent;
+		state = kernel_read(state, parent);
 	}
 	return 0;
 }

@@ -32,8 +32,14 @@ static inline struct comm comm_of(const struct task_struct *task)
 	struct comm comm;
 	__u64 zeros;
 
-	comm.low = comm_cut(words[0], &zeros);
-	comm.high = zeros ? 0 : comm_cut(words[1] & (~0ULL >> 8), &zeros);
+	if (kernel_is_typed()) {
+		comm.low = words[0];
+		comm.high = words[1];
+	} else {
+		bpf_core_read(&comm, sizeof(comm), &task->comm);
+	}
+	comm.low = comm_cut(comm.low, &zeros);
+	comm.high = zeros ? 0 : comm_cut(comm.high & (~0ULL >> 8), &zeros);
 	return comm;
 }
 

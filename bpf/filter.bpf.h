@@ -37,14 +37,14 @@ static inline int filter_accepts(const struct task_struct *task, int in_kernel)
 		return 0;
 	if (filter_kernel_only && !in_kernel)
 		return 0;
-	id = task->tgid;
+	id = kernel_read(task, tgid);
 	if (filter_targets && !bpf_map_lookup_elem(&targets, &id))
 		return 0;
-	id = task->pid;
+	id = kernel_read(task, pid);
 	if (filter_threads && !bpf_map_lookup_elem(&threads, &id))
 		return 0;
 	if (filter_comm_count && !filter_has_comm(comm_of(task)) &&
-	    !filter_has_comm(comm_of(task->group_leader)))
+	    !filter_has_comm(comm_of(kernel_read(task, group_leader))))
 		return 0;
 	if (filter_cgroup && !cgroup_is_within(cgroup_state(task), filter_cgroup))
 		return 0;

@@ -159,17 +159,17 @@ __attribute__((noinline)) int frames_step(void)
 static inline int frames_saved_registers(struct task_struct *task, const struct mm_struct *mm,
 					 struct registers *ret)
 {
-	const struct pt_regs___kernel *regs;
+	int in_syscall;
 	__u16 instruction;
 
-	/* NEEDSWORK: before 5.15 there is no such helper, and kernel samples have no user stack. */
-	if (!bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_task_pt_regs))
+	if (mm && !kernel_read(mm, start_code))
 		return 0;
-	if (mm && !mm->start_code)
-		return 0;
-	regs = (void *)bpf_task_pt_regs(task);
-	arch_saved_registers(regs, ret);
-	if (arch_in_syscall(regs) &&
+	/* Since 5.15. */
+	if (bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_task_pt_regs))
+		in_syscall = arch_saved_registers((void *)bpf_task_pt_regs(task), ret);
+	else
+		in_syscall = arch_stacked_registers(kernel_read(task, stack), ret);
+	if (in_syscall &&
 	    !bpf_probe_read_user(&instruction, sizeof(instruction),
 				 (void *)(ret->ip - sizeof(instruction))) &&
 	    instruction == ARCH_SYSCALL)
@@ -210,11 +210,11 @@ static inline void frames_begin(struct scratch *s)
  */
 __attribute__((noinline)) int frames_user(void)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
-	const struct mm_struct *mm = task->mm;
+	struct task_struct *task = kernel_current();
+	const struct mm_struct *mm = kernel_read(task, mm);
 	struct scratch *s = scratch_get();
 
-	if (!s || task->flags & PF_KTHREAD)
+	if (!s || kernel_read(task, flags) & PF_KTHREAD)
 		return STACK_END_NONE;
 	if (s->sample.flags & RECORD_FLAG_KERNEL && !frames_saved_registers(task, mm, &s->user))
 		return STACK_END_NONE;
@@ -223,7 +223,7 @@ __attribute__((noinline)) int frames_user(void)
 	/* The memory of an exiting task is gone, and what is mapped now may be another's. */
 	if (!mm)
 		return STACK_END_BAD_READ;
-	s->user_end = mm->task_size;
+	s->user_end = kernel_read(mm, task_size);
 	if (s->user_end <= FRAMES_COMPAT_END)
 		return STACK_END_COMPAT;
 	frames_begin(s);

@@ -21,18 +21,18 @@ char LICENSE[] SEC("license") = "GPL";
 /* Who runs here. Global for the same reason as frames_user(). */
 __attribute__((noinline)) int sample_identify(void)
 {
-	const struct task_struct *task = bpf_get_current_task_btf();
-	const struct task_struct *leader = task->group_leader;
+	const struct task_struct *task = kernel_current();
+	const struct task_struct *leader = kernel_read(task, group_leader);
 	struct scratch *s = scratch_get();
 	struct record_sample *sample;
 
 	if (!s)
 		return 0;
 	sample = &s->sample;
-	sample->tgid = task->tgid;
-	sample->tid = task->pid;
-	sample->start_ns = leader->start_boottime;
-	sample->exec_id = leader->self_exec_id;
+	sample->tgid = kernel_read(task, tgid);
+	sample->tid = kernel_read(task, pid);
+	sample->start_ns = kernel_read(leader, start_boottime);
+	sample->exec_id = kernel_read(leader, self_exec_id);
 	sample->cgroup = cgroup_id(cgroup_state(task));
 	comm_store(sample->comm, comm_of(task));
 	comm_store(sample->leader_comm, comm_of(leader));
@@ -59,12 +59,12 @@ static inline enum bpf_counter sample_send(const struct record_sample *sample)
 static inline enum bpf_counter sample_take(struct bpf_perf_event_data *ctx, __u64 now_ns,
 					   struct bpf_tally *tally)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_struct *task = kernel_current();
 	int in_kernel = arch_in_kernel(ctx);
 	struct record_sample *sample;
 	struct scratch *s;
 
-	if (!task->pid)
+	if (!kernel_read(task, pid))
 		return BPF_COUNTER_SAMPLES_IDLE;
 	if (!filter_accepts(task, in_kernel))
 		return BPF_COUNTER_SAMPLES_FILTERED;
@@ -79,7 +79,7 @@ static inline enum bpf_counter sample_take(struct bpf_perf_event_data *ctx, __u6
 	sample->kernel_frames = 0;
 	sample->user_frames = 0;
 	sample->flags = (in_kernel ? RECORD_FLAG_KERNEL : 0) |
-			(task->flags & PF_KTHREAD ? RECORD_FLAG_KTHREAD : 0);
+			(kernel_read(task, flags) & PF_KTHREAD ? RECORD_FLAG_KTHREAD : 0);
 	sample->stamp = 0;
 	sample_identify();
 	if (in_kernel && !frames_kernel(sample, ctx))

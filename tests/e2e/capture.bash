@@ -12,6 +12,8 @@ root=${e2e%/tests/e2e}
 export SLOWBURN=${SLOWBURN:-$root/build/slowburn}
 export WORKLOADS=${WORKLOADS:-${SLOWBURN%/*}/tests/workload}
 export SAMPLER=${SAMPLER:-slowburn}
+# Empty where interrupts take more than the error that is allowed.
+leaf=${LEAF---leaf}
 export PYTHONDONTWRITEBYTECODE=1
 unset SUDO_UID SUDO_GID SUDO_USER # but for the tests that are about them
 

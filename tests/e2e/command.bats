@@ -32,7 +32,7 @@ teardown() {
 
 @test "profiles the command until it ends" {
 	"$SLOWBURN" profile --format pprof -o "$out" -- "$WORKLOADS/shares" 2 > "$(truth_of shares)"
-	truth functions "$out" "$(truth_of shares)" --leaf
+	truth functions "$out" "$(truth_of shares)" $leaf
 }
 
 @test "the command's children are in the profile" {
@@ -82,7 +82,7 @@ teardown() {
 	capture_begin "$BATS_TEST_NUMBER"
 	workload shares int 1.5
 	capture_end
-	truth functions "$out" "$(truth_of int)" --leaf
+	truth functions "$out" "$(truth_of int)" $leaf
 }
 
 @test "SIGTERM once: the same" {
@@ -90,7 +90,7 @@ teardown() {
 	workload shares term 1.5
 	kill -TERM "$capture_pid"
 	wait "$capture_pid"
-	truth functions "$out" "$(truth_of term)" --leaf
+	truth functions "$out" "$(truth_of term)" $leaf
 }
 
 # The second signal must come between the first and the answer, some 100 ms: several delays are tried.

@@ -83,7 +83,7 @@ decoy() {
 
 @test "-t: one thread of many" {
 	local pid tid
-	"$WORKLOADS/threads" 9 2 > "$(truth_of t)" 3>&- &
+	"$WORKLOADS/threads" 600 2 > "$(truth_of t)" 3>&- &
 	pid=$!
 	sleep 0.2
 	tid=$(grep -l '^worker-2$' /proc/$pid/task/*/comm | cut -d/ -f5)

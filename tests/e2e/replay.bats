@@ -65,8 +65,10 @@ replay() {
 	head -c $((size * 2 / 3)) "$BATS_FILE_TMPDIR/recording" > "$BATS_TEST_TMPDIR/cut"
 	status=0
 	"$SLOWBURN" replay "$BATS_TEST_TMPDIR/cut" --format text > "$BATS_TEST_TMPDIR/said" 2> "$BATS_TEST_TMPDIR/errors" || status=$?
-	cat "$BATS_TEST_TMPDIR/errors"
+	echo "the first $((size * 2 / 3)) of $size bytes"
+	cat "$BATS_TEST_TMPDIR/errors" "$BATS_TEST_TMPDIR/said"
 	[ "$status" = 1 ]
 	[ -s "$BATS_TEST_TMPDIR/errors" ]
-	grep -q readloop "$BATS_TEST_TMPDIR/said"
+	# On a slow machine it broke off while the workloads were starting.
+	grep -qE ' (readloop|bash) ' "$BATS_TEST_TMPDIR/said"
 }

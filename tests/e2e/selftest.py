@@ -170,6 +170,9 @@ def selftest(with_go):
             expect(status, "collapsed", right, path("collapsed"))
         rooted = [(*s[:5], [*s[5], ("comm: w", "")]) for s in functions(500, 292, 198)]
         expect(0, "rooted", right, profile("rooted.pb.gz", rooted), "--keys", "comm")
+        lost = [(3, "", 0, 0, "", [("[lost samples]", "")])]
+        expect(0, "rooted", profile("some-lost.pb.gz", functions(500, 292, 198) + lost),
+               profile("rooted-some-lost.pb.gz", rooted + lost), "--keys", "comm")
         expect(1, "rooted", right, right, "--keys", "comm")
         expect(1, "rooted", path("skewed.pb.gz"), path("rooted.pb.gz"), "--keys", "comm")
 

@@ -49,7 +49,7 @@ setup_file() {
 }
 
 @test "three functions at 50/30/20 %: as leaf functions" {
-	truth functions "$(profile all)" "$(truth_of shares)" --leaf
+	truth functions "$(profile all)" "$(truth_of shares)" $leaf
 }
 
 @test "threads at 1:2:3:4: by name and by tid" {
@@ -65,11 +65,11 @@ setup_file() {
 }
 
 @test "a binary deleted as soon as it runs" {
-	truth functions "$(profile all)" "$(truth_of deleted)" --leaf
+	truth functions "$(profile all)" "$(truth_of deleted)" $leaf
 }
 
 @test "a binary deleted before the profiler came" {
-	truth functions "$(profile all)" "$(truth_of deleted-before)" --leaf
+	truth functions "$(profile all)" "$(truth_of deleted-before)" $leaf
 }
 
 @test "callers of read(): functions above the kernel's" {
@@ -81,7 +81,7 @@ setup_file() {
 }
 
 @test "symbols without a size take no more than is theirs" {
-	truth functions "$(profile all)" "$(truth_of sizeless)" --leaf
+	truth functions "$(profile all)" "$(truth_of sizeless)" $leaf
 }
 
 @test "a stripped binary: its file, no invented names" {
@@ -98,7 +98,7 @@ setup_file() {
 
 @test "at 997 Hz: functions, kernel and user" {
 	only_slowburn
-	truth functions "$(profile fine)" "$(truth_of shares-fine)" --leaf
+	truth functions "$(profile fine)" "$(truth_of shares-fine)" $leaf
 	truth functions "$(profile fine)" "$(truth_of readloop-fine)"
 	truth kernel "$(profile fine)" "$(truth_of readloop-fine)"
 }

@@ -249,6 +249,11 @@ def check_lockstep(args):
     return 0 if verdict else 1
 
 
+def is_lost(sample):
+    """Stands for lost samples, which have neither labels nor roots."""
+    return sample.leaf.name == "[lost samples]"
+
+
 def lost_in(profile):
     """Samples lost, as slowburn's comments say ("lost: 3 samples …", nothing if none); None: not its file.
 
@@ -257,7 +262,7 @@ def lost_in(profile):
         return None
     said = [int(m[1]) for m in (re.match(r"lost: (\d+) samples", c) for c in profile.comments) if m]
     lost = said[0] if said else 0
-    return lost if lost == count(s for s in profile.samples if s.leaf.name == "[lost samples]") else None
+    return lost if lost == count(filter(is_lost, profile.samples)) else None
 
 
 def check_saturated(args):
@@ -587,7 +592,7 @@ def check_strings(args):
         if getattr(profile, what) <= 0:
             complaints.append(f"{what} is {getattr(profile, what)}")
     for s in profile.samples:
-        if s.leaf.name != "[lost samples]" and not (s.comm and s.pid and s.frames):
+        if not is_lost(s) and not (s.comm and s.pid and s.frames):
             complaints.append(f"a sample without comm, pid or frames: {s}")
             break
     print(f"{'FAIL' if complaints else 'ok'}: {len(profile.strings)} strings, {len(profile.raw['mappings'])} mappings")
@@ -653,12 +658,12 @@ def check_rooted(args):
     n = len(args.keys)
     for s in second.samples:
         want = [f"{k}: {s.labels.get(k, '-')}" for k in args.keys]
-        if s.leaf.name != "[lost samples]" and [f.name for f in reversed(s.frames[-n:])] != want:
+        if not is_lost(s) and [f.name for f in reversed(s.frames[-n:])] != want:
             print(f"FAIL: not {want}: {[f.name for f in s.frames]}")
             return 1
 
     def below(s):
-        return stack_key(s, s.frames if s.leaf.name == "[lost samples]" else s.frames[:-n])
+        return stack_key(s, s.frames if is_lost(s) else s.frames[:-n])
 
     return report_same("below the roots", counted(first.samples, lambda s: stack_key(s, s.frames)),
                        counted(second.samples, below))

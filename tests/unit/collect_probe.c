@@ -39,7 +39,11 @@ static void test_root(void **state)
 	for (int i = 0; i < PROBE_COUNT; i++) {
 		int r = probe_kernel((enum probe)i);
 
-		if (r > 0 || (r < 0 && i != PROBE_CYCLES))
+		if (r < 0 && i == PROBE_CYCLES)
+			continue;
+		if (r == -EINVAL && i == PROBE_TASK_REGISTERS)
+			continue; /* before 5.15, and the sampler has another way */
+		if (r != 0)
 			fail_msg("probe %d: got %d", i, r);
 	}
 	assert_int_equal(count_fds(), fds);

@@ -194,7 +194,7 @@ static void test_probes(void **state)
 	} rows[] = {
 		{ "BPF", PROBE_BPF, VERDICT_FATAL },
 		{ "BPF ring buffer", PROBE_RING_BUFFER, VERDICT_FATAL },
-		{ "bpf_task_pt_regs", PROBE_TASK_REGISTERS, VERDICT_FATAL },
+		{ "bpf_task_pt_regs", PROBE_TASK_REGISTERS, VERDICT_DEGRADED },
 		{ "tp_btf", PROBE_TP_BTF, VERDICT_DEGRADED },
 		{ "perf events", PROBE_PERF_EVENT, VERDICT_FATAL },
 		{ "BPF on perf events", PROBE_PERF_BPF, VERDICT_FATAL },

@@ -92,6 +92,7 @@ static uint32_t number_reuse(struct exes *x, uint64_t now_ns)
 		return EXE_NONE;
 	exe_empty(x, oldest, now_ns);
 	x->by_file.items[x->all[oldest].file] = EXE_NONE;
+	x->segments -= x->all[oldest].segment_count;
 	free(x->all[oldest].segments);
 	return oldest;
 }
@@ -413,7 +414,7 @@ static int pages_store(struct exes *x, uint32_t number, const struct unwind_answ
 	return r;
 }
 
-/* Which part of the file's addresses is code. 0, -ENOEXEC: none is, -ENOMEM. */
+/* Which part of the file's addresses is code. 0, -ENOEXEC: none is, -ENFILE: there are too many, -ENOMEM. */
 static int segments_learn(struct exes *x, struct exe *e, const struct unwind_answer *a)
 {
 	uint32_t count = a->reply->segment_count;
@@ -424,10 +425,13 @@ static int segments_learn(struct exes *x, struct exe *e, const struct unwind_ans
 		return 0;
 	if (!count)
 		return -ENOEXEC;
+	if (count > EXE_MAX_SEGMENTS - x->segments)
+		return -ENFILE;
 	last = &a->segments[count - 1];
 	e->segments = calloc(count, sizeof(*e->segments));
 	if (!e->segments)
 		return -ENOMEM;
+	x->segments += count;
 	memcpy(e->segments, a->segments, count * sizeof(*e->segments));
 	e->segment_count = count;
 	e->start = a->segments[0].vaddr & ~(uint64_t)(UNWIND_PAGE_BYTES - 1);
@@ -438,21 +442,24 @@ static int segments_learn(struct exes *x, struct exe *e, const struct unwind_ans
 }
 
 /*
- * How many of the answer's pages are whole: where rows ran out, the last one may not be.
+ * How many of the answer's pages are whole: where rows ran out, the last one may not be. The limit of an answer
+ * without pages is anything.
  */
 static uint32_t pages_whole(const struct exe *e, const struct unwind_answer *a,
 			    const struct unwind_request *request, bool *ret_cut)
 {
 	uint64_t end = e->start + (uint64_t)e->pages * UNWIND_PAGE_BYTES;
 	const struct unwind_segment *last = &e->segments[e->segment_count - 1];
+	uint32_t count = a->reply->page_count;
 
 	if (end > last->vaddr + last->size)
 		end = last->vaddr + last->size;
 	if (end > request->limit)
 		end = request->limit;
 	*ret_cut = a->reply->limit < end;
-	return *ret_cut ? (uint32_t)((a->reply->limit - a->reply->start) / UNWIND_PAGE_BYTES)
-			: a->reply->page_count;
+	if (!*ret_cut || !count)
+		return count;
+	return (uint32_t)((a->reply->limit - a->reply->start) / UNWIND_PAGE_BYTES);
 }
 
 int exes_store(struct exes *x, uint32_t number, const struct unwind_answer *a,
@@ -483,6 +490,8 @@ int exes_store(struct exes *x, uint32_t number, const struct unwind_answer *a,
 	}
 	if (r < 0)
 		back_off(e, now_ns);
+	if (r == -ENFILE)
+		counter_add(x->counters, COUNTER_UNWIND_REFUSED, 1);
 	if (r == -ENOSPC) {
 		counter_add(x->counters, COUNTER_UNWIND_REFUSED, 1);
 		r = room_make(x, a->reply->row_count + e->pages * 2ULL, number, now_ns);
@@ -494,6 +503,10 @@ int exes_store(struct exes *x, uint32_t number, const struct unwind_answer *a,
 	if (r < 0)
 		return r;
 	e->state = e->huge ? EXE_REGIONS : EXE_WHOLE;
-	e->backoff_ns = 0;
+	/* A region that ends early will the next time, too, and take room again. */
+	if (cut)
+		back_off(e, now_ns);
+	else
+		e->backoff_ns = 0;
 	return 0;
 }

@@ -28,6 +28,8 @@
 #define EXE_REGION_BYTES 65536u
 /* One that was used more recently is not evicted: a working set beyond the budget would only be moved. */
 #define EXE_KEEP_NS (5000000000ULL)
+/* Of all files together, 1.5 MiB: nearly every file has one, and a hostile one 1,024. */
+#define EXE_MAX_SEGMENTS 65536u
 
 enum exe_state {
 	EXE_UNKNOWN, /* nothing of it is here; it may be asked for */
@@ -63,6 +65,7 @@ struct exes {
 	struct exe *all;
 	uint32_t count, max;
 	ARRAY(uint32_t) by_file;
+	uint32_t segments; /* of all */
 	uint32_t known; /* how often segments became known, or it became known that there are none */
 };
 
@@ -96,8 +99,8 @@ bool exes_missing(const struct exes *x, uint32_t number, uint64_t offset, uint64
 		  struct unwind_request *ret);
 
 /*
- * The answer to that. 0; 1: ask again (exes_missing()), it is huge; -EAGAIN: there will be room, later; -ENOSPC,
- * -ENOMEM. After an error it is asked for again after a while, which doubles each time.
+ * The answer to that. 0; 1: ask again (exes_missing()), it is huge; -EAGAIN: there will be room, later; -ENOSPC;
+ * -ENFILE: EXE_MAX_SEGMENTS; -EINVAL: nothing of what was asked for; -ENOMEM. After an error it is asked for again after a while, which doubles each time.
  */
 int exes_store(struct exes *x, uint32_t number, const struct unwind_answer *a,
 	       const struct unwind_request *request, uint64_t now_ns);

@@ -75,7 +75,10 @@ static void exe_empty(struct exes *x, uint32_t number, uint64_t now_ns)
 		e->state = EXE_UNKNOWN;
 }
 
-/* A number that nobody has mapped for a while, to be another file's. */
+/*
+ * A number that nobody has mapped for a while, to be another file's. The kernel may go by old mappings for as long
+ * as by anything that was given up: then the new file's rows would be taken for the old one's.
+ */
 static uint32_t number_reuse(struct exes *x, uint64_t now_ns)
 {
 	uint32_t oldest = EXE_NONE;
@@ -83,7 +86,8 @@ static uint32_t number_reuse(struct exes *x, uint64_t now_ns)
 	for (uint32_t i = 0; i < x->count; i++) {
 		const struct exe *e = &x->all[i];
 
-		if (e->users || now_ns - e->used_ns < UNWIND_GRACE_NS)
+		if (e->users || now_ns - e->used_ns < UNWIND_GRACE_NS ||
+		    (e->left_ns && now_ns - e->left_ns < UNWIND_GRACE_NS))
 			continue;
 		if (oldest == EXE_NONE || e->used_ns < x->all[oldest].used_ns)
 			oldest = i;
@@ -132,10 +136,11 @@ void exes_hold(struct exes *x, uint32_t number)
 	x->all[number].users++;
 }
 
-void exes_drop(struct exes *x, uint32_t number)
+void exes_drop(struct exes *x, uint32_t number, uint64_t now_ns)
 {
 	assert(x->all[number].users);
-	x->all[number].users--;
+	if (--x->all[number].users == 0)
+		x->all[number].left_ns = now_ns;
 }
 
 /* ---- addresses ---- */

@@ -53,7 +53,7 @@ struct exe {
 	bool huge; /* has more rows than one reply, or than there is room for */
 	ARRAY(struct exe_piece) pieces;
 	ARRAY(uint16_t) rules; /* to be given up */
-	uint64_t used_ns;
+	uint64_t used_ns, left_ns; /* by a sample; by the last mapping */
 	uint64_t next_ask_ns, backoff_ns;
 };
 
@@ -78,9 +78,9 @@ void exes_release(struct exes *x);
 uint32_t exes_find(const struct exes *x, uint32_t file);
 uint32_t exes_intern(struct exes *x, uint32_t file, uint64_t now_ns);
 
-/* Mappings refer to it. */
+/* Mappings refer to it, or no longer do. */
 void exes_hold(struct exes *x, uint32_t number);
-void exes_drop(struct exes *x, uint32_t number);
+void exes_drop(struct exes *x, uint32_t number, uint64_t now_ns);
 
 /* A sample went through it. */
 static inline void exes_use(struct exes *x, uint32_t number, uint64_t now_ns)

@@ -56,7 +56,7 @@ static void list_drop(struct images *m, struct image_list *l, uint64_t now_ns)
 		return;
 	chunks_give(m->chunks, l->addr, l->count * MAPPING_WORDS, now_ns);
 	for (uint32_t i = 0; i < l->exe_count; i++)
-		exes_drop(m->exes, l->exes[i]);
+		exes_drop(m->exes, l->exes[i], now_ns);
 	free(l);
 }
 
@@ -265,10 +265,10 @@ static struct image_list *list_plan(struct images *m, const struct image *p,
 	return l;
 }
 
-static void list_abandon(struct images *m, struct image_list *l)
+static void list_abandon(struct images *m, struct image_list *l, uint64_t now_ns)
 {
 	for (uint32_t i = 0; i < l->exe_count; i++)
-		exes_drop(m->exes, l->exes[i]);
+		exes_drop(m->exes, l->exes[i], now_ns);
 	free(l);
 }
 
@@ -291,7 +291,7 @@ static struct image_list *list_new(struct images *m, const struct image *p,
 		if (l->addr)
 			chunks_return(m->chunks, l->addr, l->count * MAPPING_WORDS);
 		counter_add(m->counters, COUNTER_UNWIND_PROCESSES_REFUSED, 1);
-		list_abandon(m, l);
+		list_abandon(m, l, now_ns);
 		return NULL;
 	}
 	memcpy(to, m->scratch, l->count * sizeof(*m->scratch));

@@ -20,13 +20,14 @@
 struct image_list {
 	uint32_t refs;
 	uint32_t addr, count; /* of mappings in the kernel */
+	uint32_t id;
 	uint32_t unresolved; /* mappings whose ELF address isn't known yet */
 	uint32_t exe_count;
 	uint32_t exes[]; /* held */
 };
 
 #define MAPPING_WORDS ((uint32_t)(sizeof(struct unwind_mapping) / 4))
-_Static_assert(UNWIND_MAX_MAPPINGS * sizeof(struct unwind_mapping) <= UNWIND_CHUNK_BYTES,
+_Static_assert((UNWIND_LIST_WORDS + UNWIND_MAX_MAPPINGS * MAPPING_WORDS) <= UNWIND_CHUNK_WORDS,
 	       "mappings fit a chunk");
 _Static_assert(PROCESS_MAX_MAPPINGS <= UNWIND_MAX_MAPPINGS, "all that is known has room");
 
@@ -50,11 +51,35 @@ int images_init(struct images *m, struct tables *t, struct chunks *chunks, struc
 
 /* ---- lists ---- */
 
+static uint32_t list_words(const struct image_list *l)
+{
+	return UNWIND_LIST_WORDS + l->count * MAPPING_WORDS;
+}
+
+static void list_sign(uint32_t *at, uint32_t id, uint32_t count)
+{
+	const struct unwind_list list = { id, count };
+	uint64_t bits;
+
+	memcpy(&bits, &list, sizeof(bits));
+	__atomic_store_n((uint64_t *)at, bits, __ATOMIC_RELEASE);
+}
+
+/*
+ * From then on nobody in the kernel begins with it, whoever has a copy of an entry that leads there. Who can't be
+ * told so, for want of memory, costs us the words.
+ */
 static void list_drop(struct images *m, struct image_list *l, uint64_t now_ns)
 {
+	uint32_t *at;
+
 	if (!l || --l->refs)
 		return;
-	chunks_give(m->chunks, l->addr, l->count * MAPPING_WORDS, now_ns);
+	at = chunks_at(m->chunks, l->addr - UNWIND_LIST_WORDS);
+	if (at) {
+		list_sign(at, 0, 0);
+		chunks_give(m->chunks, l->addr - UNWIND_LIST_WORDS, list_words(l), now_ns);
+	}
 	for (uint32_t i = 0; i < l->exe_count; i++)
 		exes_drop(m->exes, l->exes[i], now_ns);
 	free(l);
@@ -174,7 +199,7 @@ void images_exit(struct images *m, uint32_t pid, uint64_t now_ns)
 	if (i == NONE)
 		return;
 	if (m->all[i].list && tables_get_process(m->tables, pid, &entry) == 0 &&
-	    entry.mappings == m->all[i].list->addr)
+	    entry.id == m->all[i].list->id)
 		tables_remove_process(m->tables, pid);
 	image_remove(m, i, now_ns);
 }
@@ -280,21 +305,24 @@ static struct image_list *list_new(struct images *m, const struct image *p,
 	const struct mapping *all;
 	uint32_t count = mappings(ctx, p->pid, &all);
 	struct image_list *l = count ? list_plan(m, p, all, count, exe_of, ctx) : NULL;
-	uint32_t *to = NULL;
+	uint32_t addr, *to = NULL;
 
 	if (!l)
 		return NULL;
-	l->addr = chunks_take(m->chunks, l->count * MAPPING_WORDS, now_ns);
-	if (l->addr)
-		to = chunks_at(m->chunks, l->addr);
+	addr = chunks_take(m->chunks, list_words(l), now_ns);
+	if (addr)
+		to = chunks_at(m->chunks, addr);
 	if (!to) {
-		if (l->addr)
-			chunks_return(m->chunks, l->addr, l->count * MAPPING_WORDS);
+		if (addr)
+			chunks_return(m->chunks, addr, list_words(l));
 		counter_add(m->counters, COUNTER_UNWIND_PROCESSES_REFUSED, 1);
 		list_abandon(m, l, now_ns);
 		return NULL;
 	}
-	memcpy(to, m->scratch, l->count * sizeof(*m->scratch));
+	l->addr = addr + UNWIND_LIST_WORDS;
+	l->id = ++m->lists;
+	memcpy(to + UNWIND_LIST_WORDS, m->scratch, l->count * sizeof(*m->scratch));
+	list_sign(to, l->id, l->count);
 	return l;
 }
 
@@ -313,7 +341,7 @@ static bool identity_learn(struct images *m, struct image *p)
 		p->known = true;
 	}
 	p->shown = p->list && p->start_ns == entry.start_ns && p->exec_id == entry.exec_id &&
-		   entry.mappings == p->list->addr && entry.count == p->list->count;
+		   entry.mappings == p->list->addr && entry.id == p->list->id;
 	p->forked = false;
 	return true;
 }
@@ -329,6 +357,7 @@ static int show(struct images *m, struct image *p)
 		.start_ns = p->start_ns,
 		.exec_id = p->exec_id,
 		.mappings = p->list->addr,
+		.id = p->list->id,
 		.count = p->list->count,
 		.stamp = m->stamp,
 	};

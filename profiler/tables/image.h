@@ -42,6 +42,7 @@ struct images {
 	uint32_t high, max, unused;
 	uint32_t buckets[IMAGE_BUCKETS];
 	ARRAY(uint32_t) queue; /* what images_flush() has to look at */
+	uint32_t lists; /* that were ever made: the id of the last */
 	uint32_t stamp; /* of the last entry that was set */
 	uint32_t exes_known; /* exes->known when lists were last looked through */
 	struct unwind_mapping *scratch; /* UNWIND_MAX_MAPPINGS of them */

@@ -330,9 +330,9 @@ static void test_torture(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_random),  cmocka_unit_test(test_regions),
-		cmocka_unit_test(test_vaddr),   cmocka_unit_test(test_refusals),
-		cmocka_unit_test(test_torture), cmocka_unit_test(test_odd_answers),
+		cmocka_unit_test(test_random),        cmocka_unit_test(test_regions),
+		cmocka_unit_test(test_vaddr),         cmocka_unit_test(test_refusals),
+		cmocka_unit_test(test_torture),       cmocka_unit_test(test_odd_answers),
 		cmocka_unit_test(test_many_segments),
 	};
 

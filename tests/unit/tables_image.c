@@ -90,12 +90,21 @@ static void flush(struct fixture *f)
 	images_flush(&f->images, mappings_of, exe_of, f, UINT32_MAX, f->now_ns);
 }
 
+/* Is the list that this entry leads to still its own? As the sampler asks. */
+static bool has_list(const struct unwind_process *p)
+{
+	const struct unwind_list *list = fake_at(p->mappings - UNWIND_LIST_WORDS);
+
+	return list->id == p->id && list->count == p->count;
+}
+
 /* What the kernel has of a process is what there is, as far as files are known. */
 static void shown_check(const struct fixture *f, uint32_t pid)
 {
 	const struct unwind_process *p = &fake.processes[pid];
 	const struct unwind_mapping *all = fake_at(p->mappings);
 
+	assert_true(has_list(p));
 	assert_int_equal(p->count, world.count[pid]);
 	for (uint32_t i = 0; i < p->count; i++) {
 		const struct mapping *m = &world.mappings[pid][i];
@@ -118,7 +127,7 @@ static bool is_shown(uint32_t pid)
 	const struct unwind_process *p = &fake.processes[pid];
 
 	return fake.there[pid] && p->count && p->start_ns == world.start_ns[pid] &&
-	       p->exec_id == world.exec_id[pid];
+	       p->exec_id == world.exec_id[pid] && has_list(p);
 }
 
 /* ---- events: in the kernel first, then as we are told ---- */
@@ -273,6 +282,35 @@ static void test_swap(void **state)
 	fixture_release(&f);
 }
 
+/* A copy of the entry that we never hear of is not used any more when the list that it leads to is another's. */
+static void test_copy(void **state)
+{
+	struct unwind_process copy;
+	struct fixture f;
+
+	assert_int_equal(fixture_init(&f, 1), 0);
+	world.alive[1] = world.alive[2] = true;
+	world_mmap(&f, 1);
+	images_sampled(&f.images, 1, 0, 0, f.now_ns);
+	flush(&f);
+	copy = fake.processes[1];
+	assert_true(has_list(&copy));
+	images_exit(&f.images, 1, f.now_ns);
+	assert_false(has_list(&copy));
+	/* At the same place, as many. */
+	f.now_ns += 2 * UNWIND_GRACE_NS;
+	chunks_give(&f.chunks, chunks_take(&f.chunks, 1, f.now_ns), 1, f.now_ns);
+	f.now_ns += 2 * UNWIND_GRACE_NS;
+	world_mmap(&f, 2);
+	images_sampled(&f.images, 2, 0, 0, f.now_ns);
+	flush(&f);
+	assert_true(is_shown(2));
+	assert_int_equal(fake.processes[2].mappings, copy.mappings);
+	assert_int_equal(fake.processes[2].count, copy.count);
+	assert_false(has_list(&copy));
+	fixture_release(&f);
+}
+
 static void test_no_room(void **state)
 {
 	struct fixture f;
@@ -331,9 +369,8 @@ static void test_torture(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_random),
-		cmocka_unit_test(test_swap),
-		cmocka_unit_test(test_no_room),
+		cmocka_unit_test(test_random),  cmocka_unit_test(test_swap),
+		cmocka_unit_test(test_copy),    cmocka_unit_test(test_no_room),
 		cmocka_unit_test(test_torture),
 	};
 

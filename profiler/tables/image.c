@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * The identity of a process (start, exec id) is what its samples say, or what the kernel side wrote into its
- * entry at fork and exec. An entry with the identity of an image that is gone by now harms nobody: the
- * sampler compares.
+ * entry at fork and exec, if that was before the last event that we know. An entry with the identity of an image
+ * that is gone by now harms nobody: the sampler compares. One with the identity of an image that is still to come,
+ * and the mappings of the one before, would be believed.
  *
  * Refused: one list for equal mappings of processes that aren't relatives. ASLR leaves hardly any.
  */
@@ -12,6 +13,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "profiler/collect/batch.h"
 
 #define NONE UINT32_MAX
 #define BACKOFF_MIN_NS (100000000ULL)
@@ -240,6 +243,12 @@ void images_sampled(struct images *m, uint32_t pid, uint64_t start_ns, uint32_t 
 
 /* ---- to the kernel ---- */
 
+enum identity {
+	IDENTITY_KNOWN,
+	IDENTITY_UNKNOWN, /* until a sample says it */
+	IDENTITY_LATER, /* when more events have come */
+};
+
 static void back_off(struct image *p, uint64_t now_ns)
 {
 	uint64_t delay = p->backoff_ns ? p->backoff_ns * 2 : BACKOFF_MIN_NS;
@@ -326,24 +335,31 @@ static struct image_list *list_new(struct images *m, const struct image *p,
 	return l;
 }
 
-/* What the kernel has of it, and who it is if we don't know. False: nobody can say. */
-static bool identity_learn(struct images *m, struct image *p)
+/*
+ * What the kernel has of it, and who it is if we don't know. An entry that the kernel side wrote later than our
+ * events reach is of an image that we haven't heard of: a child that has executed something by now, say. Its
+ * mappings are others than those that we know. One that user space wrote says nothing new.
+ */
+static enum identity identity_learn(const struct images *m, struct image *p)
 {
 	struct unwind_process entry;
 
-	if (p->known && !p->forked)
-		return true;
 	if (tables_get_process(m->tables, p->pid, &entry) < 0)
-		return p->known;
+		return p->known ? IDENTITY_KNOWN : IDENTITY_UNKNOWN;
+	if (entry.since_ns > m->until_ns)
+		return IDENTITY_LATER;
 	if (!p->known) {
+		if (!entry.since_ns)
+			return IDENTITY_UNKNOWN;
 		p->start_ns = entry.start_ns;
 		p->exec_id = entry.exec_id;
 		p->known = true;
 	}
-	p->shown = p->list && p->start_ns == entry.start_ns && p->exec_id == entry.exec_id &&
-		   entry.mappings == p->list->addr && entry.id == p->list->id;
+	if (p->forked)
+		p->shown = p->list && p->start_ns == entry.start_ns &&
+			   p->exec_id == entry.exec_id && entry.id == p->list->id;
 	p->forked = false;
-	return true;
+	return IDENTITY_KNOWN;
 }
 
 static int show(struct images *m, struct image *p)
@@ -367,18 +383,20 @@ static int show(struct images *m, struct image *p)
 	return r;
 }
 
-static void image_flush(struct images *m, struct image *p, images_mappings_fn mappings,
+/* False: it has to wait for events. */
+static bool image_flush(struct images *m, struct image *p, images_mappings_fn mappings,
 			images_exe_fn exe_of, void *ctx, uint64_t now_ns)
 {
+	enum identity identity = identity_learn(m, p);
 	struct image_list *old = NULL, *new;
 
-	if (!identity_learn(m, p))
-		return;
+	if (identity != IDENTITY_KNOWN)
+		return identity == IDENTITY_UNKNOWN;
 	if (p->dirty || !p->list) {
 		new = list_new(m, p, mappings, exe_of, ctx, now_ns);
 		if (!new) {
 			back_off(p, now_ns);
-			return;
+			return true;
 		}
 		old = p->list;
 		p->list = new;
@@ -392,10 +410,11 @@ static void image_flush(struct images *m, struct image *p, images_mappings_fn ma
 			p->list = old;
 			p->dirty = p->shown = true;
 		}
-		return;
+		return true;
 	}
 	p->backoff_ns = 0;
 	list_drop(m, old, now_ns);
+	return true;
 }
 
 static bool list_is_stale(const struct images *m, const struct image_list *l)
@@ -426,11 +445,24 @@ static void unresolved_queue(struct images *m)
 	}
 }
 
+/*
+ * How far events are known: all that are BATCH_HOLD_BACK_NS old have been drained, so by now at least those that
+ * were so at the drain before. More than one flush may be of one drain.
+ */
+static void events_follow(struct images *m, uint64_t now_ns)
+{
+	if (now_ns == m->drained_ns)
+		return;
+	m->until_ns = m->drained_ns > BATCH_HOLD_BACK_NS ? m->drained_ns - BATCH_HOLD_BACK_NS : 0;
+	m->drained_ns = now_ns;
+}
+
 void images_flush(struct images *m, images_mappings_fn mappings, images_exe_fn exe, void *ctx,
 		  uint32_t most, uint64_t now_ns)
 {
 	uint32_t done = 0, count, kept = 0;
 
+	events_follow(m, now_ns);
 	unresolved_queue(m);
 	count = m->queue.count;
 	for (uint32_t i = 0; i < count; i++) {
@@ -445,7 +477,9 @@ void images_flush(struct images *m, images_mappings_fn mappings, images_exe_fn e
 		p->queued = false;
 		if (!p->used)
 			continue;
-		image_flush(m, p, mappings, exe, ctx, now_ns);
+		p->queued = !image_flush(m, p, mappings, exe, ctx, now_ns);
+		if (p->queued)
+			m->queue.items[kept++] = number;
 		done++;
 	}
 	m->queue.count = kept;

@@ -44,6 +44,7 @@ struct images {
 	ARRAY(uint32_t) queue; /* what images_flush() has to look at */
 	uint32_t lists; /* that were ever made: the id of the last */
 	uint32_t stamp; /* of the last entry that was set */
+	uint64_t drained_ns, until_ns; /* `now_ns` of the last drain; up to when events are known */
 	uint32_t exes_known; /* exes->known when lists were last looked through */
 	struct unwind_mapping *scratch; /* UNWIND_MAX_MAPPINGS of them */
 };
@@ -67,7 +68,10 @@ typedef uint32_t (*images_mappings_fn)(void *ctx, uint32_t pid, const struct map
 /* The exe of a mapping, EXE_NONE: it has none. */
 typedef uint32_t (*images_exe_fn)(void *ctx, uint32_t pid, const struct mapping *m);
 
-/* Brings at most `most` images to the kernel. */
+/*
+ * Brings at most `most` images to the kernel. `now_ns` (CLOCK_MONOTONIC) is of this drain, in all its flushes; all
+ * events up to BATCH_HOLD_BACK_NS before it have been told by the next.
+ */
 void images_flush(struct images *m, images_mappings_fn mappings, images_exe_fn exe, void *ctx,
 		  uint32_t most, uint64_t now_ns);
 

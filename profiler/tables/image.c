@@ -19,6 +19,8 @@
 #define NONE UINT32_MAX
 #define BACKOFF_MIN_NS (100000000ULL)
 #define BACKOFF_MAX_NS (25000000000ULL)
+/* Of each drain, at 0.4 us each. Exits tell of nearly all; not if they were lost, or of threads without a leader. */
+#define GONE_LOOKS 16u
 
 struct image_list {
 	uint32_t refs;
@@ -394,7 +396,10 @@ static bool image_flush(struct images *m, struct image *p, images_mappings_fn ma
 		return identity == IDENTITY_UNKNOWN;
 	if (p->dirty || !p->list) {
 		new = list_new(m, p, mappings, exe_of, ctx, now_ns);
-		if (!new) {
+		if (!new) { /* what it had is no longer true */
+			list_drop(m, p->list, now_ns);
+			p->list = NULL;
+			p->shown = false;
 			back_off(p, now_ns);
 			return true;
 		}
@@ -405,11 +410,7 @@ static bool image_flush(struct images *m, struct image *p, images_mappings_fn ma
 	if (!p->shown && show(m, p) < 0) {
 		counter_add(m->counters, COUNTER_UNWIND_PROCESSES_REFUSED, 1);
 		back_off(p, now_ns);
-		if (old) { /* which is what the kernel has still */
-			list_drop(m, p->list, now_ns);
-			p->list = old;
-			p->dirty = p->shown = true;
-		}
+		list_drop(m, old, now_ns);
 		return true;
 	}
 	p->backoff_ns = 0;
@@ -446,13 +447,47 @@ static void unresolved_queue(struct images *m)
 }
 
 /*
+ * Events were lost: any list may be of an image that is gone, or lack what was mapped since. A wrong frame is worse
+ * than a missing one: nobody has mappings until a sample, by which the process table reads them anew.
+ */
+static void losses_follow(struct images *m, uint64_t now_ns)
+{
+	uint64_t lost = counter_get(m->counters, COUNTER_EVENTS_LOST) +
+			counter_get(m->counters, COUNTER_EVENTS_MALFORMED);
+
+	if (lost == m->lost)
+		return;
+	m->lost = lost;
+	for (uint32_t i = 0; i < m->high; i++) {
+		list_drop(m, m->all[i].list, now_ns);
+		m->all[i].list = NULL;
+		m->all[i].shown = m->all[i].forked = false;
+	}
+}
+
+/* Some at a time: those of which the kernel side knows nothing (any more) are gone, or come again. */
+static void gone_remove(struct images *m, uint64_t now_ns)
+{
+	for (uint32_t n = 0; n < GONE_LOOKS && m->high; n++) {
+		struct unwind_process entry;
+		uint32_t i = m->gone_at++ % m->high;
+
+		if (m->all[i].used && !m->all[i].queued &&
+		    tables_get_process(m->tables, m->all[i].pid, &entry) == -ENOENT)
+			image_remove(m, i, now_ns);
+	}
+}
+
+/*
  * How far events are known: all that are BATCH_HOLD_BACK_NS old have been drained, so by now at least those that
  * were so at the drain before. More than one flush may be of one drain.
  */
-static void events_follow(struct images *m, uint64_t now_ns)
+static void drain_follow(struct images *m, uint64_t now_ns)
 {
 	if (now_ns == m->drained_ns)
 		return;
+	losses_follow(m, now_ns);
+	gone_remove(m, now_ns);
 	m->until_ns = m->drained_ns > BATCH_HOLD_BACK_NS ? m->drained_ns - BATCH_HOLD_BACK_NS : 0;
 	m->drained_ns = now_ns;
 }
@@ -462,7 +497,7 @@ void images_flush(struct images *m, images_mappings_fn mappings, images_exe_fn e
 {
 	uint32_t done = 0, count, kept = 0;
 
-	events_follow(m, now_ns);
+	drain_follow(m, now_ns);
 	unresolved_queue(m);
 	count = m->queue.count;
 	for (uint32_t i = 0; i < count; i++) {

@@ -507,6 +507,70 @@ static void test_late(void **state)
 	fixture_release(&f);
 }
 
+/* Events were lost: nobody's mappings are believed until a sample came, and what is gone is found to be so. */
+static void test_losses(void **state)
+{
+	struct unwind_process copy;
+	struct fixture f;
+
+	assert_int_equal(fixture_init(&f, 1), 0);
+	for (uint32_t pid = 1; pid < 30; pid++) {
+		world.alive[pid] = true;
+		world_mmap(&f, pid);
+		images_sampled(&f.images, pid, 0, 0, f.now_ns);
+	}
+	flush(&f);
+	for (uint32_t pid = 1; pid < 30; pid++)
+		assert_true(is_shown(pid));
+	copy = fake.processes[1];
+	counter_add(&f.counters, COUNTER_EVENTS_LOST, 1);
+	f.now_ns += 100000000;
+	flush(&f);
+	for (uint32_t pid = 1; pid < 30; pid++)
+		assert_false(is_shown(pid));
+	assert_false(has_list(&copy));
+	images_sampled(&f.images, 1, 0, 0, f.now_ns);
+	flush(&f);
+	assert_true(is_shown(1));
+	assert_false(is_shown(2));
+
+	/* Their exits were among what was lost. */
+	for (uint32_t pid = 2; pid < 30; pid++)
+		fake.there[pid] = false;
+	for (int i = 0; i < 4; i++) {
+		f.now_ns += 100000000;
+		flush(&f);
+	}
+	for (uint32_t pid = 100; pid < 100 + PIDS - 1; pid++)
+		images_mmap(&f.images, pid);
+	assert_int_equal(counter_get(&f.counters, COUNTER_UNWIND_PROCESSES_REFUSED), 0);
+	assert_true(is_shown(1));
+	fixture_release(&f);
+}
+
+/* What a process had mapped isn't believed when nobody can say what it has mapped since. */
+static void test_unsayable(void **state)
+{
+	struct fixture f;
+
+	assert_int_equal(fixture_init(&f, 1), 0);
+	world.alive[1] = true;
+	world_mmap(&f, 1);
+	images_sampled(&f.images, 1, 0, 0, f.now_ns);
+	flush(&f);
+	assert_true(is_shown(1));
+	world.count[1] = 0;
+	images_mmap(&f.images, 1);
+	flush(&f);
+	assert_false(is_shown(1));
+	world.count[1] = 1;
+	f.now_ns += 200000000;
+	images_sampled(&f.images, 1, 0, 0, f.now_ns);
+	flush(&f);
+	assert_true(is_shown(1));
+	fixture_release(&f);
+}
+
 static void test_no_room(void **state)
 {
 	struct fixture f;
@@ -569,6 +633,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_random),  cmocka_unit_test(test_swap),
+		cmocka_unit_test(test_losses),  cmocka_unit_test(test_unsayable),
 		cmocka_unit_test(test_late),    cmocka_unit_test(test_copy),
 		cmocka_unit_test(test_no_room), cmocka_unit_test(test_torture),
 	};

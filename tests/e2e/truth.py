@@ -431,6 +431,27 @@ def check_complete(args):
     return 0 if ok else 1
 
 
+def is_chain(frames, chain):
+    """From its innermost function to the outermost: exactly these, and below them a bottom that was reached."""
+    names = [f.name for f in frames if not f.kernel]
+    return names[:len(chain)] == chain and "[truncated]" not in names
+
+
+def check_chain(args):
+    """Of the samples in a function, how many have the call chain that the program is known to have."""
+    chain = [name for link in args.chain for name in link.split("*")[0].split("+") * int((link.split("*") + ["1"])[1])]
+    profile = read_profile(args.profile)
+    here = profile.of(lambda s: s.comm == args.comm and s.has(chain[0]))
+    n, right = count(here), count(s for s in here if is_chain(s.frames, chain))
+    ok = n >= args.min and right >= args.share * n
+    print(f"{'ok' if ok else 'FAIL'}: of {n} samples in {chain[0]} (at least {args.min}) {right} have the {len(chain)} callers"
+          f" that there are (at least {100 * args.share:.0f} %)")
+    others = collections.Counter(" < ".join(f.name or "?" for f in s.frames) for s in here if not is_chain(s.frames, chain))
+    for stack, times in others.most_common(0 if ok else 5):
+        print(f"    {times:5} {ascii(stack)[:200]}")
+    return 0 if ok else 1
+
+
 # ---------------------------------------------------------------- two profilers, one machine, one time
 
 
@@ -712,6 +733,12 @@ def main():
     sub = command("functions", check_functions)
     sub.add_argument("--leaf", action="store_true")
     sub.add_argument("--module")
+    sub = command("chain", check_chain, truth=False)
+    sub.add_argument("profile")
+    sub.add_argument("chain", nargs="+", metavar="NAME[+NAME...][*TIMES]", help="innermost first")
+    sub.add_argument("--comm", required=True)
+    sub.add_argument("--min", type=int, default=50)
+    sub.add_argument("--share", type=float, default=0.95)
     command("threads", check_threads)
     command("kernel", check_kernel)
     sub = command("module", check_module)

@@ -107,21 +107,24 @@ static void add_up(int map, struct stopwatch_tally *sum)
 	free(all);
 }
 
-/* The upper end of the bucket in which the share lies. */
+/* Where a bucket ends. */
+static unsigned long long bucket_end(unsigned bucket)
+{
+	unsigned next = bucket + 1;
+	unsigned long long high = STOPWATCH_PARTS | (next & (STOPWATCH_PARTS - 1));
+
+	return next < STOPWATCH_PARTS ? next : high << ((next >> STOPWATCH_PART_BITS) - 1);
+}
+
+/* The upper end of the bucket in which the share lies, or the maximum. */
 static unsigned long long percentile(const struct stopwatch_tally *t, double share)
 {
 	unsigned long long so_far = 0;
 
 	for (unsigned i = 0; i < STOPWATCH_BUCKETS; i++) {
-		unsigned next = i + 1;
-
 		so_far += t->buckets[i];
 		if (so_far && (double)so_far >= share * (double)t->count)
-			return next < STOPWATCH_PARTS
-				       ? next
-				       : (unsigned long long)(STOPWATCH_PARTS |
-							      (next & (STOPWATCH_PARTS - 1)))
-						 << ((next >> STOPWATCH_PART_BITS) - 1);
+			return bucket_end(i) < t->max_ns ? bucket_end(i) : t->max_ns;
 	}
 	return t->max_ns;
 }

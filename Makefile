@@ -326,7 +326,7 @@ check-build: check-build-unit check-build-fuzz check-build-cli check-build-e2e
 check-build-unit: $(UNIT_BIN) ; @:
 check-build-fuzz: $(FUZZ_BIN) ; @:
 check-build-cli: all ; @:
-check-build-e2e: all $(WORK_BIN) $(BUILD)/tests/liar ; @:
+check-build-e2e: all $(WORK_BIN) $(BUILD)/tests/liar $(BUILD)/tests/kernels/verify ; @:
 
 # tests/check runs suites and sums them up. What it needs to know, it is told by its environment.
 run_check = +@BUILD='$(BUILD)' SAN='$(SAN)' V='$(V)' MAKE='$(MAKE)' AS_USER='$(as_user)' \

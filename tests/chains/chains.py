@@ -95,7 +95,7 @@ class Token:
     def __init__(self, text):
         self.optional, self.repeated = text.endswith(("/?", "/*")), text.endswith("/*")
         text = text[:-2] if self.optional else text
-        self.pattern = re.compile(text if "@" in text else f"(?:{text})@.*")
+        self.pattern = re.compile(text if "@" in text else rf"(?:{text})(?:\.cold)?@.*")
 
 
 class Grammar:
@@ -106,14 +106,15 @@ class Grammar:
         self.sequences = []
         for text in variant.chains:
             tokens = [Token(t) for t in text.split()]
-            for top in tops:
-                for k in range(len(tokens)):
-                    self.sequences.append(top + tokens[k:])
+            for k in range(len(tokens)):
+                for top in tops:
+                    self.sequences += [top[j:] + tokens[k:] for j in range(len(top) or 1)]
         warm = [Token(t) for t in variant.chains[0].split()]
         at = next(i for i, t in enumerate(variant.chains[0].split()) if t in ("alpha", "_start"))
         self.warm = [Token("warm_up"), *warm[at + 1 :]]
         for top in tops:
-            self.sequences += [top + self.warm, top + self.warm[1:]]
+            for j in range(len(top) or 1):
+                self.sequences += [top[j:] + self.warm, top[j:] + self.warm[1:]]
         self.cache = {}
 
     @staticmethod
@@ -206,6 +207,7 @@ def not_called(frames, stack):
 
 def check(variant, samples, out):
     grammar, counts, shown = Grammar(variant), collections.Counter(), collections.Counter()
+    offsets = os.environ.get("CHAINS_OFFSETS")
     names = Symbols(variant.names_from.format(**places(variant, out))) if variant.names_from else None
     for sample in samples:
         frames = [f for f in sample.frames if not f.kernel]
@@ -221,7 +223,7 @@ def check(variant, samples, out):
             verdict = "early at first"
         counts[verdict] += sample.count
         if verdict in ("wrong", "early"):
-            shown[(verdict, stack)] += sample.count
+            shown[(verdict, stack if not offsets else tuple(f"{s}+{f.file_off:x}" for s, f in zip(stack, frames)))] += sample.count
     judged = counts["exact"] + counts["early"] + counts["wrong"]
     share = counts["exact"] / judged if judged else 0
     enough = variant.early or share >= EXACT_SHARE

@@ -90,6 +90,8 @@ UNWIND_INLINE int frames_rule(struct scratch *s, struct unwind_rule *ret)
 
 	if ((ip < s->mapping.start || ip >= s->mapping.end) && !frames_find_mapping())
 		return STACK_END_NO_MAPPING;
+	if (s->mapping.kind == UNWIND_MAPPING_UNRESOLVED)
+		return STACK_END_NOT_COMPILED;
 	if (s->mapping.kind != UNWIND_MAPPING_FILE) {
 		*ret = (struct unwind_rule){ .kind = UNWIND_FRAME_POINTER };
 		return STACK_END_NONE;

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Two queues of wishes: what samples ended for the lack of, and the rest. A wish is for what was at an offset of a
- * file, seen mapped by a process, through which it is opened if it isn't open already. A file that failed is
- * asked for again when a sample is in it, with back-off (tables/exe.c).
+ * A file is compiled when a sample is in it: at once, if that brought a copy of its stack; else behind the drain, by a
+ * queue of wishes. A wish is for what was at an offset of a file, seen mapped by a process, through which it is opened
+ * if it isn't open already. A file that failed is asked for again when a sample is in it, with back-off
+ * (tables/exe.c).
  *
- * Refused: compiling all before the sampler starts. It is 0.3 s on a machine with 300 binaries in use, of which
- * ten are ever in a sample.
+ * Refused: compiling what is mapped before it is sampled. It is 0.3 s of CPU on a machine with 300 binaries in use, of
+ * which ten are ever in a sample. And more frequent drains while processes are new, so that they have tables sooner:
+ * it costs more than copies do, and who lives 5 ms has none in time.
  */
 #include "profiler/agent/unwinding.h"
 
@@ -20,12 +22,12 @@
 #include "profiler/tables/image.h"
 #include "profiler/tables/walk.h"
 
-/* Of each drain. They are looked at between requests, of which the longest takes 0.1 s. */
-#define WORK_NS (50 * NS_PER_MS)
-#define REST_NS (3 * NS_PER_MS)
-
-/* Of each drain, on what samples' stacks can't be finished without. Rings hold 2 s. */
+/*
+ * Of each drain: on what samples' stacks can't be finished without, and behind it. They are looked at between requests,
+ * of which the longest takes 0.1 s. Rings hold 2 s.
+ */
 #define FINISH_NS (400 * NS_PER_MS)
+#define WORK_NS (50 * NS_PER_MS)
 
 #define MAX_WISHES 1024u
 #define MAX_IMAGES 512u /* of one drain */
@@ -50,9 +52,8 @@ struct unwinding {
 	struct rules rules;
 	struct exes exes;
 	struct images images;
-	struct wishes urgent, rest;
-	uint8_t wished[UNWIND_MAX_EXES]; /* whole files that are in a queue: bit 0 urgent, 1 rest */
-	uint32_t rest_at; /* the process to look at next; UINT32_MAX: seen all */
+	struct wishes wishes;
+	bool wished[UNWIND_MAX_EXES]; /* whole files that are in the queue */
 	uint64_t now_ns; /* of this drain */
 	uint64_t unmapped_ns; /* when chunks were unmapped last: mapping one takes 30 us */
 	uint64_t spent_ns; /* of FINISH_NS, in this drain */
@@ -111,30 +112,31 @@ static bool key_of(const struct mapping *m, uint32_t *ret)
 	return true;
 }
 
-static void wish(struct unwinding *u, bool urgent, uint32_t exe, uint32_t pid, uint64_t offset)
+static void wish(struct unwinding *u, uint32_t exe, uint32_t pid, uint64_t offset)
 {
-	struct wishes *w = urgent ? &u->urgent : &u->rest;
-	uint8_t bit = urgent ? 1 : 2;
+	struct wishes *w = &u->wishes;
 	struct unwind_request request;
 
 	if (w->count == MAX_WISHES || !exes_missing(&u->exes, exe, offset, u->now_ns, &request))
 		return;
 	if (!u->exes.all[exe].huge) {
-		if (u->wished[exe] & bit)
+		if (u->wished[exe])
 			return;
-		u->wished[exe] |= bit;
+		u->wished[exe] = true;
 	}
 	w->items[(w->first + w->count++) % MAX_WISHES] = (struct wish){ exe, pid, offset };
 }
 
-static bool wish_next(struct unwinding *u, struct wishes *w, struct wish *ret)
+static bool wish_next(struct unwinding *u, struct wish *ret)
 {
+	struct wishes *w = &u->wishes;
+
 	if (!w->count)
 		return false;
 	*ret = w->items[w->first];
 	w->first = (w->first + 1) % MAX_WISHES;
 	w->count--;
-	u->wished[ret->exe] &= (uint8_t) ~(w == &u->urgent ? 1 : 2);
+	u->wished[ret->exe] = false;
 	return true;
 }
 
@@ -188,7 +190,7 @@ void unwinding_sample(struct unwinding *u, const struct record_sample *s, enum r
 	if (end == STACK_END_NOT_COMPILED && key_of(m, &key))
 		exe = exes_find(&u->exes, key);
 	if (exe != EXE_NONE)
-		wish(u, true, exe, s->tgid, m->offset + (addr - m->start));
+		wish(u, exe, s->tgid, m->offset + (addr - m->start));
 }
 
 /* ---- files ---- */
@@ -301,12 +303,12 @@ static void fulfil(struct unwinding *u, const struct wish *w)
 		fd_close(&fd);
 }
 
-static void wishes_fulfil(struct unwinding *u, struct wishes *w, uint64_t most_ns)
+static void wishes_fulfil(struct unwinding *u)
 {
-	uint64_t end_ns = clock_ns(CLOCK_MONOTONIC) + most_ns;
+	uint64_t end_ns = clock_ns(CLOCK_MONOTONIC) + WORK_NS;
 	struct wish next;
 
-	while (clock_ns(CLOCK_MONOTONIC) < end_ns && wish_next(u, w, &next))
+	while (clock_ns(CLOCK_MONOTONIC) < end_ns && wish_next(u, &next))
 		fulfil(u, &next);
 }
 
@@ -392,34 +394,7 @@ static uint32_t image_exe(void *ctx, uint32_t pid, const struct mapping *m)
 
 	if (key_of(m, &key))
 		exe = exes_intern(&u->exes, key, u->now_ns);
-	if (exe != EXE_NONE && !u->exes.all[exe].segments)
-		wish(u, true, exe, pid, m->offset);
 	return exe;
-}
-
-/* What else is mapped, as long as half of the room is free. */
-static void rest_wish(struct unwinding *u)
-{
-	while (!u->rest.count && u->rest_at != UINT32_MAX &&
-	       u->chunks.used < (uint64_t)u->chunks.max * UNWIND_CHUNK_WORDS / 2) {
-		uint32_t pid = process_table_next(u->with.processes, &u->rest_at);
-		const struct mapping *all;
-		uint32_t count = pid ? process_table_mappings(u->with.processes, pid, &all) : 0;
-
-		if (!pid)
-			u->rest_at = UINT32_MAX;
-		for (uint32_t i = 0; i < count; i++) {
-			uint32_t key, exe = EXE_NONE;
-
-			if (key_of(&all[i], &key) && exes_find(&u->exes, key) == EXE_NONE)
-				exe = exes_intern(&u->exes, key, u->now_ns);
-			/* The first to go: nobody was seen in it. */
-			if (exe != EXE_NONE)
-				exes_use(&u->exes, exe, u->now_ns - EXE_KEEP_NS);
-			if (exe != EXE_NONE)
-				wish(u, false, exe, pid, all[i].offset);
-		}
-	}
 }
 
 uint64_t unwinding_memory_bytes(struct unwinding *u)
@@ -433,12 +408,9 @@ void unwinding_work(struct unwinding *u)
 	u->now_ns = clock_ns(CLOCK_MONOTONIC);
 	u->spent_ns = 0;
 	images_flush(&u->images, image_mappings, image_exe, u, MAX_IMAGES, u->now_ns);
-	if (u->urgent.count) {
-		wishes_fulfil(u, &u->urgent, WORK_NS);
+	if (u->wishes.count) {
+		wishes_fulfil(u);
 		images_flush(&u->images, image_mappings, image_exe, u, MAX_IMAGES, u->now_ns);
-	} else {
-		rest_wish(u);
-		wishes_fulfil(u, &u->rest, REST_NS);
 	}
 	if (u->now_ns - u->unmapped_ns >= NS_PER_S) {
 		u->unmapped_ns = u->now_ns;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Unwind tables follow what is sampled: a process's first sample, or one that ended in code without rows, has
- * what is missing compiled (by the symbolizer, a file at a time) and put where the kernel finds it. What else
- * is mapped comes when there is time, so that new processes of known files have tables from their start.
+ * what is missing compiled (by the symbolizer, a file at a time) and put where the kernel finds it; and its own stack
+ * is finished here.
  *
  * It asks outside for files by itself: a recording doesn't know of it, and a replay has none. Not thread safe.
  */

@@ -216,33 +216,41 @@ static inline void rest_fill(const struct scratch *s, struct record_rest *to)
 	to->user_end = s->user_end;
 	to->first_sp = s->first_sp;
 	to->flags = s->frame.flags;
-	to->bytes = 0;
 	for (int i = 0; i < RECORD_REGISTERS; i++)
 		to->general[i] = is_leaf ? s->user.general[i] : 0;
 }
 
+/* Pages that are looked at: a stack may begin and end in the middle of one. */
+#define REST_PAGES (RECORD_MAX_STACK_BYTES / SCRATCH_WINDOW_BYTES + 2)
+
 /*
- * Up to four pages, of which the first is the part above sp, behind byte `at` of the record; nothing above the main
- * thread's frames. How many bytes.
+ * Page by page, behind byte `at` of the record. The first may not be there: a process that was interrupted as it
+ * reached it has nothing there. Nothing above the main thread's frames.
  */
-static inline __u32 rest_copy_stack(struct scratch *s, __u32 at)
+static inline void rest_copy(struct scratch *s, struct record_rest *rest, __u32 at)
 {
-	__u64 from = s->frame.sp & ~7ULL, most = RECORD_MAX_STACK_BYTES;
+	__u64 from = (s->frame.sp - RECORD_RED_ZONE) & ~7ULL;
+	__u64 end = from + RECORD_MAX_STACK_BYTES;
 	__u32 done = 0;
 
-	if (from < s->first_sp && s->first_sp - from < most)
-		most = (s->first_sp - from) & ~7ULL;
-	for (int i = 0; i < RECORD_MAX_STACK_BYTES / SCRATCH_WINDOW_BYTES && done < most; i++) {
+	if (s->frame.sp < s->first_sp && s->first_sp < end)
+		end = s->first_sp & ~7ULL;
+	rest->stack = from;
+	for (int i = 0; i < REST_PAGES && from < end; i++) {
 		__u32 size = SCRATCH_WINDOW_BYTES - (from & (SCRATCH_WINDOW_BYTES - 1));
 		__u32 to = at + done;
 
-		if (to > sizeof(s->bytes) - SCRATCH_WINDOW_BYTES ||
-		    bpf_probe_read_user(s->bytes + to, size, (void *)from))
+		if (to > sizeof(s->bytes) - SCRATCH_WINDOW_BYTES)
 			break;
-		done += size;
 		from += size;
+		if (!bpf_probe_read_user(s->bytes + to, size, (void *)(from - size)))
+			done += size;
+		else if (done)
+			break;
+		else
+			rest->stack = from;
 	}
-	return done < most ? done : most;
+	rest->bytes = done && rest->stack + done > end ? end - rest->stack : done;
 }
 
 /* 1, or 0: the sample has to do without. Global, as the step is. */
@@ -266,7 +274,7 @@ __attribute__((noinline)) int frames_rest(void)
 		return 0;
 	rest = (struct record_rest *)(s->bytes + at);
 	rest_fill(s, rest);
-	rest->bytes = rest_copy_stack(s, at + sizeof(*rest));
+	rest_copy(s, rest, at + sizeof(*rest));
 	s->rest_bytes = sizeof(*rest) + rest->bytes;
 	s->sample.flags |= RECORD_FLAG_REST;
 	return 1;

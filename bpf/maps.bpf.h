@@ -59,7 +59,7 @@ struct scratch {
 	__u64 window[SCRATCH_WINDOW_BYTES / sizeof(__u64)];
 	union {
 		struct record_sample sample;
-		__u8 bytes[RECORD_MAX_BYTES + RECORD_MAX_REST_BYTES];
+		__u8 bytes[RECORD_MAX_WHOLE_BYTES];
 	};
 };
 /* The kernel's PCPU_MIN_UNIT_SIZE. */

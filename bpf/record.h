@@ -105,24 +105,29 @@ struct record_sample {
 _Static_assert(sizeof(struct record_sample) == 88, "record layout");
 
 /*
- * The last of the sample's frames, as the step has it (unwind_step.h), and its stack: from `sp` on, rounded
- * down to 8, as far as it could be read. Memory of a process: it is for the step only, and no recording
- * has it.
+ * The last of the sample's frames, as the step has it (unwind_step.h), and its stack, as far as it could be read.
+ * Memory of a process: it is for the step only, and no recording has it.
  */
 struct record_rest {
 	__u64 ip, sp, fp;
 	__u64 context;
 	__u64 user_end, first_sp;
+	__u64 stack; /* the address of its first byte: a multiple of 8 */
 	__u32 flags; /* UNWIND_EXACT … */
 	__u32 bytes; /* a multiple of 8 */
 	__u64 general[RECORD_REGISTERS]; /* of the leaf, by their DWARF numbers; of others 0 */
 };
-_Static_assert(sizeof(struct record_rest) == 184, "rest layout");
+_Static_assert(sizeof(struct record_rest) == 192, "rest layout");
 
-#define RECORD_MAX_STACK_BYTES 16384
-#define RECORD_MAX_REST_BYTES (sizeof(struct record_rest) + RECORD_MAX_STACK_BYTES)
+/* What has been popped is still said to be there by the file's rows, until the return. */
+#define RECORD_RED_ZONE 128
 
 #define RECORD_MAX_FRAMES (RECORD_MAX_KERNEL_FRAMES + RECORD_MAX_USER_FRAMES)
 #define RECORD_MAX_BYTES (sizeof(struct record_sample) + RECORD_MAX_FRAMES * 8)
+
+/* A stack has what many frames leave it: 12 KiB and more, mostly 20. */
+#define RECORD_MAX_STACK_BYTES 24576
+#define RECORD_MAX_REST_BYTES (sizeof(struct record_rest) + 16384)
+#define RECORD_MAX_WHOLE_BYTES (RECORD_MAX_BYTES + RECORD_MAX_REST_BYTES)
 
 #endif

@@ -49,13 +49,14 @@ static bool rest_is_valid(const struct record_sample *s, size_t left)
 		return false;
 	/* There is a last frame, and this is why it is. */
 	if (s->flags & (RECORD_FLAG_REST | RECORD_FLAG_REST_GONE) &&
-	    (!s->user_frames || (s->stack_end != STACK_END_NO_MAPPING &&
-				 s->stack_end != STACK_END_NOT_COMPILED)))
+	    (!s->user_frames ||
+	     (s->stack_end != STACK_END_NO_MAPPING && s->stack_end != STACK_END_NOT_COMPILED)))
 		return false;
 	if (!rest)
 		return left == 0;
 	return left >= sizeof(*rest) && rest->bytes <= RECORD_MAX_STACK_BYTES &&
-	       rest->bytes % 8 == 0 && left - sizeof(*rest) == rest->bytes &&
+	       rest->bytes % 8 == 0 && rest->stack % 8 == 0 &&
+	       left - sizeof(*rest) == rest->bytes &&
 	       !(rest->flags & ~(UNWIND_EXACT | UNWIND_GUESSED | UNWIND_FP_UNKNOWN));
 }
 

@@ -11,7 +11,7 @@
 static int read_copy(void *source, __u64 addr, __u64 *ret)
 {
 	const struct record_rest *rest = source;
-	uint64_t off = addr - (rest->sp & ~7ULL);
+	uint64_t off = addr - rest->stack;
 
 	if (addr & 7 || off >= rest->bytes)
 		return 1;

@@ -165,15 +165,53 @@ bool exes_vaddr(const struct exes *x, uint32_t number, uint64_t offset, uint64_t
 	return false;
 }
 
-static bool page_is_there(const struct exes *x, const struct exe *e, uint64_t page)
+/* The index's entry for a page; all 0: it isn't here. -ENOMEM: the index can't be mapped. */
+static int page_get(const struct exes *x, const struct exe *e, uint64_t page,
+		    struct unwind_page *ret)
 {
 	const uint32_t *at = chunks_at(x->chunks, e->index);
+
+	if (!at)
+		return -ENOMEM;
+	memcpy(ret, at + page * 2, sizeof(*ret));
+	return 0;
+}
+
+static bool page_is_there(const struct exes *x, const struct exe *e, uint64_t page)
+{
 	struct unwind_page entry;
 
-	if (!at) /* no memory: it can't be stored either */
-		return true;
-	memcpy(&entry, at + page * 2, sizeof(entry));
-	return entry.count != 0;
+	/* No memory: it can't be stored either. */
+	return page_get(x, e, page, &entry) < 0 || entry.count != 0;
+}
+
+int exes_rule(const struct exes *x, uint32_t number, uint64_t offset, uint64_t into,
+	      struct unwind_rule *ret)
+{
+	const struct exe *e = &x->all[number];
+	struct unwind_page page;
+	const uint32_t *rows;
+	uint64_t vaddr;
+	uint32_t row;
+
+	if (e->state == EXE_BAD)
+		return -ENOEXEC;
+	if (!e->segments || !e->index)
+		return -EAGAIN;
+	if (!exes_vaddr(x, number, offset, &vaddr))
+		return -ENOEXEC;
+	vaddr += into;
+	*ret = x->rules->all[UNWIND_RULE_NONE];
+	if (vaddr < e->start || (vaddr - e->start) / UNWIND_PAGE_BYTES >= e->pages)
+		return 0;
+	if (page_get(x, e, (vaddr - e->start) / UNWIND_PAGE_BYTES, &page) < 0 || !page.count)
+		return -EAGAIN;
+	rows = chunks_at(x->chunks, page.row);
+	if (!rows)
+		return -EAGAIN;
+	row = unwind_row_find(rows, UINT32_MAX, 0, page.count, vaddr % UNWIND_PAGE_BYTES);
+	*ret = x->rules->all[unwind_row_rule(row)];
+	return 0;
 }
 
 bool exes_missing(const struct exes *x, uint32_t number, uint64_t offset, uint64_t now_ns,

@@ -92,6 +92,13 @@ static inline void exes_use(struct exes *x, uint32_t number, uint64_t now_ns)
 bool exes_vaddr(const struct exes *x, uint32_t number, uint64_t offset, uint64_t *ret_vaddr);
 
 /*
+ * The rule for an address, `into` bytes behind what is mapped of this file offset; as the kernel finds it. 0; -EAGAIN:
+ * it isn't here (yet); -ENOEXEC: there are none, for the file or for what is mapped there.
+ */
+int exes_rule(const struct exes *x, uint32_t number, uint64_t offset, uint64_t into,
+	      struct unwind_rule *ret);
+
+/*
  * A sample was at this file offset: what is to be asked of the symbolizer for it. False: nothing, or not
  * now.
  */

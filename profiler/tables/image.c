@@ -211,9 +211,9 @@ void images_exit(struct images *m, uint32_t pid, uint64_t now_ns)
 
 void images_mmap(struct images *m, uint32_t pid)
 {
-	uint32_t i = image_get(m, pid);
+	uint32_t i = image_find(m, pid);
 
-	if (i == NONE)
+	if (i == NONE || !m->all[i].list)
 		return;
 	m->all[i].dirty = true;
 	queue(m, i);
@@ -286,6 +286,7 @@ static struct image_list *list_plan(struct images *m, const struct image *p,
 		if (exe == EXE_NONE || m->exes->all[exe].state == EXE_BAD)
 			continue;
 		if (!m->exes->all[exe].segments) {
+			to->kind = UNWIND_MAPPING_UNRESOLVED;
 			l->unresolved++;
 			/* Held: it can't become another file's while we wait for it. */
 		} else if (exes_vaddr(m->exes, exe, all[i].offset, &vaddr)) {

@@ -56,12 +56,15 @@ int images_init(struct images *m, struct tables *t, struct chunks *chunks, struc
 		struct counters *counters, uint32_t max);
 void images_release(struct images *m);
 
-/* What happened. An mmap changes mappings; a process that wasn't known becomes so. */
+/*
+ * What happened. Processes come in by their samples, or as children of such: most of a machine's never run, or not for
+ * long.
+ */
 void images_fork(struct images *m, uint32_t pid, uint32_t parent_pid, uint64_t now_ns);
 void images_exec(struct images *m, uint32_t pid, uint64_t now_ns);
 void images_exit(struct images *m, uint32_t pid, uint64_t now_ns);
 void images_mmap(struct images *m, uint32_t pid);
-/* A sample, which had no tables, says which image the process is. */
+/* A sample, which had no tables, says which image the process is: it is brought to the kernel. */
 void images_sampled(struct images *m, uint32_t pid, uint64_t start_ns, uint32_t exec_id,
 		    uint64_t now_ns);
 

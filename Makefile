@@ -142,8 +142,8 @@ ABI_H     := $(filter-out $(BPF_H),$(wildcard bpf/*.h))
 KERNELS_C := $(wildcard tests/kernels/*.c)
 BENCH_C   := $(wildcard tests/bench/*.c)
 BENCH_H   := $(wildcard tests/bench/*.h)
-WORK_C    := $(wildcard tests/workload/*.c)
-WORK_H    := $(wildcard tests/workload/*.h)
+WORK_C    := $(wildcard tests/workload/*.c tests/chains/*.c)
+WORK_H    := $(wildcard tests/workload/*.h tests/chains/*.h)
 SCRIPTS   := $(wildcard tests/check tests/layers tests/headers tests/cover tests/bench/run tests/kernels/run tests/kernels/guest deploy/install-packages .ci/run)
 
 # ---- flags ---------------------------------------------------------------------------------
@@ -303,6 +303,13 @@ $(BUILD)/tests/workload/%: tests/workload/%.c $(WORK_H) $(BUILD)/flags
 	$(CC) $${flags:--O1 -fno-omit-frame-pointer -g} -std=gnu11 -D_GNU_SOURCE $(WARN_PLAIN) -I. -o $@ $< \
 		-Wl,--as-needed -lpthread -lm -ldl
 
+# Each by the compilers that it is about; what none is there for is passed over, and said.
+$(BUILD)/tests/chains/built: $(wildcard tests/chains/*)
+	@mkdir -p $(@D)
+	$(call say,WORK,$(@D))
+	$(Q)python3 -B tests/chains/chains.py build $(@D)
+	@touch $@
+
 # What runs in a guest beside the tests: its first process, which has nothing to be linked with, and the tool
 # that asks its verifier.
 $(BUILD)/tests/kernels/init: tests/kernels/init.c $(BUILD)/flags
@@ -326,7 +333,7 @@ check-build: check-build-unit check-build-fuzz check-build-cli check-build-e2e
 check-build-unit: $(UNIT_BIN) ; @:
 check-build-fuzz: $(FUZZ_BIN) ; @:
 check-build-cli: all ; @:
-check-build-e2e: all $(WORK_BIN) $(BUILD)/tests/liar $(BUILD)/tests/kernels/verify ; @:
+check-build-e2e: all $(WORK_BIN) $(BUILD)/tests/liar $(BUILD)/tests/chains/built $(BUILD)/tests/kernels/verify ; @:
 
 # tests/check runs suites and sums them up. What it needs to know, it is told by its environment.
 run_check = +@BUILD='$(BUILD)' SAN='$(SAN)' V='$(V)' MAKE='$(MAKE)' AS_USER='$(as_user)' \

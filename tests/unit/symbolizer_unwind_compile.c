@@ -326,7 +326,7 @@ static void test_functions(void **state)
 		  "0x401100 cfa=rsp+32\n0x401110 none\n0x401200 cfa=rsp+16\n0x401210 none\n" },
 		{ "padding of 15",
 		  { { 0x100, 0x11 }, { 0x120, 0x10 } },
-		  "0x401100 cfa=rsp+16\n0x401120 cfa=rsp+32\n0x401130 none\n" },
+		  "0x401100 cfa=rsp+16\n0x401111 none\n0x401120 cfa=rsp+32\n0x401130 none\n" },
 		{ "a gap of 16",
 		  { { 0x100, 0x10 }, { 0x120, 0x10 } },
 		  "0x401100 cfa=rsp+16\n0x401110 none\n0x401120 cfa=rsp+32\n0x401130 none\n" },

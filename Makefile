@@ -9,6 +9,7 @@
 #   ONLY=base_map           with check-unit, check-fuzz, check-cli, check-e2e: only these
 #   TIME=60                 with fuzz-NAME: seconds
 #   KERNELS=6.1             with kernels: only these of tests/kernels/list
+#   TESTS=e2e/stacks        with kernels: only these ("none": the programs are loaded, no more)
 #   DESTDIR=, PREFIX=       with install and uninstall
 
 VERSION := 0.1.0
@@ -380,10 +381,11 @@ bench: ## install what is missing (as root), build, measure beside perf and othe
 	+@BUILD='$(BUILD)' tests/bench/run
 
 KERNELS ?=
+TESTS ?=
 kernels: ## install what is missing (as root), build, test on other kernels, in qemu
 	+@deploy/install-packages --if-root build check kernels
 	+@$(as_user) $(MAKE) check-build-e2e check-build-unit $(BUILD)/tests/kernels/init $(BUILD)/tests/kernels/verify
-	+@$(as_user) env BUILD='$(BUILD)' KERNELS='$(KERNELS)' tests/kernels/run
+	+@$(as_user) env BUILD='$(BUILD)' KERNELS='$(KERNELS)' TESTS='$(TESTS)' tests/kernels/run
 
 GROUPS ?= build check
 deps: ## install the Debian packages of GROUPS (build check; also: lint bench kernels), as root

@@ -34,6 +34,7 @@
 #include "profiler/collect/decode.h"
 #include "profiler/collect/session.h"
 #include "profiler/process/maps.h"
+#include "profiler/tables/walk.h"
 #include "symbolizer/unwind_compile.h"
 
 #define FREQUENCY_HZ 999
@@ -712,6 +713,121 @@ static void test_scenarios(void **state)
 	}
 }
 
+/* ---- the same in user space ---- */
+
+/* By the tables that the kernel has. STACK_END_NONE, or why there is no rule. */
+static enum record_stack_end filled_rule(struct filler *f, uint64_t ip, struct unwind_rule *ret)
+{
+	for (uint32_t i = 0; i < f->count; i++) {
+		const struct unwind_mapping *m = &f->mappings[i];
+		const struct unwind_exe *exe = &tables_exes(f->tables)[m->exe];
+		const struct unwind_page *pages;
+		uint64_t vaddr = ip - m->start + m->vaddr, page;
+		uint32_t row;
+
+		if (ip < m->start || ip >= m->end)
+			continue;
+		*ret = (struct unwind_rule){ .kind = UNWIND_FRAME_POINTER };
+		if (m->kind == UNWIND_MAPPING_ANONYMOUS)
+			return STACK_END_NONE;
+		page = (vaddr - exe->start) / UNWIND_PAGE_BYTES;
+		assert_true(vaddr >= exe->start && page < exe->pages);
+		pages = (const struct unwind_page *)words_at(f, exe->index);
+		row = unwind_row_find(words_at(f, pages[page].row), UINT32_MAX, 0,
+				      pages[page].count, vaddr % UNWIND_PAGE_BYTES);
+		*ret = tables_rules(f->tables)[unwind_row_rule(row)];
+		return STACK_END_NONE;
+	}
+	return STACK_END_NO_MAPPING;
+}
+
+struct whole_sample {
+	struct record_sample s;
+	uint64_t frames[RECORD_MAX_FRAMES];
+};
+
+/* The sample as it is when its rest was found. */
+static void rest_find(struct filler *f, const struct record_sample *s, struct whole_sample *ret)
+{
+	enum record_stack_end end = STACK_END_NONE;
+	struct walk w;
+
+	memcpy(ret, s, decode_sample_bytes(s));
+	walk_begin(&w, decode_rest(s));
+	while (end == STACK_END_NONE && ret->s.user_frames < RECORD_MAX_USER_FRAMES) {
+		struct unwind_rule rule;
+
+		end = filled_rule(f, w.frame.ip, &rule);
+		if (end == STACK_END_NONE)
+			end = walk_step(&w, &rule,
+					&ret->frames[s->kernel_frames + ret->s.user_frames]);
+		ret->s.user_frames += end == STACK_END_NONE;
+	}
+	ret->s.stack_end = (uint8_t)(end == STACK_END_NONE ? STACK_END_TOO_DEEP : end);
+}
+
+/*
+ * A stack that is longer than its copy, or goes on beyond a signal's own: it ends there, and what is there of it is
+ * right.
+ */
+static bool is_cut(const struct whole_sample *s, const struct scenario *c, uint32_t copied)
+{
+	const uint64_t *user = s->frames + s->s.kernel_frames;
+	enum place place = place_of(user[s->s.user_frames - 1] & FRAME_ADDR_MASK);
+
+	if (s->s.stack_end != STACK_END_BAD_READ || !kinds_are_exact(user, s->s.user_frames))
+		return false;
+	if (c->body == body_alarm)
+		return place == PLACE_spin && s->s.user_frames == 4;
+	return place == c->spans[1].place && copied >= RECORD_MAX_STACK_BYTES / 2;
+}
+
+static void check_rests(struct capture *c, const struct scenario *scenario)
+{
+	uint32_t exact = 0, cut = 0, bare = 0;
+	const struct record_sample *s;
+	struct whole_sample whole;
+
+	while ((s = next_sample(c))) {
+		assert_true(s->flags & RECORD_FLAG_NO_TABLES);
+		if (!decode_rest(s)) { /* the ring was half full */
+			bare++;
+			continue;
+		}
+		rest_find(&c->filler, s, &whole);
+		if (is_exact(&whole.s, scenario)) {
+			exact++;
+		} else if (is_cut(&whole, scenario, decode_rest(s)->bytes)) {
+			cut++;
+		} else {
+			print_stack(&whole.s);
+			fail_msg("%s: %u frames and end %u, of %u bytes, as above", scenario->name,
+				 whole.s.user_frames, whole.s.stack_end, decode_rest(s)->bytes);
+		}
+	}
+	print_message("%-8s %4u samples finished, exact; %u longer than their copy, %u without\n",
+		      scenario->name, exact, cut, bare);
+	if (exact + cut < ENOUGH_SAMPLES)
+		fail_msg("%s: %u exact and %u cut; expected at least %u", scenario->name, exact,
+			 cut, ENOUGH_SAMPLES);
+}
+
+/* Processes that have no tables: what their samples bring with them is enough. */
+static void test_rests(void **state)
+{
+	NEEDS_ROOT();
+	for (size_t i = 0; i < sizeof(scenarios) / sizeof(scenarios[0]); i++) {
+		pid_t pid = start_child(&scenarios[i]);
+		struct capture c;
+
+		begin(&c, pid);
+		pass_ms(&c, CAPTURE_MS / 2);
+		stop_child(pid);
+		check_rests(&c, &scenarios[i]);
+		release(&c);
+	}
+}
+
 /* ---- why a stack ends ---- */
 
 static struct unwind_mapping *libc_mapping(struct filler *f)
@@ -1002,9 +1118,8 @@ static int setup(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_scenarios),
-		cmocka_unit_test(test_ends),
-		cmocka_unit_test(test_another_image),
+		cmocka_unit_test(test_scenarios), cmocka_unit_test(test_rests),
+		cmocka_unit_test(test_ends),      cmocka_unit_test(test_another_image),
 		cmocka_unit_test(test_lifecycle),
 	};
 

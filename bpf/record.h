@@ -125,9 +125,8 @@ _Static_assert(sizeof(struct record_rest) == 192, "rest layout");
 #define RECORD_MAX_FRAMES (RECORD_MAX_KERNEL_FRAMES + RECORD_MAX_USER_FRAMES)
 #define RECORD_MAX_BYTES (sizeof(struct record_sample) + RECORD_MAX_FRAMES * 8)
 
-/* A stack has what many frames leave it: 12 KiB and more, mostly 20. */
-#define RECORD_MAX_STACK_BYTES 24576
-#define RECORD_MAX_REST_BYTES (sizeof(struct record_rest) + 16384)
-#define RECORD_MAX_WHOLE_BYTES (RECORD_MAX_BYTES + RECORD_MAX_REST_BYTES)
+/* With its rest. A stack has what the frames leave it, which is all if few were found: as in a new process. */
+#define RECORD_MAX_STACK_BYTES 16384
+#define RECORD_MAX_WHOLE_BYTES (RECORD_MAX_BYTES + 8192)
 
 #endif

@@ -299,9 +299,9 @@ __attribute__((noinline)) int frames_user(void)
 		return STACK_END_NONE;
 	frames_push(&s->sample, FRAME_REGISTER, s->user.ip & FRAME_ADDR_MASK);
 
-	/* The memory of an exiting task is gone, and what is mapped now may be another's. */
+	/* What is mapped now may be another's. */
 	if (!mm)
-		return STACK_END_BAD_READ;
+		return STACK_END_EXITING;
 	s->user_end = kernel_read(mm, task_size);
 	if (s->user_end <= FRAMES_COMPAT_END)
 		return STACK_END_COMPAT;

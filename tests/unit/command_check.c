@@ -317,7 +317,7 @@ static void test_memory(void **state)
 		{ 1024, 0, 8, VERDICT_FINE, "1024 MiB: kernel 8" },
 		{ 63, 0, 8, VERDICT_FATAL, "--memory 64M is the least" },
 		{ 64, 0, 2048, VERDICT_FATAL, "is the least" },
-		{ 0, 0, 3840, VERDICT_FINE, "256 MiB: kernel" },
+		{ 0, 0, 4096, VERDICT_FINE, "256 MiB: kernel" },
 		{ 0, 0, 0, VERDICT_FINE, "256 MiB: kernel 3" },
 	};
 

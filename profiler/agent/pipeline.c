@@ -122,6 +122,11 @@ static enum record_stack_end rest_frames(struct pipeline *p, const struct record
 	return end;
 }
 
+static bool is_whole(enum record_stack_end end)
+{
+	return end == STACK_END_BOTTOM || end == STACK_END_NONE || end == STACK_END_EXITING;
+}
+
 static uint32_t sample_frames(struct pipeline *p, const struct record_sample *s,
 			      struct window_frame frames[MAX_FRAMES])
 {
@@ -140,7 +145,7 @@ static uint32_t sample_frames(struct pipeline *p, const struct record_sample *s,
 		end = rest_frames(p, s, frames, &n, &m, &addr);
 	if (p->unwinding)
 		unwinding_sample(p->unwinding, s, end, s->user_frames ? &m : NULL, addr);
-	if (end != STACK_END_NONE && end != STACK_END_BOTTOM) {
+	if (!is_whole(end)) {
 		frames[n++] = (struct window_frame){ .space = WINDOW_SPACE_TRUNCATED };
 		counter_add(&p->counters, COUNTER_STACKS_TRUNCATED, 1);
 	}

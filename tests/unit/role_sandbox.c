@@ -746,7 +746,7 @@ static int compose_for(const char *role, struct buffer *text, bool wanted)
 
 static int confine(const char *name, struct err *err)
 {
-	return strcmp(name, "supervisor") == 0 ? supervisor_confine(err)
+	return strcmp(name, "supervisor") == 0 ? supervisor_confine("supervisor", err)
 					       : sandbox_enter(role_of(name), err);
 }
 
@@ -1138,7 +1138,7 @@ static int under_supervisor(void)
 	struct err err = { "" };
 	struct child c;
 
-	supervisor_confine(&err);
+	supervisor_confine("supervisor", &err);
 	assert_string_equal(err.text, "");
 	for (size_t i = 0; i < COUNT(names); i++) {
 		char uid[64];
@@ -1243,7 +1243,7 @@ static int rename_as_supervisor(void)
 {
 	struct err err;
 
-	if (supervisor_confine(&err) < 0)
+	if (supervisor_confine("supervisor", &err) < 0)
 		return 1;
 	if (lost->capability && effective_drop(lost->capability) < 0)
 		return 2;

@@ -128,7 +128,7 @@ int tracer_serve(int socket);
 struct unwinder_mapping {
 	uint64_t start, end, offset;
 	uint32_t file; /* a number that is the file's for as long as the unwinder lives, or UNWINDER_NO_FILE */
-	uint32_t reserved;
+	uint32_t by_frame_pointer; /* 1: its code keeps frame pointers, and nothing else is said of it */
 };
 
 struct unwinder_walk {

@@ -19,6 +19,7 @@ static void file_release(struct rows_file *f)
 	for (uint32_t i = 0; i < f->parts.count; i++)
 		free(f->parts.items[i].bytes);
 	array_release(&f->parts);
+	array_release(&f->by_frame_pointer);
 }
 
 void rows_release(struct rows *r)
@@ -74,6 +75,52 @@ static int part_keep(struct rows *r, struct rows_file *f, const struct unwind_an
 	return 0;
 }
 
+static void part_rows(const struct unwind_answer *a, row_fn each, void *ctx)
+{
+	for (uint32_t i = 0; i < a->reply->page_count; i++) {
+		const struct unwind_page *p = &a->pages[i];
+		uint64_t page = a->reply->start + (uint64_t)i * UNWIND_PAGE_BYTES;
+		uint64_t limit = page + UNWIND_PAGE_BYTES;
+
+		if (limit > a->reply->limit)
+			limit = a->reply->limit;
+		for (uint32_t k = 0; k < p->count; k++) {
+			uint32_t row = a->rows[p->row + k];
+			uint64_t start = page + unwind_row_within(row);
+			uint64_t end = k + 1 < p->count
+					       ? page + unwind_row_within(a->rows[p->row + k + 1])
+					       : limit;
+
+			if (start < end)
+				each(ctx, start, end, &a->rules[unwind_row_rule(row)]);
+		}
+	}
+}
+
+void rows_each(const struct rows_file *f, row_fn each, void *ctx)
+{
+	for (uint32_t i = 0; i < f->parts.count; i++)
+		part_rows(&f->parts.items[i].answer, each, ctx);
+}
+
+/* Without memory for it, or too often, the code there has no guesses. */
+static void range_note(void *ctx, uint64_t start, uint64_t end, const struct unwind_rule *rule)
+{
+	struct rows_file *f = ctx;
+	uint32_t count = f->by_frame_pointer.count;
+	struct rows_range *last = count ? &f->by_frame_pointer.items[count - 1] : NULL;
+
+	if (rule->kind != UNWIND_FRAME_POINTER)
+		return;
+	if (last && last->limit == start) {
+		last->limit = end;
+		return;
+	}
+	last = array_push(&f->by_frame_pointer, ROWS_MAX_RANGES);
+	if (last)
+		*last = (struct rows_range){ start, end };
+}
+
 static uint64_t end_of(const struct unwind_answer *a)
 {
 	uint32_t count = a->reply->segment_count;
@@ -116,6 +163,8 @@ int rows_add(struct rows *r, uint32_t file, int fd, struct err *err)
 		return err_errno(err, -ENOMEM, "its unwind rows can't be kept");
 	*f = (struct rows_file){ .file = file };
 	f->error = parts_ask(r, f, fd, err);
+	if (f->error == 0)
+		rows_each(f, range_note, f);
 	return f->error;
 }
 

@@ -22,10 +22,17 @@ struct rows_part {
 	struct unwind_answer answer;
 };
 
+#define ROWS_MAX_RANGES 1024u
+
+struct rows_range {
+	uint64_t start, limit; /* ELF addresses */
+};
+
 struct rows_file {
 	uint32_t file;
 	int error; /* negative errno: there are none */
 	ARRAY(struct rows_part) parts; /* by address; the first has the segments */
+	ARRAY(struct rows_range) by_frame_pointer; /* code of that rule: Go's, V8's */
 };
 
 struct rows {
@@ -42,6 +49,10 @@ const struct rows_file *rows_find(const struct rows *r, uint32_t file);
 
 /* Asks for a file's. What fails is remembered. 0, or negative errno and a sentence: -E2BIG, -ENOEXEC … */
 int rows_add(struct rows *r, uint32_t file, int fd, struct err *err);
+
+/* Rows in their order: a rule is in force in [start, end). */
+typedef void (*row_fn)(void *ctx, uint64_t start, uint64_t end, const struct unwind_rule *rule);
+void rows_each(const struct rows_file *f, row_fn each, void *ctx);
 
 /* The ELF address of a file offset in executable code. */
 bool rows_vaddr(const struct rows_file *f, uint64_t offset, uint64_t *ret);

@@ -70,7 +70,7 @@ static int thread_status(struct dump *d, uint32_t tid, struct process_status *re
 static void thread_walk(struct dump *d, const struct target *t, struct thread_stacks *x)
 {
 	bool verify = d->dumper->job.verify;
-	int r = unwinder_prepare(&d->unwinder, t, &x->why);
+	int r = unwinder_prepare(&d->unwinder, &d->dumper->rows, t, &x->why);
 
 	if (r == 0)
 		r = thread_stop(&d->thread, x->tid, &x->why);
@@ -78,7 +78,7 @@ static void thread_walk(struct dump *d, const struct target *t, struct thread_st
 		return;
 	if (verify)
 		walk_by_rows(&d->dumper->rows, t, &d->thread, &d->ours);
-	walk_by_libunwind(&d->unwinder, t, &d->thread, &d->theirs, &x->why);
+	walk_by_libunwind(&d->unwinder, &d->dumper->rows, t, &d->thread, &d->theirs, &x->why);
 	x->stopped_ns = thread_go(&d->thread);
 	r = stacks_keep(&d->stacks, &d->theirs, &x->theirs);
 	if (r == 0 && verify)
@@ -184,7 +184,7 @@ static int process_dump(struct dump *d, uint32_t pid)
 	d->unwinder.pid = 0; /* a pid may be another's by now */
 	if (r == 0 || d->report.json)
 		report_process(&d->report, pid, t.status.comm);
-	if (r == 0 && d->dumper->job.verify)
+	if (r == 0)
 		dumper_rows(d->dumper, &t);
 	if (r == 0)
 		r = threads_dump(d, &t, &tids, &err);

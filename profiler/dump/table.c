@@ -43,37 +43,6 @@ struct writer {
 
 /* ---- rows ---- */
 
-/* In their order: a rule is in force in [start, end). */
-typedef void (*row_fn)(void *ctx, uint64_t start, uint64_t end, const struct unwind_rule *rule);
-
-static void part_rows(const struct unwind_answer *a, row_fn each, void *ctx)
-{
-	for (uint32_t i = 0; i < a->reply->page_count; i++) {
-		const struct unwind_page *p = &a->pages[i];
-		uint64_t page = a->reply->start + (uint64_t)i * UNWIND_PAGE_BYTES;
-		uint64_t limit = page + UNWIND_PAGE_BYTES;
-
-		if (limit > a->reply->limit)
-			limit = a->reply->limit;
-		for (uint32_t k = 0; k < p->count; k++) {
-			uint32_t row = a->rows[p->row + k];
-			uint64_t start = page + unwind_row_within(row);
-			uint64_t end = k + 1 < p->count
-					       ? page + unwind_row_within(a->rows[p->row + k + 1])
-					       : limit;
-
-			if (start < end)
-				each(ctx, start, end, &a->rules[unwind_row_rule(row)]);
-		}
-	}
-}
-
-static void file_rows(const struct rows_file *f, row_fn each, void *ctx)
-{
-	for (uint32_t i = 0; i < f->parts.count; i++)
-		part_rows(&f->parts.items[i].answer, each, ctx);
-}
-
 static void stretch_add(struct stretch *s, uint64_t start, uint64_t end)
 {
 	bool joins = s->count && s->place_count && s->ends[s->place_count - 1] == start;
@@ -119,7 +88,7 @@ static void sums_add(struct sums *s, const struct rows_file *f)
 		s->bytes += h->row_count * 4ULL + h->page_count * sizeof(struct unwind_page) +
 			    h->rule_count * sizeof(struct unwind_rule);
 	}
-	file_rows(f, sum_row, s);
+	rows_each(f, sum_row, s);
 }
 
 /* ---- text ---- */
@@ -216,7 +185,7 @@ static void put_row(void *ctx, uint64_t start, uint64_t end, const struct unwind
 static void put_rows(struct writer *w, const struct rows_file *f)
 {
 	w->last = NULL;
-	file_rows(f, put_row, w);
+	rows_each(f, put_row, w);
 }
 
 static void put_rule_at(struct writer *w, uint64_t addr, const struct rows_file *f, uint64_t vaddr)

@@ -6,7 +6,7 @@
  * libunwind is told where the table of functions of the file around an address is, and finds, reads and
  * interprets what is in there by itself, by our access_mem(). What it does beside that is switched off: where a
  * file says nothing of an address it tries the frame pointer, whatever is in that register, and we end the stack.
- * Only code in no file (made at run time) is stepped by frame pointer, by us, and flagged.
+ * Only code that is known to keep frame pointers (made at run time, or by Go) is stepped so, by us, and flagged.
  *
  * Refused: libunwind-ptrace, which traces and maps files from where it runs, with the rights for it.
  */
@@ -346,33 +346,42 @@ static enum dump_end end_of(const struct unwinder *u, int r)
 }
 
 /*
- * From code in no file to its caller, by frame pointer; the cursor begins anew there. DUMP_END_BOTTOM if that
- * worked. Where it begins is the call, so that it is looked up there and not behind it.
+ * From code that keeps frame pointers to its caller; the cursor begins anew there. False if the stack ends, and why.
+ * It begins at the call, so that it is looked up there and not behind it.
  */
-static enum dump_end step_by_frame_pointer(struct unwinder *u, unw_cursor_t *cursor)
+static bool step_by_frame_pointer(struct unwinder *u, unw_cursor_t *cursor, enum dump_end *ret_end)
 {
+	bool guessed = u->frames[u->frame_count - 1].flags & DUMP_FRAME_GUESSED;
 	unw_word_t fp = 0, sp = 0;
 	struct frame_pair pair;
 
-	if (unw_get_reg(cursor, UNW_X86_64_RBP, &fp) < 0)
-		return DUMP_END_LOST;
 	unw_get_reg(cursor, UNW_REG_SP, &sp);
+	*ret_end = DUMP_END_LOST;
+	if (unw_get_reg(cursor, UNW_X86_64_RBP, &fp) < 0)
+		return false;
+	/* 0 is the outermost frame's mark only at the end of a chain. */
+	*ret_end = fp == 0 && guessed ? DUMP_END_BOTTOM : DUMP_END_BAD_FRAME;
 	if (!frame_pointer_is_sane(fp, sp, USER_END))
-		return DUMP_END_BAD_FRAME;
-	if (!memory_read(u, fp, &pair, sizeof(pair)))
-		return u->trouble;
+		return false;
+	if (!memory_read(u, fp, &pair, sizeof(pair))) {
+		*ret_end = u->trouble;
+		return false;
+	}
+	*ret_end = pair.return_address ? DUMP_END_BAD_FRAME : DUMP_END_BOTTOM;
 	if (!frame_pointer_is_code(pair.return_address, USER_END))
-		return DUMP_END_BAD_FRAME;
+		return false;
 	u->known = 1u << DUMP_RIP | 1u << DUMP_RSP | 1u << DUMP_RBP;
 	u->registers.values[DUMP_RIP] = pair.return_address - 1;
 	u->registers.values[DUMP_RSP] = fp + sizeof(pair);
 	u->registers.values[DUMP_RBP] = pair.fp;
+	*ret_end = DUMP_END_FAILED;
 	if (unw_init_remote(cursor, u->space, u) < 0)
-		return DUMP_END_FAILED;
+		return false;
+	*ret_end = DUMP_END_TOO_DEEP;
 	if (!frame_add(u, cursor, DUMP_FRAME_GUESSED))
-		return DUMP_END_TOO_DEEP;
+		return false;
 	u->frames[u->frame_count - 1].ip++;
-	return DUMP_END_BOTTOM;
+	return true;
 }
 
 /* Where a signal's handler returns to: the frame behind it was interrupted, not called. */
@@ -383,39 +392,44 @@ static bool is_trampoline(struct unwinder *u, unw_cursor_t *cursor, unw_word_t i
 	return image_enter(u, ip, &m) == DUMP_END_BOTTOM && unw_is_signal_frame(cursor) > 0;
 }
 
+/* By what the file says. False if the stack ends, and why. */
+static bool step_by_file(struct unwinder *u, unw_cursor_t *cursor, enum dump_end *ret_end)
+{
+	unw_word_t ip = 0;
+	bool interrupted;
+	int r;
+
+	unw_get_reg(cursor, UNW_REG_IP, &ip);
+	interrupted = is_trampoline(u, cursor, ip);
+	u->trouble = DUMP_END_BOTTOM;
+	r = unw_step(cursor);
+	if (r < 0 || u->broken < 0) {
+		*ret_end = end_of(u, r);
+		return false;
+	}
+	/* DUMP_END_BOTTOM; or it went on without the file's word. */
+	*ret_end = u->trouble;
+	if (r == 0 || (u->trouble != DUMP_END_BOTTOM && !interrupted))
+		return false;
+	*ret_end = DUMP_END_TOO_DEEP;
+	return frame_add(u, cursor, interrupted ? DUMP_FRAME_EXACT : 0);
+}
+
 static enum dump_end walk(struct unwinder *u)
 {
-	enum dump_end end = DUMP_END_BOTTOM;
+	enum dump_end end = DUMP_END_FAILED;
 	unw_cursor_t cursor;
-	int r = unw_init_remote(&cursor, u->space, u);
+	bool goes_on = unw_init_remote(&cursor, u->space, u) == 0 &&
+		       frame_add(u, &cursor, DUMP_FRAME_EXACT);
 
-	if (r < 0)
-		return DUMP_END_FAILED;
-	frame_add(u, &cursor, DUMP_FRAME_EXACT);
-	while (end == DUMP_END_BOTTOM) {
-		const struct unwinder_mapping *m;
-		unw_word_t ip = 0;
-		bool interrupted;
+	while (goes_on) {
+		const struct dump_frame *f = &u->frames[u->frame_count - 1];
+		const struct unwinder_mapping *m =
+			mapping_find(u, f->flags & DUMP_FRAME_EXACT ? f->ip : f->ip - 1);
 
-		unw_get_reg(&cursor, UNW_REG_IP, &ip);
-		m = mapping_find(u, ip);
-		if (m && m->file == UNWINDER_NO_FILE) {
-			u->trouble = DUMP_END_BOTTOM;
-			end = step_by_frame_pointer(u, &cursor);
-			continue;
-		}
-		interrupted = is_trampoline(u, &cursor, ip);
 		u->trouble = DUMP_END_BOTTOM;
-		r = unw_step(&cursor);
-		if (r < 0 || u->broken < 0)
-			return end_of(u, r);
-		/* It went on without the file's word. */
-		if (u->trouble != DUMP_END_BOTTOM && !interrupted)
-			return u->trouble;
-		if (r == 0)
-			return DUMP_END_BOTTOM;
-		if (!frame_add(u, &cursor, interrupted ? DUMP_FRAME_EXACT : 0))
-			end = DUMP_END_TOO_DEEP;
+		goes_on = m && m->by_frame_pointer ? step_by_frame_pointer(u, &cursor, &end)
+						   : step_by_file(u, &cursor, &end);
 	}
 	return end;
 }

@@ -42,8 +42,77 @@ static void give_up(struct unwinder_client *c)
 	c->pid = 0;
 }
 
-int unwinder_prepare(struct unwinder_client *c, const struct target *t, struct err *err)
+struct space {
+	ARRAY(struct unwinder_mapping) all;
+};
+
+static int space_add(struct space *s, const struct unwinder_mapping *m, uint64_t start,
+		     uint64_t end, bool by_frame_pointer)
 {
+	struct unwinder_mapping *to;
+
+	if (start >= end)
+		return 0;
+	to = array_push(&s->all, DUMP_MAX_MAPPINGS);
+	if (!to)
+		return s->all.count == DUMP_MAX_MAPPINGS ? -E2BIG : -ENOMEM;
+	*to = (struct unwinder_mapping){ .start = start,
+					 .end = end,
+					 .offset = m->offset + (start - m->start),
+					 .file = m->file,
+					 .by_frame_pointer = by_frame_pointer };
+	return 0;
+}
+
+/* A mapping, cut where ranges of its code keep frame pointers. */
+static int space_add_file(struct space *s, const struct unwinder_mapping *m,
+			  const struct rows_file *f)
+{
+	uint64_t at = m->start, vaddr;
+	int r = 0;
+
+	if (!rows_vaddr(f, m->offset, &vaddr))
+		return space_add(s, m, m->start, m->end, false);
+	for (uint32_t i = 0; r == 0 && i < f->by_frame_pointer.count; i++) {
+		const struct rows_range *range = &f->by_frame_pointer.items[i];
+		uint64_t start, end;
+
+		if (range->limit <= vaddr || range->start - vaddr >= m->end - m->start)
+			continue;
+		start = range->start < vaddr ? m->start : m->start + (range->start - vaddr);
+		end = range->limit - vaddr < m->end - m->start ? m->start + (range->limit - vaddr)
+							       : m->end;
+		r = space_add(s, m, at, start, false);
+		if (r == 0)
+			r = space_add(s, m, start, end, true);
+		at = end;
+	}
+	return r < 0 ? r : space_add(s, m, at, m->end, false);
+}
+
+static int space_fill(struct space *s, const struct rows *rows, const struct target *t)
+{
+	int r = 0;
+
+	for (uint32_t i = 0; r == 0 && i < t->mappings.count; i++) {
+		const struct unwinder_mapping *m = &t->mappings.items[i];
+		const struct rows_file *f = m->file == UNWINDER_NO_FILE ? NULL
+									: rows_find(rows, m->file);
+
+		if (m->file == UNWINDER_NO_FILE)
+			r = space_add(s, m, m->start, m->end, true);
+		else if (f && f->error == 0)
+			r = space_add_file(s, m, f);
+		else
+			r = space_add(s, m, m->start, m->end, false);
+	}
+	return r;
+}
+
+int unwinder_prepare(struct unwinder_client *c, const struct rows *rows, const struct target *t,
+		     struct err *err)
+{
+	struct space space = { 0 };
 	uint64_t until_ns = clock_ns(CLOCK_MONOTONIC) + WALK_PATIENCE_NS;
 	int r;
 
@@ -53,8 +122,11 @@ int unwinder_prepare(struct unwinder_client *c, const struct target *t, struct e
 	r = peer_start(&c->peer, err);
 	if (r < 0)
 		return r;
-	r = say(c, UNWINDER_SPACE, t->mappings.items,
-		t->mappings.count * sizeof(*t->mappings.items), -1, until_ns);
+	r = space_fill(&space, rows, t);
+	if (r == 0)
+		r = say(c, UNWINDER_SPACE, space.all.items,
+			space.all.count * sizeof(*space.all.items), -1, until_ns);
+	array_release(&space.all);
 	if (r < 0) {
 		give_up(c);
 		return err_errno(err, r, "the unwinder can't be told what is mapped");
@@ -163,10 +235,10 @@ static int converse(struct unwinder_client *c, const struct target *t, struct th
 	return r < 0 ? r : -E2BIG;
 }
 
-void walk_by_libunwind(struct unwinder_client *c, const struct target *t, struct thread *thread,
-		       struct walk *ret, struct err *err)
+void walk_by_libunwind(struct unwinder_client *c, const struct rows *rows, const struct target *t,
+		       struct thread *thread, struct walk *ret, struct err *err)
 {
-	int r = unwinder_prepare(c, t, err);
+	int r = unwinder_prepare(c, rows, t, err);
 
 	ret->count = 0;
 	ret->end = DUMP_END_FAILED;

@@ -26,12 +26,16 @@ struct unwinder_client {
 void unwinder_client_init(struct unwinder_client *c, const struct starter *starter);
 void unwinder_client_release(struct unwinder_client *c);
 
-/* Starts it and hands it the mappings, so that no thread is stopped for that. 0, or negative errno and a sentence. */
-int unwinder_prepare(struct unwinder_client *c, const struct target *t, struct err *err);
+/*
+ * Starts it and hands it the mappings, so that no thread is stopped for that; and where in them our rows say
+ * that code keeps frame pointers. 0, or negative errno and a sentence.
+ */
+int unwinder_prepare(struct unwinder_client *c, const struct rows *rows, const struct target *t,
+		     struct err *err);
 
 /* libunwind's. If it failed the walk ends with DUMP_END_FAILED or is empty, and *err has a sentence, else "". */
-void walk_by_libunwind(struct unwinder_client *c, const struct target *t, struct thread *thread,
-		       struct walk *ret, struct err *err);
+void walk_by_libunwind(struct unwinder_client *c, const struct rows *rows, const struct target *t,
+		       struct thread *thread, struct walk *ret, struct err *err);
 
 /* Ours: the rows of symbolizer/, and the step that the kernel side runs (bpf/unwind_step.h). */
 void walk_by_rows(const struct rows *rows, const struct target *t, struct thread *thread,

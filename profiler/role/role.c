@@ -399,6 +399,13 @@ static const struct role_call others_memory_but_tracing_calls[] = {
 	CALL("move_pages"),        CALL("migrate_pages"),   CALL("userfaultfd"),
 };
 
+static const struct role_capability dump_supervisor_capabilities[] = {
+	{ CAP_SETUID, "CAP_SETUID", "gives the others uids of their own" },
+	{ CAP_SETGID, "CAP_SETGID", "and gids, and takes their groups" },
+	{ CAP_SETPCAP, "CAP_SETPCAP", "takes what they don't need out of their bounding sets" },
+	{ CAP_KILL, "CAP_KILL", "ends them, who are other users" },
+};
+
 static const struct role_calls dump_supervisor_groups[] = {
 	{ "other processes' memory", false, others_memory_but_tracing_calls,
 	  COUNT(others_memory_but_tracing_calls) },
@@ -445,7 +452,7 @@ static const struct role_capability tracer_capabilities[] = {
 
 static const struct role_limit tracer_limits[] = {
 	{ RLIMIT_CORE, "RLIMIT_CORE", 0 },     { RLIMIT_NPROC, "RLIMIT_NPROC", 0 },
-	{ RLIMIT_NOFILE, "RLIMIT_NOFILE", 8 }, { RLIMIT_STACK, "RLIMIT_STACK", 8 << 20 },
+	{ RLIMIT_NOFILE, "RLIMIT_NOFILE", 16 }, { RLIMIT_STACK, "RLIMIT_STACK", 8 << 20 },
 #if !ROLE_SANITIZED
 	{ RLIMIT_FSIZE, "RLIMIT_FSIZE", 0 },   { RLIMIT_DATA, "RLIMIT_DATA", 16 << 20 },
 #endif
@@ -550,7 +557,7 @@ static const struct role roles[] = {
 			"tracer is one of its children",
 		.passes_on = true,
 		.filter = ROLE_DENIES,
-		CAPABILITIES(supervisor_capabilities),
+		CAPABILITIES(dump_supervisor_capabilities),
 		GROUPS(dump_supervisor_groups),
 	},
 	{
@@ -615,6 +622,7 @@ uint64_t role_capabilities(const struct role *role)
 	uint64_t mask = own_capabilities(role);
 
 	for (size_t i = 0; role->passes_on && i < COUNT(roles); i++)
-		mask |= own_capabilities(&roles[i]);
+		if (!roles[i].passes_on)
+			mask |= own_capabilities(&roles[i]);
 	return mask;
 }

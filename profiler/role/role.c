@@ -452,7 +452,7 @@ static const struct role_capability tracer_capabilities[] = {
 
 static const struct role_limit tracer_limits[] = {
 	{ RLIMIT_CORE, "RLIMIT_CORE", 0 },     { RLIMIT_NPROC, "RLIMIT_NPROC", 0 },
-	{ RLIMIT_NOFILE, "RLIMIT_NOFILE", 16 }, { RLIMIT_STACK, "RLIMIT_STACK", 8 << 20 },
+	{ RLIMIT_NOFILE, "RLIMIT_NOFILE", 8 }, { RLIMIT_STACK, "RLIMIT_STACK", 8 << 20 },
 #if !ROLE_SANITIZED
 	{ RLIMIT_FSIZE, "RLIMIT_FSIZE", 0 },   { RLIMIT_DATA, "RLIMIT_DATA", 16 << 20 },
 #endif
@@ -471,8 +471,12 @@ static const struct role_call tracer_calls[] = {
 	CALL("process_vm_readv"),
 };
 
+static const struct role_call tracer_descriptor_calls[] = { CALL("close") };
+
 static const struct role_calls tracer_groups[] = {
 	{ "threads", false, tracer_calls, COUNT(tracer_calls) },
+	{ "descriptors that it has", false, tracer_descriptor_calls,
+	  COUNT(tracer_descriptor_calls) },
 	{ "its conversation", false, conversation_calls, COUNT(conversation_calls) },
 	{ "memory", false, memory_calls, COUNT(memory_calls) },
 	{ "what every process needs", false, process_calls, COUNT(process_calls) },

@@ -67,7 +67,7 @@ as_user = $(if $(SUDO_USER),$(if $(filter $(SUDO_USER),$(shell stat -c %U .)),ru
 # The one table of who knows whom. It decides what an archive and a unit test are linked with, and
 # what `make layers` lets their #include lines name. Every layer stands left of those it uses.
 
-LAYERS := command agent tables symbolizer opener role encode model aggregate process collect base
+LAYERS := command dump agent tables symbolizer opener role encode model aggregate process collect base
 
 folder = $(if $(filter symbolizer,$(1)),symbolizer,profiler/$(1))
 
@@ -83,7 +83,8 @@ uses_role       := base
 uses_opener     := base process role
 uses_tables     := base bpf collect process symbolizer/protocol.h
 uses_agent      := base bpf symbolizer opener collect process tables aggregate model encode role
-uses_command    := base symbolizer opener collect process aggregate model encode role agent
+uses_dump       := base bpf symbolizer opener process role agent
+uses_command    := base symbolizer opener collect process aggregate model encode role agent dump
 
 # The libraries it is linked with: pkg-config's names, and those that pkg-config doesn't know.
 pkgs_base       := libxxhash
@@ -92,12 +93,14 @@ libs_encode     := -lm
 pkgs_role       := libcap libseccomp
 pkgs_collect    := libbpf libelf zlib libzstd
 libs_collect    := -lm
+pkgs_dump       := libunwind-generic
 pkgs_encode     := libprotobuf-c libdeflate
 
 # The headers (beginnings of names) that nobody else may include.
 only_bpf        := bpf/bpf_helpers.h bpf/bpf_tracing.h bpf/bpf_core_read.h bpf/bpf_endian.h
 only_collect    := bpf/libbpf.h bpf/bpf.h bpf/btf.h bpf/sampler.skel.h zstd.h
 only_symbolizer := libelf.h gelf.h dwarf.h elfutils/ libdwfl demangle.h libiberty/ lzma.h
+only_dump       := libunwind
 only_encode     := libdeflate.h protobuf-c/ profiler/encode/pprof.pb-c.h
 only_role       := seccomp.h sys/capability.h
 

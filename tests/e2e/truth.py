@@ -343,6 +343,29 @@ def check_names(args):
     return 1 if complaints else 0
 
 
+def check_stacks(args):
+    """Of the programs --comm each stack that reaches _start does so by main, and --share of the stacks do."""
+    profile, total, whole, wrong = read_profile(args.profile), 0, 0, collections.Counter()
+    for s in profile.samples:
+        user = [f for f in s.frames if not f.kernel]
+        if s.comm not in args.comm or not user:
+            continue
+        total += s.count
+        if user[-1].name != "_start":
+            continue
+        whole += s.count
+        names = [f.name for f in user]
+        own = [f.name for f in user if os.path.basename(f.module) == s.comm]
+        if names[-2:-1] != ["__libc_start_main"] or own[-2:-1] != ["main"] or names.count("main") != 1:
+            wrong[";".join(reversed(names))] += s.count
+    ok = not wrong and total >= args.min and whole >= args.share * total
+    print(f"{'ok' if ok else 'FAIL'}: {whole} of {total} stacks of {' '.join(args.comm)} are whole "
+          f"({args.share:.0%} of at least {args.min}), {sum(wrong.values())} of them wrong")
+    for stack, n in wrong.most_common(3):
+        print(f"    {n} {ascii(stack)}")
+    return 0 if ok else 1
+
+
 def check_only(args):
     """Every sample is as the options say, and there are at least --min of them."""
     profile = read_profile(args.profile)
@@ -749,7 +772,7 @@ def main():
     sub.add_argument("--limit", type=float)
     for name, function in (("saturated", check_saturated), ("only", check_only), ("complete", check_complete),
                            ("strings", check_strings), ("go", check_go), ("show", show), ("whole", check_whole),
-                           ("names", check_names)):
+                           ("names", check_names), ("stacks", check_stacks)):
         sub = command(name, function, truth=False)
         sub.add_argument("profile")
         if name == "saturated":
@@ -764,6 +787,10 @@ def main():
             sub.add_argument("--user", action="store_true")
             sub.add_argument("--kernel", action="store_true")
             sub.add_argument("--min", type=int, default=1)
+        elif name == "stacks":
+            sub.add_argument("--comm", nargs="+", required=True)
+            sub.add_argument("--min", type=int, default=20)
+            sub.add_argument("--share", type=float, default=0.5)
         elif name == "complete":
             sub.add_argument("--comm", nargs="+", required=True)
             sub.add_argument("--min", type=int, default=100)

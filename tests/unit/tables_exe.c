@@ -305,6 +305,56 @@ static void test_no_rule(void **state)
 	fixture_release(&f);
 }
 
+/* Stores it as one file after another, until there is no room. That one into *ret. */
+static int fill(struct fixture *f, const struct made *m, uint32_t first, uint64_t now_ns,
+		uint32_t *ret)
+{
+	struct unwind_request request;
+	int r = 0;
+
+	for (uint32_t file = first; r == 0; file++) {
+		*ret = exes_intern(&f->exes, file, now_ns);
+		assert_true(exes_missing(&f->exes, *ret, 0x5000, now_ns, &request));
+		r = exes_store(&f->exes, *ret, &m->answer, &request, now_ns);
+	}
+	return r;
+}
+
+/*
+ * On a machine where nothing else happens: who finds no room has it when what made room has left, and not when
+ * somebody else comes by.
+ */
+static void test_quiet(void **state)
+{
+	const uint64_t begin_ns = 1 + 2 * EXE_KEEP_NS;
+	struct made *m = made_new(), *small = made_new();
+	uint32_t exe = EXE_NONE, last = EXE_NONE, asked = 0;
+	struct unwind_request request;
+	uint64_t now_ns = begin_ns;
+	struct fixture f;
+	int r = -ENOSPC;
+
+	made_init(m, 0x1000, 900, 0x1000, 900, 160, 1);
+	assert_int_equal(fixture_init(&f, 3, 1024, 1000), 0);
+	/* Small ones, too: until there is no room even for an index. */
+	made_init(small, 0x1000, 10, 0x1000, 10, 160, 1);
+	assert_int_equal(fill(&f, m, 0, 1, &exe), -ENOSPC);
+	assert_int_equal(fill(&f, small, 1000, 1, &last), -ENOSPC);
+	for (; r < 0 && now_ns < begin_ns + 10 * UNWIND_GRACE_NS; now_ns += 10000000) {
+		if (!exes_missing(&f.exes, exe, 0x5000, now_ns, &request))
+			continue;
+		r = exes_store(&f.exes, exe, &m->answer, &request, now_ns);
+		assert_int_equal(r, asked++ ? 0 : -EAGAIN);
+	}
+	assert_int_equal(asked, 2);
+	assert_in_range(now_ns - begin_ns, UNWIND_GRACE_NS, 2 * UNWIND_GRACE_NS + 100000000);
+	made_check(m, &f, exe, 1000);
+	assert_int_equal(counter_get(&f.counters, COUNTER_UNWIND_EVICTED), 1);
+	munmap(m, sizeof(*m));
+	munmap(small, sizeof(*small));
+	fixture_release(&f);
+}
+
 /* Refusals are remembered: for good, or for longer each time. */
 static void test_refusals(void **state)
 {
@@ -385,6 +435,7 @@ int main(void)
 		cmocka_unit_test(test_vaddr),         cmocka_unit_test(test_refusals),
 		cmocka_unit_test(test_torture),       cmocka_unit_test(test_odd_answers),
 		cmocka_unit_test(test_many_segments), cmocka_unit_test(test_no_rule),
+		cmocka_unit_test(test_quiet),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

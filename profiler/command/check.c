@@ -388,13 +388,13 @@ static void set_shares(struct finding *f, enum verdict verdict, const struct bud
 {
 	finding_set(f, verdict,
 		    "%" PRIu64 " MiB%s: kernel %" PRIu64 ", tables %" PRIu64 ", agent %" PRIu64
-		    " (batch %" PRIu64 ", window %" PRIu64 ", processes %" PRIu64 ", profile %" PRIu64
-		    ", answer %" PRIu64 "), symbolizer %" PRIu64 ", opener %" PRIu64
-		    ", fetcher %" PRIu64 ", supervisor %" PRIu64,
-		    b->total / MIB, why, (b->kernel + MIB - 1) / MIB, b->tables / MIB, b->agent / MIB,
-		    b->batch / MIB, b->window / MIB, b->processes / MIB, b->profile / MIB,
-		    b->answer / MIB, b->symbolizer / MIB, b->opener / MIB, b->fetcher / MIB,
-		    b->supervisor / MIB);
+		    " (batch %" PRIu64 ", window %" PRIu64 ", processes %" PRIu64
+		    ", profile %" PRIu64 ", answer %" PRIu64 "), symbolizer %" PRIu64
+		    ", opener %" PRIu64 ", fetcher %" PRIu64 ", supervisor %" PRIu64,
+		    b->total / MIB, why, (b->kernel + MIB - 1) / MIB, b->tables / MIB,
+		    b->agent / MIB, b->batch / MIB, b->window / MIB, b->processes / MIB,
+		    b->profile / MIB, b->answer / MIB, b->symbolizer / MIB, b->opener / MIB,
+		    b->fetcher / MIB, b->supervisor / MIB);
 }
 
 static void look_memory(const struct check *k, const struct condition *c, struct finding *f)

@@ -31,8 +31,8 @@ static uint64_t random_below(uint64_t *seed, uint64_t most)
 
 static void check_sums(const struct budget *b)
 {
-	uint64_t all =
-		b->kernel + b->tables + b->agent + b->symbolizer + b->opener + b->fetcher + b->supervisor;
+	uint64_t all = b->kernel + b->tables + b->agent + b->symbolizer + b->opener + b->fetcher +
+		       b->supervisor;
 	uint64_t tables = b->batch + b->window + b->processes + b->profile;
 	uint64_t encoding = b->profile + 2 * b->answer;
 

@@ -322,7 +322,7 @@ static void test_memory(void **state)
 		{ 64, 79, 8, VERDICT_FINE, "64 MiB: kernel 8, tables 4, agent 29 (" },
 		{ 64, 63, 8, VERDICT_DEGRADED,
 		  "64 MiB, more than the 63 that our control group may take" },
-		{ 1024, 0, 8, VERDICT_FINE, "1024 MiB: kernel 8" },
+		{ 1024, 0, 8, VERDICT_FINE, "1024 MiB: kernel 8, tables 256" },
 		{ 63, 0, 8, VERDICT_FATAL, "--memory 64M is the least" },
 		{ 64, 0, 2048, VERDICT_FATAL, "is the least" },
 		{ 0, 0, 4096, VERDICT_FINE, "256 MiB: kernel" },

@@ -229,6 +229,9 @@ static int unwinding_setup(struct capture *c, struct err *err)
 	if (unwinding_new(&c->unwinding, &config) < 0)
 		return err_errno(err, -ENOMEM, "cannot set up unwind tables");
 	c->pipeline.unwinding = c->unwinding;
+	c->pipeline.rests = unwinding_rests(c->unwinding);
+	if (c->recorder)
+		c->pipeline.rests = recorder_rests(c->recorder, &c->pipeline.rests);
 	return 0;
 }
 
@@ -355,11 +358,6 @@ int capture_drain(struct capture *c, struct err *err)
 		c->cpus_followed_ns = now_ns;
 	}
 	return r;
-}
-
-bool capture_hurries(const struct capture *c)
-{
-	return unwinding_hurries(c->unwinding);
 }
 
 void capture_progress(const struct capture *c, struct agent_progress *ret)

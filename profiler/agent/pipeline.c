@@ -97,10 +97,37 @@ static struct window_frame user_frame(struct pipeline *p, const struct record_sa
 	return f;
 }
 
+/* The frames behind those of the record, the last of which is at *addr in *m; as now. Why the stack ends. */
+static enum record_stack_end rest_frames(struct pipeline *p, const struct record_sample *s,
+					 struct window_frame frames[MAX_FRAMES], uint32_t *n,
+					 struct mapping *m, uint64_t *addr)
+{
+	uint32_t most = s->kernel_frames + RECORD_MAX_USER_FRAMES;
+	enum record_stack_end end = STACK_END_NONE;
+
+	p->rests.begin(p->rests.ctx, s);
+	while (end == STACK_END_NONE) {
+		uint64_t word = 0;
+
+		end = *n < most ? p->rests.next(p->rests.ctx, m, &word) : STACK_END_TOO_DEEP;
+		if (end != STACK_END_NONE)
+			break;
+		frames[(*n)++] = user_frame(p, s, word, m);
+		*addr = word & FRAME_ADDR_MASK;
+	}
+	p->rests.end(p->rests.ctx, end);
+	counter_add(&p->counters,
+		    end == STACK_END_BOTTOM ? COUNTER_STACKS_FINISHED : COUNTER_STACKS_UNFINISHED,
+		    1);
+	return end;
+}
+
 static uint32_t sample_frames(struct pipeline *p, const struct record_sample *s,
 			      struct window_frame frames[MAX_FRAMES])
 {
 	const uint64_t *user = (const uint64_t *)s->frames + s->kernel_frames;
+	enum record_stack_end end = (enum record_stack_end)s->stack_end;
+	uint64_t addr = s->user_frames ? user[s->user_frames - 1] & FRAME_ADDR_MASK : 0;
 	struct mapping m;
 	uint32_t n = 0;
 
@@ -109,10 +136,11 @@ static uint32_t sample_frames(struct pipeline *p, const struct record_sample *s,
 						     .address = s->frames[i] };
 	for (uint32_t i = 0; i < s->user_frames; i++)
 		frames[n++] = user_frame(p, s, user[i], &m);
+	if (s->flags & (RECORD_FLAG_REST | RECORD_FLAG_REST_GONE) && p->rests.ctx)
+		end = rest_frames(p, s, frames, &n, &m, &addr);
 	if (p->unwinding)
-		unwinding_sample(p->unwinding, s, s->user_frames ? &m : NULL,
-				 s->user_frames ? user[s->user_frames - 1] & FRAME_ADDR_MASK : 0);
-	if (s->stack_end != STACK_END_NONE && s->stack_end != STACK_END_BOTTOM) {
+		unwinding_sample(p->unwinding, s, end, s->user_frames ? &m : NULL, addr);
+	if (end != STACK_END_NONE && end != STACK_END_BOTTOM) {
 		frames[n++] = (struct window_frame){ .space = WINDOW_SPACE_TRUNCATED };
 		counter_add(&p->counters, COUNTER_STACKS_TRUNCATED, 1);
 	}

@@ -477,7 +477,7 @@ void process_table_lost(struct process_table *t)
 uint32_t process_table_mappings(struct process_table *t, uint32_t pid, const struct mapping **ret)
 {
 	const struct process *p = roster_find(&t->roster, pid);
-	uint32_t count = p ? mapping_list_count(p->mappings) : 0;
+	uint32_t count = p && p->epoch == t->epoch ? mapping_list_count(p->mappings) : 0;
 
 	if (count)
 		*ret = mapping_list_at(p->mappings, 0);

@@ -75,7 +75,10 @@ static void exe_empty(struct exes *x, uint32_t number, uint64_t now_ns)
 		e->state = EXE_UNKNOWN;
 }
 
-/* A number that nobody has mapped for a while, to be another file's. */
+/*
+ * A number that nobody has mapped for a while, to be another file's. The kernel may go by old mappings for as long
+ * as by anything that was given up: then the new file's rows would be taken for the old one's.
+ */
 static uint32_t number_reuse(struct exes *x, uint64_t now_ns)
 {
 	uint32_t oldest = EXE_NONE;
@@ -83,7 +86,8 @@ static uint32_t number_reuse(struct exes *x, uint64_t now_ns)
 	for (uint32_t i = 0; i < x->count; i++) {
 		const struct exe *e = &x->all[i];
 
-		if (e->users || now_ns - e->used_ns < UNWIND_GRACE_NS)
+		if (e->users || now_ns - e->used_ns < UNWIND_GRACE_NS ||
+		    (e->left_ns && now_ns - e->left_ns < UNWIND_GRACE_NS))
 			continue;
 		if (oldest == EXE_NONE || e->used_ns < x->all[oldest].used_ns)
 			oldest = i;
@@ -92,6 +96,7 @@ static uint32_t number_reuse(struct exes *x, uint64_t now_ns)
 		return EXE_NONE;
 	exe_empty(x, oldest, now_ns);
 	x->by_file.items[x->all[oldest].file] = EXE_NONE;
+	x->segments -= x->all[oldest].segment_count;
 	free(x->all[oldest].segments);
 	return oldest;
 }
@@ -131,10 +136,11 @@ void exes_hold(struct exes *x, uint32_t number)
 	x->all[number].users++;
 }
 
-void exes_drop(struct exes *x, uint32_t number)
+void exes_drop(struct exes *x, uint32_t number, uint64_t now_ns)
 {
 	assert(x->all[number].users);
-	x->all[number].users--;
+	if (--x->all[number].users == 0)
+		x->all[number].left_ns = now_ns;
 }
 
 /* ---- addresses ---- */
@@ -159,15 +165,53 @@ bool exes_vaddr(const struct exes *x, uint32_t number, uint64_t offset, uint64_t
 	return false;
 }
 
-static bool page_is_there(const struct exes *x, const struct exe *e, uint64_t page)
+/* The index's entry for a page; all 0: it isn't here. -ENOMEM: the index can't be mapped. */
+static int page_get(const struct exes *x, const struct exe *e, uint64_t page,
+		    struct unwind_page *ret)
 {
 	const uint32_t *at = chunks_at(x->chunks, e->index);
+
+	if (!at)
+		return -ENOMEM;
+	memcpy(ret, at + page * 2, sizeof(*ret));
+	return 0;
+}
+
+static bool page_is_there(const struct exes *x, const struct exe *e, uint64_t page)
+{
 	struct unwind_page entry;
 
-	if (!at) /* no memory: it can't be stored either */
-		return true;
-	memcpy(&entry, at + page * 2, sizeof(entry));
-	return entry.count != 0;
+	/* No memory: it can't be stored either. */
+	return page_get(x, e, page, &entry) < 0 || entry.count != 0;
+}
+
+int exes_rule(const struct exes *x, uint32_t number, uint64_t offset, uint64_t into,
+	      struct unwind_rule *ret)
+{
+	const struct exe *e = &x->all[number];
+	struct unwind_page page;
+	const uint32_t *rows;
+	uint64_t vaddr;
+	uint32_t row;
+
+	if (e->state == EXE_BAD)
+		return -ENOEXEC;
+	if (!e->segments || !e->index)
+		return -EAGAIN;
+	if (!exes_vaddr(x, number, offset, &vaddr))
+		return -ENOEXEC;
+	vaddr += into;
+	*ret = x->rules->all[UNWIND_RULE_NONE];
+	if (vaddr < e->start || (vaddr - e->start) / UNWIND_PAGE_BYTES >= e->pages)
+		return 0;
+	if (page_get(x, e, (vaddr - e->start) / UNWIND_PAGE_BYTES, &page) < 0 || !page.count)
+		return -EAGAIN;
+	rows = chunks_at(x->chunks, page.row);
+	if (!rows)
+		return -EAGAIN;
+	row = unwind_row_find(rows, UINT32_MAX, 0, page.count, vaddr % UNWIND_PAGE_BYTES);
+	*ret = x->rules->all[unwind_row_rule(row)];
+	return 0;
 }
 
 bool exes_missing(const struct exes *x, uint32_t number, uint64_t offset, uint64_t now_ns,
@@ -413,7 +457,7 @@ static int pages_store(struct exes *x, uint32_t number, const struct unwind_answ
 	return r;
 }
 
-/* Which part of the file's addresses is code. 0, -ENOEXEC: none is, -ENOMEM. */
+/* Which part of the file's addresses is code. 0, -ENOEXEC: none is, -ENFILE: there are too many, -ENOMEM. */
 static int segments_learn(struct exes *x, struct exe *e, const struct unwind_answer *a)
 {
 	uint32_t count = a->reply->segment_count;
@@ -424,10 +468,13 @@ static int segments_learn(struct exes *x, struct exe *e, const struct unwind_ans
 		return 0;
 	if (!count)
 		return -ENOEXEC;
+	if (count > EXE_MAX_SEGMENTS - x->segments)
+		return -ENFILE;
 	last = &a->segments[count - 1];
 	e->segments = calloc(count, sizeof(*e->segments));
 	if (!e->segments)
 		return -ENOMEM;
+	x->segments += count;
 	memcpy(e->segments, a->segments, count * sizeof(*e->segments));
 	e->segment_count = count;
 	e->start = a->segments[0].vaddr & ~(uint64_t)(UNWIND_PAGE_BYTES - 1);
@@ -438,21 +485,24 @@ static int segments_learn(struct exes *x, struct exe *e, const struct unwind_ans
 }
 
 /*
- * How many of the answer's pages are whole: where rows ran out, the last one may not be.
+ * How many of the answer's pages are whole: where rows ran out, the last one may not be. The limit of an answer
+ * without pages is anything.
  */
 static uint32_t pages_whole(const struct exe *e, const struct unwind_answer *a,
 			    const struct unwind_request *request, bool *ret_cut)
 {
 	uint64_t end = e->start + (uint64_t)e->pages * UNWIND_PAGE_BYTES;
 	const struct unwind_segment *last = &e->segments[e->segment_count - 1];
+	uint32_t count = a->reply->page_count;
 
 	if (end > last->vaddr + last->size)
 		end = last->vaddr + last->size;
 	if (end > request->limit)
 		end = request->limit;
 	*ret_cut = a->reply->limit < end;
-	return *ret_cut ? (uint32_t)((a->reply->limit - a->reply->start) / UNWIND_PAGE_BYTES)
-			: a->reply->page_count;
+	if (!*ret_cut || !count)
+		return count;
+	return (uint32_t)((a->reply->limit - a->reply->start) / UNWIND_PAGE_BYTES);
 }
 
 int exes_store(struct exes *x, uint32_t number, const struct unwind_answer *a,
@@ -483,6 +533,8 @@ int exes_store(struct exes *x, uint32_t number, const struct unwind_answer *a,
 	}
 	if (r < 0)
 		back_off(e, now_ns);
+	if (r == -ENFILE)
+		counter_add(x->counters, COUNTER_UNWIND_REFUSED, 1);
 	if (r == -ENOSPC) {
 		counter_add(x->counters, COUNTER_UNWIND_REFUSED, 1);
 		r = room_make(x, a->reply->row_count + e->pages * 2ULL, number, now_ns);
@@ -494,6 +546,10 @@ int exes_store(struct exes *x, uint32_t number, const struct unwind_answer *a,
 	if (r < 0)
 		return r;
 	e->state = e->huge ? EXE_REGIONS : EXE_WHOLE;
-	e->backoff_ns = 0;
+	/* A region that ends early will the next time, too, and take room again. */
+	if (cut)
+		back_off(e, now_ns);
+	else
+		e->backoff_ns = 0;
 	return 0;
 }

@@ -110,7 +110,8 @@ FUNCTION unsigned long echo(unsigned long x)
 /* Many values that live at once, and a small array: saved registers, and what lies below the stack pointer. */
 FUNCTION unsigned long echo(unsigned long x)
 {
-	unsigned long a = x, b = x ^ 3, c = x + 5, d = x * 7, e = ~x, f = x << 9, g = x >> 3, h = x - 1;
+	unsigned long a = x, b = x ^ 3, c = x + 5, d = x * 7, e = ~x, f = x << 9, g = x >> 3,
+		      h = x - 1;
 	volatile unsigned long kept[8];
 
 	for (unsigned int i = 0; i < 8; i++) {

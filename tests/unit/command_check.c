@@ -233,6 +233,14 @@ static void test_kernel(void **state)
 	expect(&c, "kptr_restrict", VERDICT_DEGRADED);
 	c.kptr_restrict.known = false;
 	expect(&c, "kptr_restrict", VERDICT_UNKNOWN);
+	c.perf_event_paranoid.value = 3;
+	expect(&c, "perf_event_paranoid", VERDICT_FINE);
+	c.capabilities.value &= ~BIT(CAP_SYS_ADMIN);
+	expect(&c, "perf_event_paranoid", VERDICT_FINE);
+	c.probes[PROBE_PERF_EVENT] = -EACCES;
+	expect(&c, "perf_event_paranoid", VERDICT_FATAL);
+	c.perf_event_paranoid.value = 2;
+	expect(&c, "perf_event_paranoid", VERDICT_FINE);
 	c.perf_event_paranoid.known = false;
 	expect(&c, "perf_event_paranoid", VERDICT_UNKNOWN);
 	memcpy(c.lockdown, "integrity", sizeof("integrity"));

@@ -101,6 +101,12 @@ static struct window_frame user_frame(struct pipeline *p, const struct record_sa
 	return f;
 }
 
+/* It was guessed, and there is no code. */
+static bool is_nowhere(const struct mapping *m, uint64_t word)
+{
+	return m->kind == MAPPING_UNMAPPED && word >> FRAME_KIND_SHIFT == FRAME_POINTER;
+}
+
 /* The frames behind those of the record, the last of which is at *addr in *m; as now. Why the stack ends. */
 static enum record_stack_end rest_frames(struct pipeline *p, const struct record_sample *s,
 					 struct window_frame frames[MAX_FRAMES], uint32_t *n,
@@ -111,12 +117,18 @@ static enum record_stack_end rest_frames(struct pipeline *p, const struct record
 
 	p->rests.begin(p->rests.ctx, s);
 	while (end == STACK_END_NONE) {
+		struct window_frame f;
 		uint64_t word = 0;
 
 		end = *n < most ? p->rests.next(p->rests.ctx, m, &word) : STACK_END_TOO_DEEP;
 		if (end != STACK_END_NONE)
 			break;
-		frames[(*n)++] = user_frame(p, s, word, m);
+		f = user_frame(p, s, word, m);
+		if (is_nowhere(m, word)) {
+			end = STACK_END_BAD_FRAME;
+			break;
+		}
+		frames[(*n)++] = f;
 		*addr = word & FRAME_ADDR_MASK;
 	}
 	p->rests.end(p->rests.ctx, end);
@@ -153,9 +165,7 @@ static enum record_stack_end record_frames(struct pipeline *p, const struct reco
 		if (i && is_outdated(s, m, user[i]))
 			return STACK_END_NO_MAPPING;
 		f = user_frame(p, s, user[i], m);
-		/* Guessed, and no code. */
-		if (i && m->kind == MAPPING_UNMAPPED &&
-		    user[i] >> FRAME_KIND_SHIFT == FRAME_POINTER)
+		if (is_nowhere(m, user[i]))
 			return STACK_END_BAD_FRAME;
 		frames[(*n)++] = f;
 		*addr = user[i] & FRAME_ADDR_MASK;
@@ -163,6 +173,11 @@ static enum record_stack_end record_frames(struct pipeline *p, const struct reco
 	if (s->stack_end == STACK_END_BOTTOM && s->user_frames && is_outdated(s, m, 0))
 		return STACK_END_NO_MAPPING;
 	return STACK_END_NONE;
+}
+
+static bool is_whole(enum record_stack_end end)
+{
+	return end == STACK_END_BOTTOM || end == STACK_END_NONE || end == STACK_END_EXITING;
 }
 
 static uint32_t sample_frames(struct pipeline *p, const struct record_sample *s,
@@ -184,7 +199,7 @@ static uint32_t sample_frames(struct pipeline *p, const struct record_sample *s,
 	}
 	if (p->unwinding)
 		unwinding_sample(p->unwinding, s, end, s->user_frames ? &m : NULL, addr);
-	if (end != STACK_END_NONE && end != STACK_END_BOTTOM) {
+	if (!is_whole(end)) {
 		frames[n++] = (struct window_frame){ .space = WINDOW_SPACE_TRUNCATED };
 		counter_add(&p->counters, COUNTER_STACKS_TRUNCATED, 1);
 	}

@@ -204,7 +204,7 @@ static bool path_is_sysv(const char *path)
  * What the kernel prints as a path (without " (deleted)") is not always a file: "" and "//anon",
  * "[heap]", "anon_inode:[x]" and shared memory are not. A memfd is.
  */
-static enum mapping_kind kind_of(const char *path, uint64_t ino)
+enum mapping_kind mapping_kind_of(const char *path, uint64_t ino)
 {
 	if (!strcmp(path, "[vdso]"))
 		return MAPPING_VDSO;
@@ -227,7 +227,7 @@ static struct mapping mapping_make(struct process_table *t, struct process *p,
 {
 	struct mapping m = { .start = place->start, .end = place->end };
 
-	m.kind = kind_of(place->path, place->ino);
+	m.kind = mapping_kind_of(place->path, place->ino);
 	if (m.kind != MAPPING_FILE)
 		return m;
 	m.offset = offset;

@@ -49,6 +49,9 @@ struct mapping_event {
 	const char *path; /* NUL-terminated; "//anon", "[vdso]" as the kernel has it */
 };
 
+/* What a mapping is of, by its path in maps (without " (deleted)") and its inode number. */
+enum mapping_kind mapping_kind_of(const char *path, uint64_t ino);
+
 #define PROCESS_MAX_MAPPINGS 8192 /* executable ones, of one process */
 
 /* Borrows all for its life. */

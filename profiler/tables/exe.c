@@ -257,10 +257,32 @@ void exes_refuse(struct exes *x, uint32_t number, bool for_good, uint64_t now_ns
 	x->known++;
 }
 
-/* Gives the least recently used ones up until so many words are free, or will be. 0 or -ENOSPC. */
+static uint64_t capacity(const struct exes *x)
+{
+	return (uint64_t)x->chunks->max * UNWIND_CHUNK_WORDS;
+}
+
+/* The last eighth is for mappings: without them rows are of no use. */
+static uint64_t room(const struct exes *x)
+{
+	return capacity(x) / 8 * 7;
+}
+
+/* Will so many words fit when all that was given up has left? */
+static bool room_will_be(const struct exes *x, uint64_t words)
+{
+	return x->chunks->used - x->chunks->leaving + words <= room(x);
+}
+
+/*
+ * Gives the least recently used ones up until there will be room for so many words; at least one, if none is leaving
+ * already: the room that there is may be in pieces. 0 or -ENOSPC.
+ */
 static int room_make(struct exes *x, uint64_t words, uint32_t but, uint64_t now_ns)
 {
-	while (x->chunks->leaving < words) {
+	bool enough = x->chunks->leaving && room_will_be(x, words);
+
+	while (!enough) {
 		uint32_t oldest = EXE_NONE;
 
 		for (uint32_t i = 0; i < x->count; i++) {
@@ -275,6 +297,7 @@ static int room_make(struct exes *x, uint64_t words, uint32_t but, uint64_t now_
 			return -ENOSPC;
 		exe_empty(x, oldest, now_ns);
 		counter_add(x->counters, COUNTER_UNWIND_EVICTED, 1);
+		enough = room_will_be(x, words);
 	}
 	return 0;
 }
@@ -318,15 +341,10 @@ static int rules_enter(struct exes *x, struct exe *e, const struct unwind_answer
 	return 0;
 }
 
-static uint64_t capacity(const struct exes *x)
-{
-	return (uint64_t)x->chunks->max * UNWIND_CHUNK_WORDS;
-}
-
-/* The last eighth is for mappings: without them rows are of no use. */
 static uint32_t room_take(struct exes *x, uint32_t words, uint64_t now_ns)
 {
-	if (x->chunks->used + words > capacity(x) / 8 * 7)
+	chunks_turn(x->chunks, now_ns);
+	if (x->chunks->used + words > room(x))
 		return 0;
 	return chunks_take(x->chunks, words, now_ns);
 }
@@ -541,7 +559,12 @@ int exes_store(struct exes *x, uint32_t number, const struct unwind_answer *a,
 		/* What is touched of it may fit. */
 		if (r < 0 && a->reply->row_count > capacity(x) / 4)
 			e->huge = true;
-		r = r < 0 ? r : -EAGAIN;
+		/* When what left is free: asking earlier costs a compilation and finds nothing. */
+		if (r == 0) {
+			e->next_ask_ns = now_ns + 2 * UNWIND_GRACE_NS;
+			e->backoff_ns = 0;
+			r = -EAGAIN;
+		}
 	}
 	if (r < 0)
 		return r;

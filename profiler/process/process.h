@@ -38,6 +38,7 @@ struct mapping {
 	uint64_t offset; /* file offset of start */
 	uint32_t file; /* number in the file table, if MAPPING_FILE */
 	uint32_t kind; /* enum mapping_kind */
+	uint64_t replaced_ns; /* when it took the place of something else; 0: it was the first there */
 };
 
 /* An executable mapping as MMAP2 reports it. */

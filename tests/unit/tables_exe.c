@@ -232,6 +232,42 @@ static void test_many_segments(void **state)
 	fixture_release(&f);
 }
 
+/* More than the symbolizer has memory for: not given up, but asked for in parts. */
+static void test_too_large(void **state)
+{
+	struct unwind_reply limit = { .status = SYMBOLS_LIMIT };
+	const struct unwind_answer refused = { .reply = &limit };
+	struct unwind_request request;
+	struct made *m = made_new();
+	struct unwind_rule rule;
+	struct fixture f;
+	uint32_t exe;
+
+	assert_int_equal(fixture_init(&f, 3, 1024, 4), 0);
+	exe = exes_intern(&f.exes, 7, 1);
+	assert_true(exes_missing(&f.exes, exe, 0x300000, 1, &request));
+	assert_int_equal(exes_store(&f.exes, exe, &refused, &request, 1), 1);
+	assert_true(exes_missing(&f.exes, exe, 0x300000, 1, &request));
+	assert_int_equal(request.start, 0);
+	assert_int_equal(request.limit, 0);
+	made_init(m, 0x201000, 1000, 0x300000, 0, 50, 2);
+	assert_int_equal(exes_store(&f.exes, exe, &m->answer, &request, 1), 1);
+	assert_true(exes_missing(&f.exes, exe, 0x300000, 1, &request));
+	assert_int_equal(request.start, 0x300000);
+	assert_int_equal(request.limit, 0x310000);
+	/* Not even that: later again. */
+	assert_int_equal(exes_store(&f.exes, exe, &refused, &request, 1), -ENOMEM);
+	assert_int_equal(counter_get(&f.counters, COUNTER_UNWIND_REFUSED), 1);
+	assert_false(exes_missing(&f.exes, exe, 0x300000, 1, &request));
+	assert_int_equal(exes_rule(&f.exes, exe, 0x300000, 0, &rule), -EAGAIN);
+	assert_true(exes_missing(&f.exes, exe, 0x300000, 1000000000, &request));
+	made_init(m, 0x201000, 1000, 0x300000, 16, 50, 2);
+	assert_int_equal(exes_store(&f.exes, exe, &m->answer, &request, 1), 0);
+	made_check(m, &f, exe, 1000);
+	munmap(m, sizeof(*m));
+	fixture_release(&f);
+}
+
 static void test_vaddr(void **state)
 {
 	static const struct {
@@ -435,7 +471,7 @@ int main(void)
 		cmocka_unit_test(test_vaddr),         cmocka_unit_test(test_refusals),
 		cmocka_unit_test(test_torture),       cmocka_unit_test(test_odd_answers),
 		cmocka_unit_test(test_many_segments), cmocka_unit_test(test_no_rule),
-		cmocka_unit_test(test_quiet),
+		cmocka_unit_test(test_quiet),         cmocka_unit_test(test_too_large),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -53,7 +53,12 @@ static struct process process_make(void)
 
 static int step(struct process *p, const struct unwind_rule *rule, struct unwind_frame *f)
 {
-	struct unwind_source source = { read_word, read_register, p, END };
+	struct unwind_source source = {
+		.read = read_word,
+		.leaf_register = read_register,
+		.memory = p,
+		.user_end = END,
+	};
 
 	return unwind_step(rule, f, &source);
 }

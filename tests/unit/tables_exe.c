@@ -191,13 +191,13 @@ static void test_odd_answers(void **state)
 	assert_true(exes_missing(&f.exes, exe, 0x14000, now_ns, &request));
 	assert_int_equal(exes_store(&f.exes, exe, &m->answer, &request, now_ns), 0);
 	used = f.chunks.used;
-	made_check(m, exe, 100);
+	made_check(m, &f, exe, 100);
 	for (int i = 0; i < 1000; i++) {
 		now_ns += 100000000;
 		if (exes_missing(&f.exes, exe, 0x14000, now_ns, &request))
 			exes_store(&f.exes, exe, &m->answer, &request, now_ns);
 	}
-	made_check(m, exe, 100);
+	made_check(m, &f, exe, 100);
 	if (f.chunks.used > used + 16 * CHUNK_GRAIN_WORDS)
 		fail_msg("%lu words are used, %lu at first", f.chunks.used, used);
 	munmap(m, sizeof(*m));

@@ -251,6 +251,7 @@ def check_all(variants, out, path):
             continue
         good, counts = check(variant, by_comm[variant.name], out)
         ok, total = ok and good, total + counts
+    ok = ok and total["exact"] > 0  # else nothing was built
     print(f"{'ok' if ok else 'FAIL'}: {dict(total)}")
     return ok
 

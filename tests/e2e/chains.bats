@@ -16,7 +16,7 @@ chains() {
 setup_file() {
 	need_root
 	only_slowburn
-	CHAIN_WARM=100 CHAIN_MS=250 "$SLOWBURN" profile -F 1997 --format pprof -o "$(profile chains)" -- \
+	CHAIN_WARM=50 CHAIN_MS=200 "$SLOWBURN" profile -F 1997 --format pprof -o "$(profile chains)" -- \
 		python3 -B "$root/tests/chains/chains.py" run "$WORKLOADS/../chains" > "$BATS_FILE_TMPDIR/run.log" 2>&1 3>&-
 }
 

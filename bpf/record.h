@@ -34,9 +34,9 @@
 
 /* Why a user stack ended where it did. */
 enum record_stack_end {
-	STACK_END_NONE, /* no user stack: a kernel thread, or in exec between two images */
+	STACK_END_NONE, /* no user stack: a kernel thread; in exec between two images; exiting, and gone */
 	STACK_END_BOTTOM, /* the outermost frame: its file, frame pointer or return address says so */
-	STACK_END_BAD_READ, /* stack memory not resident or not readable; or exiting, and gone */
+	STACK_END_BAD_READ, /* stack memory not resident or not readable */
 	STACK_END_BAD_FRAME, /* a frame pointer or return address that can't be one */
 	STACK_END_TOO_DEEP, /* RECORD_MAX_USER_FRAMES reached; the leaf end is kept */
 	STACK_END_COMPAT, /* a 32-bit process: the leaf only */

@@ -148,7 +148,7 @@ BENCH_C   := $(wildcard tests/bench/*.c)
 BENCH_H   := $(wildcard tests/bench/*.h)
 WORK_C    := $(wildcard tests/workload/*.c tests/chains/*.c)
 WORK_H    := $(wildcard tests/workload/*.h tests/chains/*.h)
-SCRIPTS   := $(wildcard tests/check tests/layers tests/headers tests/cover tests/bench/run tests/kernels/run tests/kernels/guest deploy/install-packages .ci/run)
+SCRIPTS   := $(wildcard tests/check tests/layers tests/headers tests/cover tests/bench/run tests/programs/run tests/kernels/run tests/kernels/guest deploy/install-packages .ci/run)
 
 # ---- flags ---------------------------------------------------------------------------------
 
@@ -331,7 +331,7 @@ $(BUILD)/tests/bench/stopwatch: tests/bench/stopwatch.c tests/bench/stopwatch.h 
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CPPFLAGS_ALL) -std=gnu11 -O2 $(WARN) -o $@ $< $(shell pkg-config --libs libbpf)
 
-.PHONY: check profile bench kernels deps
+.PHONY: check profile bench programs kernels deps
 .PHONY: check-build check-build-unit check-build-fuzz check-build-cli check-build-e2e
 check-build: check-build-unit check-build-fuzz check-build-cli check-build-e2e
 check-build-unit: $(UNIT_BIN) ; @:
@@ -383,6 +383,11 @@ bench: ## install what is missing (as root), build, measure beside perf and othe
 	+@$(as_user) $(MAKE) all check-build-e2e $(BUILD)/tests/bench/stopwatch
 	+@BUILD='$(BUILD)' tests/bench/run
 
+programs: ## install what is missing (as root), build, unwind real programs: how many stacks are whole
+	+@deploy/install-packages --if-root build programs
+	+@$(as_user) $(MAKE) all
+	+@BUILD='$(BUILD)' tests/programs/run
+
 KERNELS ?=
 TESTS ?=
 kernels: ## install what is missing (as root), build, test on other kernels, in qemu
@@ -391,7 +396,7 @@ kernels: ## install what is missing (as root), build, test on other kernels, in 
 	+@$(as_user) env BUILD='$(BUILD)' KERNELS='$(KERNELS)' TESTS='$(TESTS)' tests/kernels/run
 
 GROUPS ?= build check
-deps: ## install the Debian packages of GROUPS (build check; also: lint bench kernels), as root
+deps: ## install the Debian packages of GROUPS (build check; also: lint bench programs kernels), as root
 	+@deploy/install-packages $(GROUPS)
 
 # `make fuzz-base_map`: everything it needs is built again by clang with libFuzzer. What it finds

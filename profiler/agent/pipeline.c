@@ -177,7 +177,7 @@ static enum record_stack_end record_frames(struct pipeline *p, const struct reco
 
 static bool is_whole(enum record_stack_end end)
 {
-	return end == STACK_END_BOTTOM || end == STACK_END_NONE || end == STACK_END_EXITING;
+	return end == STACK_END_BOTTOM || end == STACK_END_NONE;
 }
 
 static uint32_t sample_frames(struct pipeline *p, const struct record_sample *s,

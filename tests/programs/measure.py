@@ -5,7 +5,7 @@ Each program works under `slowburn profile --record` and then under `perf record
 does. A Markdown table on stdout, which docs/UNWINDING.md has a copy of; what ended early and where on stderr.
 The samples of the first second are counted apart: by then a program that was never seen before has its tables.
 
-Needs root. BUILD (build): where slowburn is. ONLY: parts of names of programs. SECONDS (9): for each.
+Needs root. BUILD (build): where slowburn is. ONLY: parts of names of programs. SECONDS (9): for each. HZ (997).
 """
 import bisect
 import collections
@@ -24,7 +24,7 @@ from programs import PROGRAMS
 ROOT = recording.ROOT
 SLOWBURN = os.path.join(os.path.abspath(os.environ.get("BUILD", os.path.join(ROOT, "build"))), "slowburn")
 SECONDS = float(os.environ.get("SECONDS", "9"))
-HZ, EARLY_S, PERF_S = 997, 1.0, 3
+HZ, EARLY_S, PERF_S = int(os.environ.get("HZ", "997")), 1.0, 3
 # Where perf's stacks have to end to be called whole. It names what has a symbol; where it is generous, it is to perf.
 STARTS = re.compile(r"^(_start|main|__libc_start_.*|__?clone3?|start_thread|_dl_start.*|runtime\.(goexit|mstart|rt0_go|mcall|systemstack).*)$")
 
@@ -54,6 +54,14 @@ def place(mappings, address):
         return "unmapped"
     start, _, offset, path = mappings[at]
     return path if path.startswith("[") else f"{os.path.basename(path)}+{address - start + offset:#x}"
+
+
+def comm_of(pid):
+    try:
+        with open(f"/proc/{pid}/comm", encoding="utf-8", errors="replace") as file:
+            return file.read().strip()
+    except OSError:
+        return None
 
 
 class Running:
@@ -95,9 +103,8 @@ def capture(directory, comm):
     while process.poll() is None:
         if time.monotonic() < end:
             for pid in (p for p in os.listdir("/proc") if p.isdigit()):
-                with open_quietly(f"/proc/{pid}/comm") as file:
-                    if file and file.read().strip() == comm:
-                        mappings[int(pid)] = mappings_of(pid) or mappings.get(int(pid), [])
+                if comm_of(pid) == comm:
+                    mappings[int(pid)] = mappings_of(pid) or mappings.get(int(pid), [])
         time.sleep(0.2)
     if process.returncode:
         raise RuntimeError(f"slowburn ended with {process.returncode}")
@@ -105,27 +112,12 @@ def capture(directory, comm):
     return samples, mappings
 
 
-class open_quietly:
-    def __init__(self, path):
-        try:
-            self.file = open(path, encoding="utf-8", errors="replace")  # noqa: SIM115
-        except OSError:
-            self.file = None
-
-    def __enter__(self):
-        return self.file
-
-    def __exit__(self, *_):
-        if self.file:
-            self.file.close()
-
-
 def perf_whole(directory, comm):
     """The share of perf's user stacks that reach a start function; None if there are none."""
     if not shutil.which("perf"):
         return None
     path = os.path.join(directory, "perf.data")
-    subprocess.run(["perf", "record", "-N", "-q", "-F", str(HZ // 4), "-a", "-g", "--user-callchains", "-o", path, "sleep", str(PERF_S)],
+    subprocess.run(["perf", "record", "-N", "-q", "-F", "249", "-a", "-g", "--user-callchains", "-o", path, "sleep", str(PERF_S)],
                    check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     text = subprocess.run(["perf", "script", "--no-inline", "-i", path, "-c", comm, "-F", "ip,sym"], check=False,
                           stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout.decode("utf-8", "replace")
@@ -152,6 +144,7 @@ def look(program):
     where = collections.Counter((s.end, place(mappings.get(s.tgid, []), s.frames[-1][0])) for s in rest if s.end != "bottom")
     frames = sum(len(s.frames) for s in rest)
     complain(f"{program.name}: {len(samples)} samples")
+    complain("  of the first second: " + ", ".join(f"{end} {n}" for end, n in collections.Counter(s.end for s in early).most_common()))
     for (end, at), n in where.most_common(8):
         complain(f"  {n:6} {100 * n / len(rest):6.2f} %  {end} at {at}")
     return {

@@ -254,7 +254,11 @@ PROGRAMS = [
     """),
     program("openssl speed", "openssl", "openssl", """
         echo ready
-        while :; do openssl speed -seconds 1 -bytes 4096 sha256 aes-256-gcm chacha20-poly1305 rsa2048 ecdsap256 x25519 > /dev/null 2>&1; done
+        while :; do
+            openssl speed -seconds 1 -bytes 4096 sha256 aes-256-cbc rsa2048 ecdsap256 ecdhx25519 > /dev/null 2>&1
+            openssl speed -seconds 1 -bytes 4096 -evp aes-256-gcm > /dev/null 2>&1
+            openssl speed -seconds 1 -bytes 4096 -evp chacha20-poly1305 > /dev/null 2>&1
+        done
     """),
     program("a Go program", "gowork", "go", """
         export HOME=$PWD GOCACHE=$PWD/cache GOFLAGS=-mod=mod GO111MODULE=off

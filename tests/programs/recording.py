@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 STREAM_HEADER, CHUNK, SAMPLE = struct.Struct("<16sII"), struct.Struct("<IIQ"), struct.Struct("<QQQQIIIIHHBBH16s16s")
-STREAM_SAMPLE = 2
+STREAM_SAMPLE, STREAM_REST = 2, 10
 KIND_SHIFT, KIND_POINTER = 56, 1
-FLAG_KERNEL, FLAG_KTHREAD, FLAG_NO_TABLES = 1, 2, 4
+FLAG_KERNEL, FLAG_KTHREAD, FLAG_NO_TABLES, FLAG_REST_GONE = 1, 2, 4, 16
 
 
 def stack_ends():
@@ -34,10 +34,15 @@ class Sample:
     comm: str
     leader_comm: str
     frames: list  # of the user stack, leaf first: (address, found by frame pointer)
+    copied: bool  # finished in user space, from a copy of the stack
 
 
 def text(field):
     return field.split(b"\0")[0].decode("utf-8", "replace")
+
+
+def frames_of(words):
+    return [(w & (1 << KIND_SHIFT) - 1, w >> KIND_SHIFT == KIND_POINTER) for w in words]
 
 
 def read(path):
@@ -46,15 +51,21 @@ def read(path):
         if magic != b"slowburn stream\n" or order != 0x01020304:
             raise SystemExit(f"{path}: no recording of this machine's")
         data = subprocess.run(["zstd", "-dcq"], stdin=file, stdout=subprocess.PIPE, check=True).stdout
-    ends, samples, at = stack_ends(), [], 0
+    ends, samples, rests, at = stack_ends(), [], {}, 0
     while at + CHUNK.size <= len(data):
-        kind, size, _ = CHUNK.unpack_from(data, at)
+        kind, size, key = CHUNK.unpack_from(data, at)
         at += CHUNK.size
         if kind == STREAM_SAMPLE:
             (time_ns, _, _, _, tgid, tid, _, _, kernels, users, end, flags, _, comm, leader) = SAMPLE.unpack_from(data, at)
             words = struct.unpack_from(f"<{users}Q", data, at + SAMPLE.size + 8 * kernels)
-            frames = [(w & (1 << KIND_SHIFT) - 1, w >> KIND_SHIFT == KIND_POINTER) for w in words]
             samples.append(Sample(time_ns, tgid, tid, bool(flags & FLAG_KERNEL), bool(flags & FLAG_KTHREAD),
-                                  bool(flags & FLAG_NO_TABLES), ends[end], text(comm), text(leader), frames))
+                                  bool(flags & FLAG_NO_TABLES), ends[end], text(comm), text(leader), frames_of(words),
+                                  bool(flags & FLAG_REST_GONE)))
+        elif kind == STREAM_REST:
+            end, *words = struct.unpack_from(f"<{size // 8}Q", data, at)
+            rests[key] = ends[end], frames_of(words)
         at += size + (-size & 7)
+    for s in samples:
+        if s.copied and s.time_ns in rests:
+            s.end, s.frames = rests[s.time_ns][0], s.frames + rests[s.time_ns][1]
     return samples

@@ -30,6 +30,9 @@
 #define COMPILE_SAVED_NS NS_PER_S
 #define COMPILE_AT_ONCE_NS (400 * NS_PER_MS)
 
+/* Mapped chunks count as our memory, and mapping one takes 30 us. */
+#define UNMAP_NS (10 * NS_PER_S)
+
 #define MAX_WISHES 1024u
 #define MAX_IMAGES 512u /* of one drain */
 
@@ -56,7 +59,7 @@ struct unwinding {
 	struct wishes wishes;
 	bool wished[UNWIND_MAX_EXES]; /* whole files that are in the queue */
 	uint64_t now_ns; /* of this drain */
-	uint64_t unmapped_ns; /* when chunks were unmapped last: mapping one takes 30 us */
+	uint64_t unmapped_ns; /* when chunks were unmapped last */
 	uint64_t allowance_ns; /* for compiling */
 	uint64_t spent_ns; /* of it, in this drain */
 	struct walk walk; /* over the sample at hand */
@@ -431,7 +434,7 @@ void unwinding_work(struct unwinding *u)
 		images_flush(&u->images, image_mappings, image_exe, u, MAX_IMAGES, u->now_ns);
 	}
 	allowance_add(u, u->now_ns - before_ns);
-	if (u->now_ns - u->unmapped_ns >= NS_PER_S) {
+	if (u->now_ns - u->unmapped_ns >= UNMAP_NS) {
 		u->unmapped_ns = u->now_ns;
 		chunks_unmap(&u->chunks);
 	}

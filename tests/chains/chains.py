@@ -104,11 +104,14 @@ class Grammar:
 
     def __init__(self, variant):
         tops = [[]] + [[Token(t) for t in top.split()] for top in [f"on_time {RESTORE}", *variant.tops]]
+        # What main and chain do before and after the work.
+        setting_up = [[Token(RUNTIME), Token("(timer|handle|signals_begin|milliseconds)/?")]]
+        callers = {Token("main").pattern.pattern, Token("chain").pattern.pattern}
         self.sequences = []
         for text in variant.chains:
             tokens = [Token(t) for t in text.split()]
             for k in range(len(tokens)):
-                for top in tops + ([[Token(RUNTIME), Token("(timer|handle|signals_begin|milliseconds)/?")]] if tokens[k].pattern.fullmatch("main@x") else []):
+                for top in tops + (setting_up if tokens[k].pattern.pattern in callers else []):
                     self.sequences += [top[j:] + tokens[k:] for j in range(len(top) or 1)]
         warm = [Token(t) for t in variant.chains[0].split()]
         at = next(i for i, t in enumerate(variant.chains[0].split()) if t in ("alpha", "_start"))

@@ -9,7 +9,8 @@
 A stack is exact if it is what its variant's chains say, up to its outermost frame; early if it is their beginning,
 at the leaf, and says that it ends there ("[truncated]"); and wrong otherwise. One wrong stack is a failure.
 
-Not judged: stacks that none of the program's own functions is in (it starts, or ends), and how early those end that begin in
+Not judged: stacks of what main does before and after (none of the program's own functions is in them, or it sets a
+timer), and how early those end that begin in
 warm_up(). They may not be wrong, either.
 """
 import collections
@@ -108,7 +109,7 @@ class Grammar:
         for text in variant.chains:
             tokens = [Token(t) for t in text.split()]
             for k in range(len(tokens)):
-                for top in tops + ([[Token(RUNTIME), Token("(timer|handle|signals_begin|milliseconds)/?")]] if tokens[k].pattern.fullmatch("main@x") else []):
+                for top in tops:
                     self.sequences += [top[j:] + tokens[k:] for j in range(len(top) or 1)]
         warm = [Token(t) for t in variant.chains[0].split()]
         at = next(i for i, t in enumerate(variant.chains[0].split()) if t in ("alpha", "_start"))
@@ -158,6 +159,16 @@ class Grammar:
 
 OWN = re.compile(r"(alpha|bravo|charlie|delta|delta_for_ever|echo|foxtrot|asm_middle|golf\d|library_leaf|hotel|handler|warm_up|"
                  r"never_called|tiny|thrower|on_time|chain|main)@.*")
+
+
+SETTING_UP = re.compile(r"(main|chain|timer|handle|signals_begin|milliseconds)@.*")
+SYSTEM = re.compile(RUNTIME[:-2] + r"|[^?].*@(?!\[)[^.]*")  # the C library's, maybe in a static program
+
+
+def is_setting_up(stack):
+    """Something that main or chain asked the C library for, before the work or behind it."""
+    first = next(i for i, s in enumerate(stack) if OWN.fullmatch(s) or SETTING_UP.fullmatch(s))
+    return first > 0 and SETTING_UP.fullmatch(stack[first]) and all(SYSTEM.fullmatch(s) for s in stack[:first])
 
 
 THROWING = re.compile(r".*@(libgcc_s|libstdc\+\+)\.so")  # no program starts or ends there
@@ -216,7 +227,7 @@ def check(variant, samples, out):
     for sample in samples:
         frames = [f for f in sample.frames if not f.kernel]
         stack = tuple(describe(f, names) for f in frames)
-        if any(OWN.fullmatch(s) for s in stack):
+        if any(OWN.fullmatch(s) for s in stack) and not is_setting_up(stack):
             verdict = grammar.judge(stack)
         else:
             verdict = "early" if stack[-1:] == (TRUNCATED,) and THROWING.match(stack[0]) else "other"

@@ -293,15 +293,13 @@ __attribute__((noinline)) int frames_user(void)
 	const struct mm_struct *mm = kernel_read(task, mm);
 	struct scratch *s = scratch_get();
 
-	if (!s || kernel_read(task, flags) & PF_KTHREAD)
+	/* The memory of an exiting task is gone, and what is mapped now may be another's. */
+	if (!s || !mm || kernel_read(task, flags) & PF_KTHREAD)
 		return STACK_END_NONE;
 	if (s->sample.flags & RECORD_FLAG_KERNEL && !frames_saved_registers(task, mm, &s->user))
 		return STACK_END_NONE;
 	frames_push(&s->sample, FRAME_REGISTER, s->user.ip & FRAME_ADDR_MASK);
 
-	/* What is mapped now may be another's. */
-	if (!mm)
-		return STACK_END_EXITING;
 	s->user_end = kernel_read(mm, task_size);
 	if (s->user_end <= FRAMES_COMPAT_END)
 		return STACK_END_COMPAT;

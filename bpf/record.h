@@ -34,7 +34,7 @@
 
 /* Why a user stack ended where it did. */
 enum record_stack_end {
-	STACK_END_NONE, /* no user stack: a kernel thread, or in exec between two images */
+	STACK_END_NONE, /* no user stack: a kernel thread; in exec between two images; exiting, and gone */
 	STACK_END_BOTTOM, /* the outermost frame: its file, frame pointer or return address says so */
 	STACK_END_BAD_READ, /* stack memory not resident or not readable, or not in its copy */
 	STACK_END_BAD_FRAME, /* a frame pointer or return address that can't be one */
@@ -45,7 +45,6 @@ enum record_stack_end {
 	STACK_END_NO_ROW, /* its file has no unwind information for this code */
 	STACK_END_UNSUPPORTED, /* it has, but such that we can't follow it */
 	STACK_END_LOST, /* by a register whose value isn't known in this frame */
-	STACK_END_EXITING, /* the leaf only: the process's memory is gone, and with it its user stack */
 	STACK_END_COUNT
 };
 

@@ -216,8 +216,11 @@ UNWIND_INLINE int unwind_step(const struct unwind_rule *rule, struct unwind_fram
 		return UNWIND_END_BAD_FRAME;
 	if (from->read(from->memory, cfa - 8, &return_address))
 		return UNWIND_END_BAD_READ;
+	/* What a leaf has in that register may be anything: a 0 up there marks nothing yet. */
 	if (!return_address)
-		return UNWIND_END_BOTTOM;
+		return rule->kind == UNWIND_FRAME_POINTER && !(f->flags & UNWIND_GUESSED)
+			       ? UNWIND_END_BAD_FRAME
+			       : UNWIND_END_BOTTOM;
 	if (!frame_pointer_is_code(return_address, from->user_end))
 		return UNWIND_END_BAD_FRAME;
 	end = unwind_caller_fp(rule, f, from, cfa, &next);

@@ -37,6 +37,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -135,6 +136,58 @@ TRY(setresuid, 0, 0, 0)
 TRY(personality, 0)
 TRY(seccomp, 0, 0, NULL)
 TRY(openat2, AT, "/etc/passwd", bytes, sizeof(struct open_how))
+
+static int try_poke(void)
+{
+	return syscall(SYS_ptrace, PTRACE_POKEDATA, parent, 0, 0) < 0 ? errno : 0;
+}
+
+static int try_traceme(void)
+{
+	return syscall(SYS_ptrace, PTRACE_TRACEME, 0, 0, 0) < 0 ? errno : 0;
+}
+
+/* Stops another's thread for a moment. */
+static int seize(pid_t pid)
+{
+	if (syscall(SYS_ptrace, PTRACE_SEIZE, pid, 0, 0) < 0)
+		return errno;
+	if (syscall(SYS_ptrace, PTRACE_INTERRUPT, pid, 0, 0) < 0 ||
+	    syscall(SYS_wait4, pid, NULL, __WALL, NULL) != pid ||
+	    syscall(SYS_ptrace, PTRACE_DETACH, pid, 0, 0) < 0)
+		return errno;
+	return 0;
+}
+
+/* The test can't stop itself: what root gets is asked of a child. */
+static int try_seize(void)
+{
+	pid_t child;
+	int e;
+
+	if (parent != getpid())
+		return seize(parent);
+	child = fork();
+	if (child == 0) {
+		for (;;)
+			pause();
+	}
+	e = child < 0 ? errno : seize(child);
+	kill(child, SIGKILL);
+	waitpid(child, NULL, 0);
+	return e;
+}
+
+static int try_read_others(void)
+{
+	static char there[8];
+	struct iovec local = { bytes, sizeof(there) }, remote = { there, sizeof(there) };
+
+	/* That it isn't mapped there is an answer, too. */
+	if (syscall(SYS_process_vm_readv, parent, &local, 1, &remote, 1, 0) >= 0 || errno == EFAULT)
+		return 0;
+	return errno;
+}
 
 static int fd_result(long fd)
 {
@@ -545,6 +598,8 @@ static int try_clock(void)
 #define NO(name) ENTRY(name, EPERM)
 /* What root gets, of what doesn't need the descriptors that were handed in. */
 #define AS_ROOT(name) ENTRY(name, -1)
+/* The same; refused where the agent needs CAP_SYS_ADMIN for it, which it has until it is sealed. */
+#define AS_ROOT_WITHOUT_SETUP (-2)
 
 struct attempt {
 	const char *name;
@@ -583,7 +638,7 @@ static const struct attempt attempts[] = {
 #define NO_TO_CHILDREN                                                                           \
 	NO_TO_ALL, NO(ptrace), NO(execve), NO(execveat), NO(fork), NO(clone), NO(kill),          \
 	NO(tgkill), NO(pidfd_open), NO(socketpair), NO(setuid), NO(setresuid), NO(setgroups),    \
-	NO(capset), NO(prctl), NO(setpriority), NO(creat), NO(openat_write), NO(openat_both),    \
+	NO(prctl), NO(setpriority), NO(creat), NO(openat_write), NO(openat_both),                \
 	NO(openat_create), NO(openat_cut), NO(openat_unnamed), NO(unlink), NO(rename),           \
 	NO(mkdir), NO(symlink), NO(link), NO(chmod), NO(chown), NO(truncate), NO(setxattr),      \
 	NO(dup), NO(sendfile), NO(pwrite64), NO(mprotect), NO(map_code), NO(map_file_code)
@@ -591,6 +646,7 @@ static const struct attempt attempts[] = {
 static const struct attempt agent_attempts[] = {
 	NO_TO_CHILDREN, NO(openat2), NO(getdents64), NO(readlink), NO(statx), NO(ftruncate),
 	NO(ioctl), NO(fcntl), NO(bpf_pin), NO(breakpoint),
+	ENTRY(capset, EINVAL), /* that of nothing: it may have less */
 	/* The uid and the missing capabilities: it may open, but not what is others'. */
 	ENTRY(others_mem, EACCES), ENTRY(others_root, EACCES), ENTRY(shadow, EACCES),
 	AS_ROOT(types), AS_ROOT(load_program), AS_ROOT(make_map), AS_ROOT(sample),
@@ -599,10 +655,10 @@ static const struct attempt agent_attempts[] = {
 };
 
 static const struct attempt sealed_agent_attempts[] = {
-	NO_TO_CHILDREN, NO(openat), NO(openat2), NO(newfstatat), NO(statx), NO(readlink),
+	NO_TO_CHILDREN, NO(capset), NO(openat), NO(openat2), NO(newfstatat), NO(statx), NO(readlink),
 	NO(getdents64), NO(prlimit64), NO(seccomp), NO(bpf_pin), NO(ioctl), NO(fcntl),
 	NO(types), NO(load_program), NO(breakpoint),
-	AS_ROOT(make_map), AS_ROOT(sample), AS_ROOT(memory_file), ENTRY(stat, 0),
+	AS_ROOT(make_map), { "open_timer", try_sample, AS_ROOT_WITHOUT_SETUP }, AS_ROOT(memory_file), ENTRY(stat, 0),
 	ENTRY(write, 0), ENTRY(read, 0), ENTRY(memory, 0), ENTRY(clock, 0),
 };
 
@@ -612,17 +668,51 @@ static const struct attempt sealed_agent_attempts[] = {
 	ENTRY(read, 0), ENTRY(memory, 0), ENTRY(clock, 0)
 
 static const struct attempt opener_attempts[] = {
-	NO_TO_CHILDREN, NO(write), NO(write_readable), NO(bpf), NO(perf_event_open),
+	NO_TO_CHILDREN, NO(capset), NO(write), NO(write_readable), NO(bpf), NO(perf_event_open),
 	NO(ftruncate), NO(map_shared), NO(map_file), NO(ioctl), NO(fcntl),
 	NO(sendto), NO(sendmsg), NO(prlimit64), NO(newfstatat),
 	OPENS, AS_ROOT(readlink), AS_ROOT(own_kallsyms), AS_ROOT(map_files), ENTRY(stat, 0),
 };
 
 static const struct attempt fetcher_attempts[] = {
-	NO_TO_CHILDREN, NO(write), NO(write_readable), NO(bpf), NO(perf_event_open), NO(ioctl),
-	NO(fcntl), NO(sendto), NO(sendmsg), NO(prlimit64), NO(newfstatat), NO(readlink),
+	NO_TO_CHILDREN, NO(capset), NO(write), NO(write_readable), NO(bpf), NO(perf_event_open),
+	NO(ioctl), NO(fcntl), NO(sendto), NO(sendmsg), NO(prlimit64), NO(newfstatat), NO(readlink),
 	NO(getdents64),
 	OPENS, ENTRY(copy, 0),
+};
+
+/* Others' memory, but not by a file, and no call that writes it. */
+static const struct attempt tracer_attempts[] = {
+	NO(socket), NO(connect), NO(bind), NO(process_vm_writev), NO(pidfd_getfd), NO(mount),
+	NO(unshare), NO(setns), NO(execve), NO(execveat), NO(fork), NO(clone), NO(kill), NO(tgkill),
+	NO(ptrace), NO(poke), NO(traceme), NO(openat), NO(openat2), NO(open), NO(newfstatat),
+	NO(getdents64), NO(write), NO(write_readable), NO(memfd_create), NO(setuid), NO(capset),
+	NO(prctl), NO(prlimit64), NO(sendto), NO(sendmsg), NO(mprotect), NO(map_code), NO(map_file),
+	NO(map_shared), NO(bpf), NO(perf_event_open), NO(read),
+	AS_ROOT(read_others), AS_ROOT(seize), ENTRY(memory, 0), ENTRY(clock, 0),
+};
+
+/* As the symbolizer. */
+static const struct attempt unwinder_attempts[] = {
+	NO_TO_CHILDREN, NO(openat), NO(openat2), NO(newfstatat), NO(statx), NO(memfd_create),
+	NO(getdents64), NO(write), NO(write_readable), NO(ftruncate), NO(ioctl), NO(fcntl),
+	NO(map_file), NO(map_shared), NO(bpf), NO(perf_event_open), NO(sendto), NO(sendmsg),
+	ENTRY(read, 0), ENTRY(memory, 0), ENTRY(clock, 0),
+};
+
+static const struct attempt dumper_attempts[] = {
+	NO_TO_CHILDREN, NO(openat), NO(openat2), NO(newfstatat), NO(statx), NO(getdents64),
+	NO(readlink), NO(ftruncate), NO(ioctl), NO(fcntl), NO(map_file), NO(map_shared), NO(bpf),
+	NO(perf_event_open), NO(read),
+	ENTRY(stat, 0), AS_ROOT(memory_file), ENTRY(memory, 0), ENTRY(clock, 0),
+};
+
+static const struct attempt dump_supervisor_attempts[] = {
+	NO(socket), NO(connect), NO(bind), NO(process_vm_writev), NO(pidfd_getfd), NO(mount),
+	NO(chroot), NO(unshare), NO(setns), NO(pivot_root), NO(clone_user), NO(init_module),
+	NO(kexec_load), NO(keyctl), NO(userfaultfd), NO(io_uring_setup), NO(raise_limit),
+	AS_ROOT(openat), AS_ROOT(others_maps), ENTRY(fork, 0), ENTRY(kill, 0), ENTRY(setuid, 0),
+	ENTRY(setgroups, 0), ENTRY(write, 0), ENTRY(read, 0),
 };
 
 static const struct attempt supervisor_attempts[] = {
@@ -695,6 +785,8 @@ static int want_of(const struct attempt *a)
 {
 	int fd, e;
 
+	if (a->want == AS_ROOT_WITHOUT_SETUP && role_setup_capabilities(role_find("agent")))
+		return EACCES;
 	if (a->want < 0)
 		return a->try();
 	if (a->try != try_kallsyms)
@@ -725,6 +817,10 @@ static const struct {
 	{ "opener", opener_attempts, COUNT(opener_attempts) },
 	{ "fetcher", fetcher_attempts, COUNT(fetcher_attempts) },
 	{ "supervisor", supervisor_attempts, COUNT(supervisor_attempts) },
+	{ "dump supervisor", dump_supervisor_attempts, COUNT(dump_supervisor_attempts) },
+	{ "dumper", dumper_attempts, COUNT(dumper_attempts) },
+	{ "tracer", tracer_attempts, COUNT(tracer_attempts) },
+	{ "unwinder", unwinder_attempts, COUNT(unwinder_attempts) },
 	{ "leaky", in_a_leaky_filter, COUNT(in_a_leaky_filter) },
 };
 
@@ -746,8 +842,9 @@ static int compose_for(const char *role, struct buffer *text, bool wanted)
 
 static int confine(const char *name, struct err *err)
 {
-	return strcmp(name, "supervisor") == 0 ? supervisor_confine(err)
-					       : sandbox_enter(role_of(name), err);
+	const struct role *role = role_of(name);
+
+	return role->passes_on ? supervisor_confine(name, err) : sandbox_enter(role, err);
 }
 
 static int role_main(const char *name)
@@ -903,6 +1000,14 @@ static void test_opener(void **state)
 static void test_fetcher(void **state)
 {
 	expect_role("fetcher");
+}
+
+static void test_dump_roles(void **state)
+{
+	expect_role("dumper");
+	expect_role("tracer");
+	expect_role("unwinder");
+	expect_role("dump supervisor");
 }
 
 static void test_supervisor(void **state)
@@ -1065,6 +1170,7 @@ static const struct loss {
 } losses[] = {
 	{ "agent", CAP_BPF, "load_program", try_load_program, EPERM },
 	{ "agent", CAP_PERFMON, "sample", try_sample, EACCES },
+	{ "agent", CAP_SYS_ADMIN, "sample", try_sample, EACCES },
 	{ "opener", CAP_SYS_PTRACE, "others_maps", try_others_maps, EACCES },
 	{ "opener", CAP_DAC_READ_SEARCH, "shadow", try_shadow, EACCES },
 	{ "opener", CAP_CHECKPOINT_RESTORE, "map_files", try_map_files, EPERM },
@@ -1072,6 +1178,7 @@ static const struct loss {
 	{ "fetcher", CAP_SYS_PTRACE, "others_root", try_others_root, EACCES },
 	{ "fetcher", CAP_DAC_READ_SEARCH, "shadow", try_shadow, EACCES },
 	{ "fetcher", CAP_CHECKPOINT_RESTORE, "mapped", try_mapped, EPERM },
+	{ "tracer", CAP_SYS_PTRACE, "seize", try_seize, EPERM },
 };
 
 static const struct loss *lost;
@@ -1096,9 +1203,11 @@ static bool says(const struct loss *l, int e)
 	return found;
 }
 
+/* CAP_SYS_ADMIN, where the agent has it, does what the others are for. */
 static int without_one(void)
 {
-	if (prctl(PR_CAPBSET_DROP, lost->capability) < 0)
+	if (prctl(PR_CAPBSET_DROP, lost->capability) < 0 ||
+	    (strcmp(lost->role, "agent") == 0 && prctl(PR_CAPBSET_DROP, CAP_SYS_ADMIN) < 0))
 		return 1;
 	return says(lost, lost->want) ? 0 : 2;
 }
@@ -1108,6 +1217,11 @@ static void test_each_capability_is_needed(void **state)
 	need_root();
 	for (size_t i = 0; i < COUNT(losses); i++) {
 		lost = &losses[i];
+		if (!(role_capabilities(role_find(lost->role)) >> lost->capability & 1)) {
+			print_message("not needed on this machine: capability %u\n",
+				      lost->capability);
+			continue;
+		}
 		if (lost->try() != 0) {
 			print_message("not even root may, here: %s\n", lost->name);
 			continue;
@@ -1138,7 +1252,7 @@ static int under_supervisor(void)
 	struct err err = { "" };
 	struct child c;
 
-	supervisor_confine(&err);
+	supervisor_confine("supervisor", &err);
 	assert_string_equal(err.text, "");
 	for (size_t i = 0; i < COUNT(names); i++) {
 		char uid[64];
@@ -1243,7 +1357,7 @@ static int rename_as_supervisor(void)
 {
 	struct err err;
 
-	if (supervisor_confine(&err) < 0)
+	if (supervisor_confine("supervisor", &err) < 0)
 		return 1;
 	if (lost->capability && effective_drop(lost->capability) < 0)
 		return 2;
@@ -1346,6 +1460,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_opener),
 		cmocka_unit_test(test_fetcher),
 		cmocka_unit_test(test_supervisor),
+		cmocka_unit_test(test_dump_roles),
 		cmocka_unit_test(test_each_capability_is_needed),
 		cmocka_unit_test(test_no_capability_for_nothing),
 		cmocka_unit_test(test_roles_under_supervisor),

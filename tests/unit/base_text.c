@@ -121,6 +121,34 @@ static void a_full_buffer_sticks(void **state)
 	buffer_release(&out);
 }
 
+static void as_json(void **state)
+{
+	static const struct {
+		const char *text, *want;
+	} strings[] = {
+		{ "", "\"\"" },
+		{ "abc", "\"abc\"" },
+		{ "a\"b\\c", "\"a\\\"b\\\\c\"" },
+		{ "new\nline", "\"new\\\\nline\"" },
+		{ "\x1b[2J", "\"\\\\x1b[2J\"" },
+		{ "na\xff", "\"na\\\\xff\"" },
+		{ "日本", "\"日本\"" },
+	};
+	struct buffer little = BUFFER_INIT(4);
+
+	for (size_t i = 0; i < COUNT(strings); i++) {
+		struct buffer out = BUFFER_INIT(64);
+
+		text_json(&out, strings[i].text, strlen(strings[i].text));
+		assert_non_null(buffer_cstr(&out));
+		assert_string_equal(out.data, strings[i].want);
+		buffer_release(&out);
+	}
+	text_json(&little, "abcdef", 6);
+	assert_int_equal(buffer_error(&little), -E2BIG);
+	buffer_release(&little);
+}
+
 static void widths(void **state)
 {
 	assert_int_equal(text_width("", 0), 0);
@@ -170,6 +198,7 @@ int main(void)
 		cmocka_unit_test(clean_is_what_escaping_leaves),
 		cmocka_unit_test(cut_sequences_are_bytes),
 		cmocka_unit_test(a_full_buffer_sticks),
+		cmocka_unit_test(as_json),
 		cmocka_unit_test(widths),
 		cmocka_unit_test(fits),
 	};

@@ -9,6 +9,7 @@
 #   ONLY=base_map           with check-unit, check-fuzz, check-cli, check-e2e: only these
 #   TIME=60                 with fuzz-NAME: seconds
 #   KERNELS=6.1             with kernels: only these of tests/kernels/list
+#   TESTS=e2e/stacks        with kernels: only these ("none": the programs are loaded, no more)
 #   DESTDIR=, PREFIX=       with install and uninstall
 
 VERSION := 0.1.0
@@ -66,7 +67,7 @@ as_user = $(if $(SUDO_USER),$(if $(filter $(SUDO_USER),$(shell stat -c %U .)),ru
 # The one table of who knows whom. It decides what an archive and a unit test are linked with, and
 # what `make layers` lets their #include lines name. Every layer stands left of those it uses.
 
-LAYERS := command agent tables symbolizer opener role encode model aggregate process collect base
+LAYERS := command dump agent tables symbolizer opener role encode model aggregate process collect base
 
 folder = $(if $(filter symbolizer,$(1)),symbolizer,profiler/$(1))
 
@@ -82,7 +83,8 @@ uses_role       := base
 uses_opener     := base process role
 uses_tables     := base bpf collect process symbolizer/protocol.h
 uses_agent      := base bpf symbolizer opener collect process tables aggregate model encode role
-uses_command    := base symbolizer opener collect process aggregate model encode role agent
+uses_dump       := base bpf symbolizer opener process role agent
+uses_command    := base symbolizer opener collect process aggregate model encode role agent dump
 
 # The libraries it is linked with: pkg-config's names, and those that pkg-config doesn't know.
 pkgs_base       := libxxhash
@@ -91,12 +93,14 @@ libs_encode     := -lm
 pkgs_role       := libcap libseccomp
 pkgs_collect    := libbpf libelf zlib libzstd
 libs_collect    := -lm
+pkgs_dump       := libunwind-generic
 pkgs_encode     := libprotobuf-c libdeflate
 
 # The headers (beginnings of names) that nobody else may include.
 only_bpf        := bpf/bpf_helpers.h bpf/bpf_tracing.h bpf/bpf_core_read.h bpf/bpf_endian.h
 only_collect    := bpf/libbpf.h bpf/bpf.h bpf/btf.h bpf/sampler.skel.h zstd.h
 only_symbolizer := libelf.h gelf.h dwarf.h elfutils/ libdwfl demangle.h libiberty/ lzma.h
+only_dump       := libunwind
 only_encode     := libdeflate.h protobuf-c/ profiler/encode/pprof.pb-c.h
 only_role       := seccomp.h sys/capability.h
 
@@ -142,8 +146,8 @@ ABI_H     := $(filter-out $(BPF_H),$(wildcard bpf/*.h))
 KERNELS_C := $(wildcard tests/kernels/*.c)
 BENCH_C   := $(wildcard tests/bench/*.c)
 BENCH_H   := $(wildcard tests/bench/*.h)
-WORK_C    := $(wildcard tests/workload/*.c)
-WORK_H    := $(wildcard tests/workload/*.h)
+WORK_C    := $(wildcard tests/workload/*.c tests/chains/*.c)
+WORK_H    := $(wildcard tests/workload/*.h tests/chains/*.h)
 SCRIPTS   := $(wildcard tests/check tests/layers tests/headers tests/cover tests/bench/run tests/programs/run tests/kernels/run tests/kernels/guest deploy/install-packages .ci/run)
 
 # ---- flags ---------------------------------------------------------------------------------
@@ -303,6 +307,13 @@ $(BUILD)/tests/workload/%: tests/workload/%.c $(WORK_H) $(BUILD)/flags
 	$(CC) $${flags:--O1 -fno-omit-frame-pointer -g} -std=gnu11 -D_GNU_SOURCE $(WARN_PLAIN) -I. -o $@ $< \
 		-Wl,--as-needed -lpthread -lm -ldl
 
+# Each by the compilers that it is about; what none is there for is passed over, and said.
+$(BUILD)/tests/chains/built: $(wildcard tests/chains/*)
+	@mkdir -p $(@D)
+	$(call say,WORK,$(@D))
+	$(Q)python3 -B tests/chains/chains.py build $(@D)
+	@touch $@
+
 # What runs in a guest beside the tests: its first process, which has nothing to be linked with, and the tool
 # that asks its verifier.
 $(BUILD)/tests/kernels/init: tests/kernels/init.c $(BUILD)/flags
@@ -326,7 +337,7 @@ check-build: check-build-unit check-build-fuzz check-build-cli check-build-e2e
 check-build-unit: $(UNIT_BIN) ; @:
 check-build-fuzz: $(FUZZ_BIN) ; @:
 check-build-cli: all ; @:
-check-build-e2e: all $(WORK_BIN) $(BUILD)/tests/liar $(BUILD)/tests/kernels/verify ; @:
+check-build-e2e: all $(WORK_BIN) $(BUILD)/tests/liar $(BUILD)/tests/chains/built $(BUILD)/tests/kernels/verify ; @:
 
 # tests/check runs suites and sums them up. What it needs to know, it is told by its environment.
 run_check = +@BUILD='$(BUILD)' SAN='$(SAN)' V='$(V)' MAKE='$(MAKE)' AS_USER='$(as_user)' \
@@ -378,10 +389,11 @@ programs: ## install what is missing (as root), build, unwind real programs: how
 	+@BUILD='$(BUILD)' tests/programs/run
 
 KERNELS ?=
+TESTS ?=
 kernels: ## install what is missing (as root), build, test on other kernels, in qemu
 	+@deploy/install-packages --if-root build check kernels
 	+@$(as_user) $(MAKE) check-build-e2e check-build-unit $(BUILD)/tests/kernels/init $(BUILD)/tests/kernels/verify
-	+@$(as_user) env BUILD='$(BUILD)' KERNELS='$(KERNELS)' tests/kernels/run
+	+@$(as_user) env BUILD='$(BUILD)' KERNELS='$(KERNELS)' TESTS='$(TESTS)' tests/kernels/run
 
 GROUPS ?= build check
 deps: ## install the Debian packages of GROUPS (build check; also: lint bench programs kernels), as root

@@ -220,12 +220,14 @@ static inline void rest_fill(const struct scratch *s, struct record_rest *to)
 		to->general[i] = is_leaf ? s->user.general[i] : 0;
 }
 
-/* Pages that are looked at: a stack may begin and end in the middle of one. */
-#define REST_PAGES (RECORD_MAX_STACK_BYTES / SCRATCH_WINDOW_BYTES + 2)
+/* No piece lies on two pages. One more than a copy has: it may begin in the middle of one. */
+#define REST_PIECE_BYTES 1024
+#define REST_PIECES (RECORD_MAX_STACK_BYTES / REST_PIECE_BYTES + 1)
 
 /*
- * Page by page, behind byte `at` of the record. The first may not be there: a process that was interrupted as it
- * reached it has nothing there. Nothing above the main thread's frames.
+ * Behind byte `at` of the record, up to what can't be read, or as much as there is room for; nothing above the main
+ * thread's frames. What is first may not be there: a process that was interrupted as it reached a new page of its stack
+ * has nothing on it.
  */
 static inline void rest_copy(struct scratch *s, struct record_rest *rest, __u32 at)
 {
@@ -236,11 +238,11 @@ static inline void rest_copy(struct scratch *s, struct record_rest *rest, __u32 
 	if (s->frame.sp < s->first_sp && s->first_sp < end)
 		end = s->first_sp & ~7ULL;
 	rest->stack = from;
-	for (int i = 0; i < REST_PAGES && from < end; i++) {
-		__u32 size = SCRATCH_WINDOW_BYTES - (from & (SCRATCH_WINDOW_BYTES - 1));
+	for (int i = 0; i < REST_PIECES && from < end; i++) {
+		__u32 size = REST_PIECE_BYTES - (from & (REST_PIECE_BYTES - 1));
 		__u32 to = at + done;
 
-		if (to > sizeof(s->bytes) - SCRATCH_WINDOW_BYTES)
+		if (to > sizeof(s->bytes) - REST_PIECE_BYTES)
 			break;
 		from += size;
 		if (!bpf_probe_read_user(s->bytes + to, size, (void *)(from - size)))

@@ -56,10 +56,14 @@ struct scratch {
 	__u32 rest_bytes; /* of what follows the sample's frames */
 	__u32 reserved;
 	__u64 window_addr; /* what of user memory the window holds; 1: nothing */
-	__u64 window[SCRATCH_WINDOW_BYTES / sizeof(__u64)];
 	union {
 		struct record_sample sample;
 		__u8 bytes[RECORD_MAX_WHOLE_BYTES];
+		struct {
+			__u8 frames[RECORD_MAX_BYTES];
+			__u64 window[SCRATCH_WINDOW_BYTES /
+				     sizeof(__u64)]; /* until a rest is written */
+		};
 	};
 };
 /* The kernel's PCPU_MIN_UNIT_SIZE. */

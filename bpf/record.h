@@ -36,7 +36,7 @@
 enum record_stack_end {
 	STACK_END_NONE, /* no user stack: a kernel thread; in exec between two images; exiting, and gone */
 	STACK_END_BOTTOM, /* the outermost frame: its file, frame pointer or return address says so */
-	STACK_END_BAD_READ, /* stack memory not resident or not readable */
+	STACK_END_BAD_READ, /* stack memory not resident or not readable, or not in its copy */
 	STACK_END_BAD_FRAME, /* a frame pointer or return address that can't be one */
 	STACK_END_TOO_DEEP, /* RECORD_MAX_USER_FRAMES reached; the leaf end is kept */
 	STACK_END_COMPAT, /* a 32-bit process: the leaf only */
@@ -125,9 +125,11 @@ _Static_assert(sizeof(struct record_rest) == 192, "rest layout");
 #define RECORD_MAX_FRAMES (RECORD_MAX_KERNEL_FRAMES + RECORD_MAX_USER_FRAMES)
 #define RECORD_MAX_BYTES (sizeof(struct record_sample) + RECORD_MAX_FRAMES * 8)
 
-/* A stack has what many frames leave it: 12 KiB and more, mostly 20. */
-#define RECORD_MAX_STACK_BYTES 24576
-#define RECORD_MAX_REST_BYTES (sizeof(struct record_rest) + 16384)
-#define RECORD_MAX_WHOLE_BYTES (RECORD_MAX_BYTES + RECORD_MAX_REST_BYTES)
+/*
+ * With its rest. A stack has what the frames leave it: 12 KiB in a new process, of which the leaf is all. For more there
+ * would have to be more memory for each CPU than the default budget has on the largest machines.
+ */
+#define RECORD_MAX_STACK_BYTES 13312
+#define RECORD_MAX_WHOLE_BYTES (RECORD_MAX_BYTES + 4096)
 
 #endif

@@ -123,7 +123,13 @@ struct unwind_request {
 #define UNWIND_REPLY_DAMAGED 1u /* not all of it could be read */
 #define UNWIND_REPLY_TOO_LARGE 2u /* not all of it was read, or the table ends early */
 #define UNWIND_REPLY_COMPRESSED 4u /* .debug_frame was not looked at, as it is compressed */
-#define UNWIND_REPLY_FLAGS 7u
+/* What it was made from. */
+#define UNWIND_REPLY_EH_FRAME 8u
+#define UNWIND_REPLY_DEBUG_FRAME 16u
+#define UNWIND_REPLY_INDEX 32u /* there is a .eh_frame_hdr (PT_GNU_EH_FRAME) */
+#define UNWIND_REPLY_BY_INDEX 64u /* by which .eh_frame was found: there are no section headers */
+#define UNWIND_REPLY_GO 128u /* Go's compiler made it */
+#define UNWIND_REPLY_FLAGS 255u
 
 struct unwind_reply {
 	uint64_t start; /* of the first page: a multiple of UNWIND_PAGE_BYTES */

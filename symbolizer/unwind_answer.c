@@ -61,6 +61,17 @@ static void table_cut(struct unwind_table *t, struct unwind_outcome *outcome)
 	outcome->too_large = true;
 }
 
+static uint32_t flags_of(const struct unwind_outcome *o)
+{
+	return (o->damaged ? UNWIND_REPLY_DAMAGED : 0) |
+	       (o->too_large ? UNWIND_REPLY_TOO_LARGE : 0) |
+	       (o->compressed ? UNWIND_REPLY_COMPRESSED : 0) |
+	       (o->eh_frame ? UNWIND_REPLY_EH_FRAME : 0) |
+	       (o->debug_frame ? UNWIND_REPLY_DEBUG_FRAME : 0) |
+	       (o->index ? UNWIND_REPLY_INDEX : 0) | (o->by_index ? UNWIND_REPLY_BY_INDEX : 0) |
+	       (o->go ? UNWIND_REPLY_GO : 0);
+}
+
 static void write_table(struct answer *a, struct unwind_reply *head, struct buffer *reply)
 {
 	const struct unwind_outcome *o = &a->outcome;
@@ -68,9 +79,7 @@ static void write_table(struct answer *a, struct unwind_reply *head, struct buff
 
 	head->start = t->start;
 	head->limit = t->limit;
-	head->flags = (o->damaged ? UNWIND_REPLY_DAMAGED : 0) |
-		      (o->too_large ? UNWIND_REPLY_TOO_LARGE : 0) |
-		      (o->compressed ? UNWIND_REPLY_COMPRESSED : 0);
+	head->flags = flags_of(o);
 	head->segment_count = segments_list(&a->file, a->segments);
 	head->rule_count = t->rule_count;
 	head->page_count = t->pages.count;

@@ -218,6 +218,15 @@ static void compiler_free(struct compiler **c)
 	free(*c);
 }
 
+static void sources_note(struct compiler *c)
+{
+	c->outcome->eh_frame = c->sections.eh_frame.bytes;
+	c->outcome->debug_frame = c->sections.debug_frame.bytes;
+	c->outcome->index = c->file->frames_index.bytes;
+	c->outcome->by_index = c->sections.terminated;
+	c->outcome->go = c->sections.go;
+}
+
 int unwind_compile(struct elf_file *f, uint64_t start, uint64_t limit, uint32_t max_rows,
 		   struct unwind_table *ret, struct unwind_outcome *ret_outcome)
 {
@@ -237,6 +246,7 @@ int unwind_compile(struct elf_file *f, uint64_t start, uint64_t limit, uint32_t 
 		return r;
 	if (c->sections.go) /* its .debug_frame doesn't say where frame pointers are kept */
 		c->sections.debug_frame.bytes = 0;
+	sources_note(c);
 	r = unwind_fdes_read(f, &c->sections, start, limit, &c->fdes);
 	if (r == 0)
 		r = segments(c, start, max_rows);

@@ -26,6 +26,8 @@ struct unwind_outcome {
 	bool damaged; /* not all of it could be read */
 	bool too_large; /* not all of it was read, or the table ends early: limits above */
 	bool compressed; /* .debug_frame was not looked at, as it is compressed */
+	/* where it came from: symbolizer/protocol.h has the words */
+	bool eh_frame, debug_frame, index, by_index, go;
 };
 
 /*

@@ -68,6 +68,18 @@ static bool rule_cfa(const struct cfi_state *s, struct unwind_rule *rule, uint8_
 	return false;
 }
 
+/*
+ * rbp is at an offset from itself where GCC realigned a stack. That holds as long as rbp is the frame's, as
+ * it surely is where the CFA is found by it. In their epilogues these functions pop rbp, and say so only
+ * when the function is left: then nothing is on the stack but the return address.
+ */
+static enum unwind_fp rule_fp_by_itself(const struct unwind_rule *rule)
+{
+	if (rule->kind == UNWIND_FP || rule->kind == UNWIND_DEREF_FP)
+		return UNWIND_FP_AT_FP;
+	return rule->kind == UNWIND_SP && rule->cfa_offset == 8 ? UNWIND_FP_SAME : UNWIND_FP_LOST;
+}
+
 /* A place that can't be said is as good as none: only a rule that needs rbp ends the stack. */
 static enum unwind_fp rule_fp(const struct cfi_state *s, struct unwind_rule *rule)
 {
@@ -86,7 +98,9 @@ static enum unwind_fp rule_fp(const struct cfi_state *s, struct unwind_rule *rul
 		offset -= rule->cfa_offset;
 		break;
 	case CFI_AT_RBP:
-		fp = UNWIND_FP_AT_FP;
+		fp = rule_fp_by_itself(rule);
+		if (fp != UNWIND_FP_AT_FP)
+			return fp;
 		break;
 	default:
 		return UNWIND_FP_LOST;

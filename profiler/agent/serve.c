@@ -28,6 +28,7 @@
 /* The supervisor may be busy with a disk, or stopped at a terminal: samples are lost before it is. */
 #define SAY_PATIENCE_NS (60 * NS_PER_S)
 #define PIECE_BYTES (256u << 10)
+#define PROGRESS_NS (250 * NS_PER_MS) /* as often as its line is drawn, at most */
 
 struct agent {
 	int socket;
@@ -149,7 +150,7 @@ static int sample(struct agent *a, struct err *err)
 		if (now < say_ns)
 			continue;
 		r = say_progress(a);
-		say_ns = now + a->job.drain_ns;
+		say_ns = now + PROGRESS_NS;
 	}
 	return r < 0 ? err_errno(err, r, "the supervisor is gone") : 0;
 }

@@ -23,11 +23,15 @@
 #include "profiler/tables/walk.h"
 
 /*
- * Of each drain: on what samples' stacks can't be finished without, and behind it. They are looked at between requests,
- * of which the longest takes 0.1 s. Rings hold 2 s.
+ * What compiling may take: a twentieth of the time, which may be saved up; and so much at once, as rings hold 2 s. It is
+ * looked at between requests, of which the longest takes 0.1 s.
  */
-#define FINISH_NS (400 * NS_PER_MS)
-#define WORK_NS (50 * NS_PER_MS)
+#define COMPILE_PART 20
+#define COMPILE_SAVED_NS NS_PER_S
+#define COMPILE_AT_ONCE_NS (400 * NS_PER_MS)
+
+/* Mapped chunks count as our memory, and mapping one takes 30 us. */
+#define UNMAP_NS (10 * NS_PER_S)
 
 #define MAX_WISHES 1024u
 #define MAX_IMAGES 512u /* of one drain */
@@ -55,8 +59,9 @@ struct unwinding {
 	struct wishes wishes;
 	bool wished[UNWIND_MAX_EXES]; /* whole files that are in the queue */
 	uint64_t now_ns; /* of this drain */
-	uint64_t unmapped_ns; /* when chunks were unmapped last: mapping one takes 30 us */
-	uint64_t spent_ns; /* of FINISH_NS, in this drain */
+	uint64_t unmapped_ns; /* when chunks were unmapped last */
+	uint64_t allowance_ns; /* for compiling */
+	uint64_t spent_ns; /* of it, in this drain */
 	struct walk walk; /* over the sample at hand */
 	const struct record_sample *walked;
 };
@@ -72,6 +77,7 @@ int unwinding_new(struct unwinding **ret, const struct unwinding_config *config)
 		return -ENOMEM;
 	u->with = *config;
 	u->now_ns = clock_ns(CLOCK_MONOTONIC);
+	u->allowance_ns = COMPILE_SAVED_NS;
 	chunks_init(&u->chunks, config->tables, config->budget_bytes);
 	r = rules_init(&u->rules, config->tables, UNWIND_MAX_RULES);
 	if (r == 0)
@@ -259,13 +265,13 @@ static int file_open(struct unwinding *u, const struct wish *w, int *ret_fd, boo
 	return 0;
 }
 
-/* Asks for what is wished and stores it. A huge file is asked about twice: then for one region. */
+/* Asks for what is wished and stores it. A huge file is asked about three times: for all, for its segments, for a part. */
 static void compile(struct unwinding *u, const struct wish *w, int fd)
 {
 	struct unwind_request request;
 	struct unwind_answer answer;
 
-	for (int i = 0; i < 2; i++) {
+	for (int i = 0; i < 3; i++) {
 		int r;
 
 		if (!exes_missing(&u->exes, w->exe, w->offset, u->now_ns, &request))
@@ -276,7 +282,8 @@ static void compile(struct unwinding *u, const struct wish *w, int fd)
 			exes_refuse(&u->exes, w->exe, r != -ENOMEM, u->now_ns);
 			return;
 		}
-		if (answer.reply->status != SYMBOLS_OK || !answer.reply->segment_count)
+		if (answer.reply->status != SYMBOLS_LIMIT &&
+		    (answer.reply->status != SYMBOLS_OK || !answer.reply->segment_count))
 			counter_add(u->with.counters, COUNTER_UNWIND_FILES_BAD, 1);
 		if (exes_store(&u->exes, w->exe, &answer, &request, u->now_ns) != 1)
 			return;
@@ -285,6 +292,7 @@ static void compile(struct unwinding *u, const struct wish *w, int fd)
 
 static void fulfil(struct unwinding *u, const struct wish *w)
 {
+	uint64_t begin_ns = clock_ns(CLOCK_MONOTONIC);
 	struct unwind_request request;
 	bool own = false;
 	int fd = -1, r;
@@ -296,19 +304,34 @@ static void fulfil(struct unwinding *u, const struct wish *w)
 		if (r == -ENOTSUP)
 			counter_add(u->with.counters, COUNTER_UNWIND_FILES_BAD, 1);
 		exes_refuse(&u->exes, w->exe, r == -ENOTSUP, u->now_ns);
-		return;
+	} else {
+		compile(u, w, fd);
+		if (own)
+			fd_close(&fd);
 	}
-	compile(u, w, fd);
-	if (own)
-		fd_close(&fd);
+	u->spent_ns += clock_ns(CLOCK_MONOTONIC) - begin_ns;
+}
+
+static bool may_compile(const struct unwinding *u)
+{
+	return u->spent_ns < u->allowance_ns && u->spent_ns < COMPILE_AT_ONCE_NS;
+}
+
+/* The next drain's share. */
+static void allowance_add(struct unwinding *u, uint64_t passed_ns)
+{
+	u->allowance_ns -= u->spent_ns < u->allowance_ns ? u->spent_ns : u->allowance_ns;
+	u->allowance_ns += passed_ns / COMPILE_PART;
+	if (u->allowance_ns > COMPILE_SAVED_NS)
+		u->allowance_ns = COMPILE_SAVED_NS;
+	u->spent_ns = 0;
 }
 
 static void wishes_fulfil(struct unwinding *u)
 {
-	uint64_t end_ns = clock_ns(CLOCK_MONOTONIC) + WORK_NS;
 	struct wish next;
 
-	while (clock_ns(CLOCK_MONOTONIC) < end_ns && wish_next(u, &next))
+	while (may_compile(u) && wish_next(u, &next))
 		fulfil(u, &next);
 }
 
@@ -320,16 +343,13 @@ static enum record_stack_end file_rule(struct unwinding *u, const struct mapping
 {
 	uint32_t exe = exes_intern(&u->exes, key, u->now_ns);
 	const struct wish w = { exe, u->walked->tgid, m->offset + (addr - m->start) };
-	uint64_t begin_ns;
 	int r;
 
 	if (exe == EXE_NONE)
 		return STACK_END_NOT_COMPILED;
 	r = exes_rule(&u->exes, exe, m->offset, addr - m->start, ret);
-	if (r == -EAGAIN && u->spent_ns < FINISH_NS) {
-		begin_ns = clock_ns(CLOCK_MONOTONIC);
+	if (r == -EAGAIN && may_compile(u)) {
 		fulfil(u, &w);
-		u->spent_ns += clock_ns(CLOCK_MONOTONIC) - begin_ns;
 		r = exes_rule(&u->exes, exe, m->offset, addr - m->start, ret);
 	}
 	if (r == -EAGAIN)
@@ -405,14 +425,16 @@ uint64_t unwinding_memory_bytes(struct unwinding *u)
 
 void unwinding_work(struct unwinding *u)
 {
+	uint64_t before_ns = u->now_ns;
+
 	u->now_ns = clock_ns(CLOCK_MONOTONIC);
-	u->spent_ns = 0;
 	images_flush(&u->images, image_mappings, image_exe, u, MAX_IMAGES, u->now_ns);
 	if (u->wishes.count) {
 		wishes_fulfil(u);
 		images_flush(&u->images, image_mappings, image_exe, u, MAX_IMAGES, u->now_ns);
 	}
-	if (u->now_ns - u->unmapped_ns >= NS_PER_S) {
+	allowance_add(u, u->now_ns - before_ns);
+	if (u->now_ns - u->unmapped_ns >= UNMAP_NS) {
 		u->unmapped_ns = u->now_ns;
 		chunks_unmap(&u->chunks);
 	}

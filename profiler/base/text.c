@@ -103,3 +103,20 @@ void text_fit(struct buffer *out, const char *s, size_t len, size_t columns, boo
 	for (; pad && width < columns; width++)
 		buffer_append(out, " ", 1);
 }
+
+void text_json(struct buffer *out, const char *s, size_t len)
+{
+	struct buffer clean = BUFFER_INIT(out->max);
+
+	text_escape(&clean, s, len);
+	buffer_text(out, "\"");
+	for (size_t i = 0; i < clean.len; i++) {
+		if (clean.data[i] == '"' || clean.data[i] == '\\')
+			buffer_text(out, "\\");
+		buffer_append(out, &clean.data[i], 1);
+	}
+	buffer_text(out, "\"");
+	if (buffer_error(&clean) < 0 && !out->error)
+		out->error = buffer_error(&clean);
+	buffer_release(&clean);
+}

@@ -15,6 +15,9 @@
 /* Appends the escaped form of `len` bytes. */
 void text_escape(struct buffer *out, const char *s, size_t len);
 
+/* The same as a JSON string, with its quotes. */
+void text_json(struct buffer *out, const char *s, size_t len);
+
 /* Is it printable UTF-8 as it stands? Then escaping would copy it unchanged. */
 bool text_is_clean(const char *s, size_t len);
 

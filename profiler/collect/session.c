@@ -302,10 +302,10 @@ static void raise_file_limit(const struct session *s)
 /* ---- memory ---- */
 
 /*
- * The scratch of one CPU, a record at its longest and a page of a stack more; and maps that there are but one
+ * The scratch of one CPU, for a record at its longest; and maps that there are but one
  * of: for the most part the rules and files of unwind tables. What is in those comes on top.
  */
-#define CPU_MAPS_BYTES (RECORD_MAX_WHOLE_BYTES + 4096u + 384u)
+#define CPU_MAPS_BYTES (RECORD_MAX_WHOLE_BYTES + 384u)
 #define MAPS_BYTES (1840u << 10)
 /* An entry of a hash map, its links and its share of the buckets included. */
 #define TARGET_BYTES 96u

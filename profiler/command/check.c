@@ -144,27 +144,38 @@ static void look_lockdown(const struct check *k, const struct condition *c, stru
 
 /* ---- privileges ---- */
 
-/* Who keeps the capability and what for: "opener, fetcher: reads …"; "" if nobody keeps it. */
+/* What this role keeps the capability for, or NULL. */
+static const char *use_of(const struct role *role, int capability)
+{
+	for (size_t i = 0; i < role->capability_count; i++)
+		if (role->capabilities[i].number == (uint32_t)capability)
+			return role->capabilities[i].use;
+	return NULL;
+}
+
+/* Who keeps the capability and what for: "opener, fetcher: reads …; tracer: stops …"; "" if nobody keeps it. */
 static void describe_use(int capability, char *to, size_t size)
 {
-	const char *use = "";
+	const char *before = NULL;
 	size_t len = 0;
 
 	to[0] = '\0';
 	for (size_t i = 0; i < role_count(); i++) {
-		const struct role *role = role_at(i);
+		const char *use = use_of(role_at(i), capability);
 
-		for (size_t n = 0; n < role->capability_count; n++) {
-			if (role->capabilities[n].number != (uint32_t)capability)
-				continue;
-			use = role->capabilities[n].use;
-			len += (size_t)snprintf(to + len, size - len, "%s%s", len ? ", " : "",
-						role->name);
-			assert(len < size);
-		}
+		if (!use)
+			continue;
+		if (before && strcmp(before, use) != 0)
+			len += (size_t)snprintf(to + len, size - len, ": %s; ", before);
+		else if (before)
+			len += (size_t)snprintf(to + len, size - len, ", ");
+		assert(len < size);
+		len += (size_t)snprintf(to + len, size - len, "%s", role_at(i)->name);
+		assert(len < size);
+		before = use;
 	}
-	if (len)
-		snprintf(to + len, size - len, ": %s", use);
+	if (before)
+		snprintf(to + len, size - len, ": %s", before);
 }
 
 static void set_held(const struct check *k, struct finding *f)

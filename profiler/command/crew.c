@@ -287,7 +287,7 @@ static int start_all(struct crew *c, const struct job *job, int recording, struc
 		{ NULL, 0 },
 	};
 	_cleanup_(fd_close) int service = -1;
-	int r = supervisor_confine(err);
+	int r = supervisor_confine("supervisor", err);
 
 	if (r == 0)
 		r = supervisor_new(&c->supervisor, memory, err);

@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "profiler/base/cleanup.h"
 #include "profiler/base/text.h"
 #include "profiler/encode/page.h"
 #include "version.h"
@@ -23,7 +22,6 @@
 #define VERDICT_COLUMNS 9
 #define INDENT 2
 #define TEXT_COLUMN (INDENT + NAME_COLUMNS + VERDICT_COLUMNS)
-#define MAX_ESCAPED_BYTES 4096
 
 static const struct {
 	const char *name;
@@ -136,29 +134,11 @@ int findings_text(const struct finding *f, uint32_t count, const struct text_opt
 
 /* ---- JSON ---- */
 
-static void put_string(struct buffer *out, const char *s)
-{
-	_cleanup_(buffer_release) struct buffer clean = BUFFER_INIT(MAX_ESCAPED_BYTES);
-
-	text_escape(&clean, s, strlen(s));
-	if (buffer_error(&clean) < 0) {
-		out->error = buffer_error(&clean);
-		return;
-	}
-	buffer_text(out, "\"");
-	for (size_t i = 0; i < clean.len; i++) {
-		if (clean.data[i] == '"' || clean.data[i] == '\\')
-			buffer_text(out, "\\");
-		buffer_append(out, &clean.data[i], 1);
-	}
-	buffer_text(out, "\"");
-}
-
 static void put_member(struct buffer *out, const char *key, const char *value)
 {
-	put_string(out, key);
+	text_json(out, key, strlen(key));
 	buffer_text(out, ": ");
-	put_string(out, value);
+	text_json(out, value, strlen(value));
 }
 
 static void put_check(struct buffer *out, const struct finding *f)

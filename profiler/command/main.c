@@ -15,6 +15,8 @@
 #include "profiler/command/command.h"
 #include "profiler/command/interrupt.h"
 #include "profiler/command/manual.h"
+#include "profiler/dump/job.h"
+#include "profiler/dump/protocol.h"
 #include "profiler/opener/protocol.h"
 #include "profiler/role/child.h"
 #include "profiler/role/role.h"
@@ -61,10 +63,10 @@ static const struct {
 	const char *role;
 	int (*serve)(int socket);
 } bodies[] = {
-	{ AGENT_ROLE, agent_serve },
-	{ OPENER_ROLE, run_opener },
-	{ FETCHER_ROLE, run_fetcher },
-	{ SYMBOLS_ROLE, symbolizer_serve },
+	{ AGENT_ROLE, agent_serve },       { OPENER_ROLE, run_opener },
+	{ FETCHER_ROLE, run_fetcher },     { SYMBOLS_ROLE, symbolizer_serve },
+	{ DUMPER_ROLE, dumper_serve },     { TRACER_ROLE, tracer_serve },
+	{ UNWINDER_ROLE, unwinder_serve },
 };
 
 /* Is this one of ours, and has it run? */

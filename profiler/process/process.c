@@ -204,7 +204,7 @@ static bool path_is_sysv(const char *path)
  * What the kernel prints as a path (without " (deleted)") is not always a file: "" and "//anon",
  * "[heap]", "anon_inode:[x]" and shared memory are not. A memfd is.
  */
-static enum mapping_kind kind_of(const char *path, uint64_t ino)
+enum mapping_kind mapping_kind_of(const char *path, uint64_t ino)
 {
 	if (!strcmp(path, "[vdso]"))
 		return MAPPING_VDSO;
@@ -227,7 +227,7 @@ static struct mapping mapping_make(struct process_table *t, struct process *p,
 {
 	struct mapping m = { .start = place->start, .end = place->end };
 
-	m.kind = kind_of(place->path, place->ino);
+	m.kind = mapping_kind_of(place->path, place->ino);
 	if (m.kind != MAPPING_FILE)
 		return m;
 	m.offset = offset;
@@ -449,6 +449,7 @@ void process_table_mmap(struct process_table *t, uint64_t time_ns, uint32_t pid,
 	snprintf(t->line.path, sizeof(t->line.path), "%s", e->path);
 	maps_path_cut_deleted(t->line.path);
 	m = mapping_make(t, p, &place, e->offset);
+	m.replaced_ns = time_ns;
 	/* At once: a process may be gone 50 ms later. What was named before waits for a sample. */
 	if (m.kind == MAPPING_FILE && file_table_get(t->files, m.file)->state != FILE_DONE)
 		file_set(&m, file_table_pin(t->files, m.file, &place, &p->root));

@@ -38,6 +38,7 @@ struct mapping {
 	uint64_t offset; /* file offset of start */
 	uint32_t file; /* number in the file table, if MAPPING_FILE */
 	uint32_t kind; /* enum mapping_kind */
+	uint64_t replaced_ns; /* when it took the place of something else; 0: it was the first there */
 };
 
 /* An executable mapping as MMAP2 reports it. */
@@ -47,6 +48,9 @@ struct mapping_event {
 	uint32_t major, minor;
 	const char *path; /* NUL-terminated; "//anon", "[vdso]" as the kernel has it */
 };
+
+/* What a mapping is of, by its path in maps (without " (deleted)") and its inode number. */
+enum mapping_kind mapping_kind_of(const char *path, uint64_t ino);
 
 #define PROCESS_MAX_MAPPINGS 8192 /* executable ones, of one process */
 

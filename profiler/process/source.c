@@ -45,19 +45,21 @@ static const char *const text_name[PROCESS_TEXT_COUNT] = {
 	[PROCESS_TEXT_MAPS] = "maps",
 	[PROCESS_TEXT_STAT] = "stat",
 	[PROCESS_TEXT_CGROUP] = "cgroup",
+	[PROCESS_TEXT_STATUS] = "status",
 };
 
-static int read_pids(struct buffer *out)
+/* The numeric names in a folder, a line each. */
+static int read_numbers(const char *path, struct buffer *out)
 {
-	DIR *proc = opendir("/proc");
+	DIR *folder = opendir(path);
 	const struct dirent *e;
 
-	if (!proc)
+	if (!folder)
 		return -errno;
-	while ((e = readdir(proc)))
+	while ((e = readdir(folder)))
 		if (e->d_name[strspn(e->d_name, "0123456789")] == '\0')
 			buffer_printf(out, "%s\n", e->d_name);
-	closedir(proc);
+	closedir(folder);
 	return buffer_error(out);
 }
 
@@ -89,9 +91,13 @@ static int live_read(void *ctx, enum process_text what, uint32_t pid, struct buf
 
 	(void)ctx;
 	if (what == PROCESS_TEXT_PIDS)
-		return read_pids(out);
+		return read_numbers("/proc", out);
 	if (what == PROCESS_TEXT_ROOT)
 		return read_root(pid, out);
+	if (what == PROCESS_TEXT_THREADS) {
+		snprintf(path, sizeof(path), "/proc/%" PRIu32 "/task", pid);
+		return read_numbers(path, out);
+	}
 	if (what >= PROCESS_TEXT_COUNT)
 		return -EINVAL;
 	snprintf(path, sizeof(path), "/proc/%" PRIu32 "/%s", pid, text_name[what]);

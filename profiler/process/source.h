@@ -22,6 +22,8 @@ enum process_text {
 	PROCESS_TEXT_PIDS, /* the numeric names in /proc, a line each; pid is 0 */
 	/* Equal for processes that see the same files under the same names: mount namespace and root. */
 	PROCESS_TEXT_ROOT,
+	PROCESS_TEXT_STATUS, /* /proc/PID/status */
+	PROCESS_TEXT_THREADS, /* the names in /proc/PID/task, a line each */
 	PROCESS_TEXT_COUNT
 };
 

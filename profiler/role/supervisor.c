@@ -392,7 +392,7 @@ void supervisor_usage(struct supervisor *s, struct service_usage *ret)
 	*ret = sum;
 }
 
-int supervisor_confine(struct err *err)
+int supervisor_confine(const char *role, struct err *err)
 {
-	return sandbox_confine(role_find("supervisor"), err);
+	return sandbox_confine(role_find(role), err);
 }

@@ -56,9 +56,9 @@ bool supervisor_leader_ended(struct supervisor *s, struct err *ret);
 void supervisor_usage(struct supervisor *s, struct service_usage *ret);
 
 /*
- * Gives up, for good, what the supervisor's line in the table doesn't name. After all files were opened
- * and the command was started, before the first child.
+ * Gives up, for good, what this line of the table doesn't name ("supervisor", or that of another command's). After
+ * all files were opened and the command was started, before the first child.
  */
-int supervisor_confine(struct err *err);
+int supervisor_confine(const char *role, struct err *err);
 
 #endif

@@ -225,6 +225,10 @@ bool exes_missing(const struct exes *x, uint32_t number, uint64_t offset, uint64
 	*ret = (struct unwind_request){ .limit = UINT64_MAX, .max_rows = UNWIND_REPLY_MAX_ROWS };
 	if (!e->huge)
 		return true;
+	if (!e->segments) { /* which say what to ask for */
+		ret->limit = 0;
+		return true;
+	}
 	if (!exes_vaddr(x, number, offset, &vaddr) || vaddr < e->start)
 		return false;
 	page = (vaddr - e->start) / UNWIND_PAGE_BYTES;
@@ -523,6 +527,17 @@ static uint32_t pages_whole(const struct exe *e, const struct unwind_answer *a,
 	return (uint32_t)((a->reply->limit - a->reply->start) / UNWIND_PAGE_BYTES);
 }
 
+/* For the symbolizer's memory. 1: a part of it may not be; -ENOMEM: it was a part. */
+static int too_large(struct exes *x, struct exe *e)
+{
+	if (!e->huge) {
+		e->huge = true;
+		return 1;
+	}
+	counter_add(x->counters, COUNTER_UNWIND_REFUSED, 1);
+	return -ENOMEM;
+}
+
 int exes_store(struct exes *x, uint32_t number, const struct unwind_answer *a,
 	       const struct unwind_request *request, uint64_t now_ns)
 {
@@ -531,14 +546,18 @@ int exes_store(struct exes *x, uint32_t number, const struct unwind_answer *a,
 	bool cut;
 	int r;
 
-	if (e->state == EXE_BAD || a->reply->status != SYMBOLS_OK)
+	if (e->state == EXE_BAD)
 		r = -ENOEXEC;
+	else if (a->reply->status == SYMBOLS_LIMIT)
+		r = too_large(x, e);
 	else
-		r = segments_learn(x, e, a);
+		r = a->reply->status == SYMBOLS_OK ? segments_learn(x, e, a) : -ENOEXEC;
 	if (r == -ENOEXEC) {
 		exes_refuse(x, number, true, now_ns);
 		return 0;
 	}
+	if (r == 1 || (r == 0 && !request->limit))
+		return 1;
 	if (r == 0) {
 		page_count = pages_whole(e, a, request, &cut);
 		if (cut && !e->huge) {
@@ -549,25 +568,27 @@ int exes_store(struct exes *x, uint32_t number, const struct unwind_answer *a,
 			    ? pages_store(x, number, a, page_count, now_ns)
 			    : -EINVAL; /* the file was written to */
 	}
-	if (r < 0)
-		back_off(e, now_ns);
 	if (r == -ENFILE)
 		counter_add(x->counters, COUNTER_UNWIND_REFUSED, 1);
 	if (r == -ENOSPC) {
 		counter_add(x->counters, COUNTER_UNWIND_REFUSED, 1);
 		r = room_make(x, a->reply->row_count + e->pages * 2ULL, number, now_ns);
 		/* What is touched of it may fit. */
-		if (r < 0 && a->reply->row_count > capacity(x) / 4)
+		if (r < 0 && !e->huge && a->reply->row_count > capacity(x) / 4) {
 			e->huge = true;
+			return 1;
+		}
 		/* When what left is free: asking earlier costs a compilation and finds nothing. */
 		if (r == 0) {
 			e->next_ask_ns = now_ns + 2 * UNWIND_GRACE_NS;
 			e->backoff_ns = 0;
-			r = -EAGAIN;
+			return -EAGAIN;
 		}
 	}
-	if (r < 0)
+	if (r < 0) {
+		back_off(e, now_ns);
 		return r;
+	}
 	e->state = e->huge ? EXE_REGIONS : EXE_WHOLE;
 	/* A region that ends early will the next time, too, and take room again. */
 	if (cut)

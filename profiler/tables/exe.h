@@ -8,7 +8,7 @@
  *	                pieces ┌─────────────┐┌──────────┐     rows; a page's are in one piece
  *	                       └─────────────┘└──────────┘
  *
- * A file that has more rows than one reply is not stored whole, but in regions of EXE_REGION_BYTES, when they are
+ * A file that is too large is not stored whole, but in regions of EXE_REGION_BYTES, when they are
  * asked for. When there is no room, those that no sample went through for longest have to go. They come
  * back when one does; their room is somebody else's UNWIND_GRACE_NS later at the earliest. Not thread safe.
  */
@@ -50,7 +50,7 @@ struct exe {
 	uint64_t start; /* ELF address of the first page */
 	struct unwind_segment *segments; /* known from its first reply on */
 	uint32_t segment_count;
-	bool huge; /* has more rows than one reply, or than there is room for */
+	bool huge; /* too large for one reply, for the symbolizer, or for the room that there is */
 	ARRAY(struct exe_piece) pieces;
 	ARRAY(uint16_t) rules; /* to be given up */
 	uint64_t used_ns, left_ns; /* by a sample; by the last mapping */
@@ -106,8 +106,9 @@ bool exes_missing(const struct exes *x, uint32_t number, uint64_t offset, uint64
 		  struct unwind_request *ret);
 
 /*
- * The answer to that. 0; 1: ask again (exes_missing()), it is huge; -EAGAIN: there will be room, later; -ENOSPC;
- * -ENFILE: EXE_MAX_SEGMENTS; -EINVAL: nothing of what was asked for; -ENOMEM. After an error it is asked for again after a while, which doubles each time.
+ * The answer to that. 0; 1: ask again (exes_missing()), for a part of it; -EAGAIN: there will be room, later; -ENOSPC;
+ * -ENFILE: EXE_MAX_SEGMENTS; -EINVAL: nothing of what was asked for; -ENOMEM. After an error it is asked for again after
+ * a while, which doubles each time.
  */
 int exes_store(struct exes *x, uint32_t number, const struct unwind_answer *a,
 	       const struct unwind_request *request, uint64_t now_ns);

@@ -15,7 +15,7 @@
  *	CONTEXT		the chain has a stack that makecontext() made
  *	ASSEMBLY	the leaf is called by hand-written code with call frame information (asm.S)
  *	BARE		or without
- *	DLOPEN		the leaf is in a library that is opened and closed all the time, in turn with another
+ *	DLOPEN		the leaf is in a library that is opened and closed all the time; 2: in turn with another
  *	DELETE		the files named by arguments are unlinked first
  *
  * First warm_up() runs for CHAIN_WARM ms of CPU time (its samples tell whether a profiler is right before it
@@ -95,7 +95,8 @@ FUNCTION unsigned long echo(unsigned long x)
 	unsigned long (*leaf)(unsigned long);
 	void *library;
 
-	snprintf(path, sizeof(path), "%s/%s", getenv("CHAIN_LIBRARIES"), libraries[turn++ % 2]);
+	snprintf(path, sizeof(path), "%s/%s", getenv("CHAIN_LIBRARIES"),
+		 libraries[turn++ % DLOPEN]);
 	library = dlopen(path, RTLD_NOW);
 	if (!library)
 		abort();
@@ -110,7 +111,8 @@ FUNCTION unsigned long echo(unsigned long x)
 /* Many values that live at once, and a small array: saved registers, and what lies below the stack pointer. */
 FUNCTION unsigned long echo(unsigned long x)
 {
-	unsigned long a = x, b = x ^ 3, c = x + 5, d = x * 7, e = ~x, f = x << 9, g = x >> 3, h = x - 1;
+	unsigned long a = x, b = x ^ 3, c = x + 5, d = x * 7, e = ~x, f = x << 9, g = x >> 3,
+		      h = x - 1;
 	volatile unsigned long kept[8];
 
 	for (unsigned int i = 0; i < 8; i++) {

@@ -30,7 +30,8 @@ class Variant:
     chains: list = field(default_factory=lambda: [f"{CHAIN} {GLIBC}"])
     tops: list = field(default_factory=list)
     run: str = "{exe}"  # by a shell; {exe} its program, {dir} a folder of its own, {out} as above
-    early: str = ""  # complete stacks aren't possible; why
+    early: str = ""  # complete stacks aren't always possible; why
+    least: float = 0  # then: the least share of those that are exact
     names_from: str = ""  # a file with the names, if the program has none
 
 
@@ -55,6 +56,7 @@ for compiler in ("gcc", "clang"):
     variant(f"{compiler}-keep-O2", chain("-O2 -fno-omit-frame-pointer", compiler))
     variant(f"{compiler}-alloca", chain("-O2 -DALLOCA", compiler))
     variant(f"{compiler}-realign", chain("-O2 -DREALIGNED", compiler))
+    variant(f"{compiler}-realign-k", chain("-O2 -DREALIGNED -fno-omit-frame-pointer", compiler))
     variant(f"{compiler}-big", chain("-O2 -DBIG", compiler))
     variant(f"{compiler}-noret", chain("-O2 -DNORETURN", compiler),
             [f"echo delta_for_ever charlie bravo alpha chain main {GLIBC}"])
@@ -87,12 +89,14 @@ for name, flags, compiler in (
 
 variant("clock", chain("-O2 -DCLOCK"), [f"{VDSO} clock_gettime/? {CHAIN} {GLIBC}"])
 variant("raise", chain("-O2 -DRAISE"), [f"hotel handler {RESTORE} {CHAIN} {GLIBC}"], [RUNTIME])
-variant("context", chain("-O2 -DCONTEXT"), [f"{CHAIN[:-5]} {CONTEXT}"])
-variant("dlopen", chain("-O2 -DDLOPEN -Wl,-z,lazy") + "".join(
+variant("context", chain("-O2 -DCONTEXT"), [f"{CHAIN[:-5]} {CONTEXT}"],
+        early="what makecontext() returns to has no call frame information at its first byte")
+dlopen = chain("-O2 -DDLOPEN=%d -Wl,-z,lazy") + "".join(
     f" && gcc -shared -fPIC -O2 -fomit-frame-pointer -DLIBRARY={n} -o {{dir}}/{library}.so {{src}}/leaf.c"
-    for n, library in ((1, "first"), (2, "second"))),
-        [f"golf1 library_leaf {CHAIN} {GLIBC}", f"golf2 library_leaf {CHAIN} {GLIBC}"], [RUNTIME],
-        run="CHAIN_LIBRARIES={dir} {exe}")
+    for n, library in ((1, "first"), (2, "second")))
+variant("dlopen", dlopen % 1, [f"golf1 library_leaf {CHAIN} {GLIBC}"], [RUNTIME], run="CHAIN_LIBRARIES={dir} {exe}")
+variant("dlopen-turns", dlopen % 2, [f"golf{n} library_leaf {CHAIN} {GLIBC}" for n in (1, 2)], [RUNTIME],
+        early="where a library is, another was a moment ago", run="CHAIN_LIBRARIES={dir} {exe}")
 
 # ---- hand-written code
 
@@ -106,7 +110,8 @@ throw = "%s -o {exe} {src}/throw.cc %s"
 for name, compiler, flags in (
     ("throw-gcc", "g++", "-O2"), ("throw-gcc-O0", "g++", "-O0"), ("throw-clang", "clang++", "-O2"),
 ):
-    variant(name, throw % (compiler, flags), tops=[RUNTIME, r"Held::~Held\(\)"])
+    variant(name, throw % (compiler, flags), tops=[RUNTIME, r"Held::~Held\(\)"],
+            early="libgcc writes another frame's registers over its own before it goes there", least=0.85)
 
 # ---- kinds of files
 

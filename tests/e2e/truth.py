@@ -475,6 +475,35 @@ def check_chain(args):
     return 0 if ok else 1
 
 
+def reaches_bottom(sample):
+    """The outermost user frame is where programs begin. Without user frames there is nothing to reach (exec); a sample
+    of exit has its last system call's."""
+    user = [f for f in sample.frames if not f.kernel]
+    if not user or (sample.kernel and len(user) == 1):
+        return not any(f.name.startswith("[truncated") for f in user)
+    if user[-1].name.startswith("[truncated"):
+        return False
+    return (os.path.basename(user[-1].module).startswith("ld-linux") or user[-1].name == "_start"
+            or any(f.name.startswith(("__libc_start_", "__clone", "clone", "start_thread")) for f in user))
+
+
+def check_bottom(args):
+    """Stacks of these programs that end where programs begin."""
+    profile = read_profile(args.profile)
+    samples = profile.of(lambda s: s.comm in args.comm)
+    whole, n = count(s for s in samples if reaches_bottom(s)), count(samples)
+    ok = n >= args.min and whole >= args.share * n
+    print(f"{'ok' if ok else 'FAIL'}: of {n} samples (at least {args.min}) {100 * whole / max(n, 1):.2f} % reach the bottom"
+          f" (at least {100 * args.share:.0f} %)")
+    short = collections.Counter()
+    for s in samples:
+        if not reaches_bottom(s):
+            short[" < ".join(f.name or os.path.basename(f.module) for f in s.frames if not f.kernel)] += s.count
+    for what, k in short.most_common(10):
+        print(f"    {k:5} {ascii(what)}")
+    return 0 if ok else 1
+
+
 # ---------------------------------------------------------------- two profilers, one machine, one time
 
 
@@ -771,6 +800,7 @@ def main():
     sub.add_argument("pairs", nargs="+")
     sub.add_argument("--limit", type=float)
     for name, function in (("saturated", check_saturated), ("only", check_only), ("complete", check_complete),
+                           ("bottom", check_bottom),
                            ("strings", check_strings), ("go", check_go), ("show", show), ("whole", check_whole),
                            ("names", check_names), ("stacks", check_stacks)):
         sub = command(name, function, truth=False)
@@ -791,7 +821,7 @@ def main():
             sub.add_argument("--comm", nargs="+", required=True)
             sub.add_argument("--min", type=int, default=20)
             sub.add_argument("--share", type=float, default=0.5)
-        elif name == "complete":
+        elif name in ("complete", "bottom"):
             sub.add_argument("--comm", nargs="+", required=True)
             sub.add_argument("--min", type=int, default=100)
             sub.add_argument("--share", type=float, default=0.95)

@@ -122,17 +122,21 @@ static void test_table(void **state)
 		assert_ptr_equal(role_find(role->name), role);
 		all |= role_capabilities(role);
 		/* Whoever looks at others' bytes has an own uid, and a list of what it may call. */
-		if (i > 0) {
+		assert_int_equal(role->filter == ROLE_DENIES, role->passes_on);
+		assert_int_equal(role->passes_on, i == 0 || !strcmp(role->name, "dump supervisor"));
+		if (!role->passes_on) {
 			assert_non_null(role->user);
 			assert_int_not_equal(role->fallback_id, 0);
-			assert_int_equal(role->filter, ROLE_ALLOWS);
-			assert_false(role->passes_on);
 		}
 	}
 	assert_int_equal(role_capabilities(role_at(0)), all);
 	/* Nobody has it once there are samples: of all roles that have ways to be sealed, the agent alone. */
 	assert_false(all & ~setup & (1ULL << CAP_SYS_ADMIN));
 	assert_int_equal(role_capabilities(role_find("symbolizer")), 0);
+	assert_int_equal(role_capabilities(role_find("dumper")), 0);
+	assert_int_equal(role_capabilities(role_find("unwinder")), 0);
+	assert_int_equal(role_capabilities(role_find("tracer")), 1ULL << CAP_SYS_PTRACE);
+	assert_false(role_capabilities(role_find("dump supervisor")) & 1ULL << CAP_DAC_OVERRIDE);
 	assert_int_equal(role_capabilities(role_find("agent")),
 			 1ULL << CAP_BPF | 1ULL << CAP_PERFMON | setup);
 	assert_null(role_find("nobody"));

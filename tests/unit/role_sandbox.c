@@ -37,6 +37,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -135,6 +136,58 @@ TRY(setresuid, 0, 0, 0)
 TRY(personality, 0)
 TRY(seccomp, 0, 0, NULL)
 TRY(openat2, AT, "/etc/passwd", bytes, sizeof(struct open_how))
+
+static int try_poke(void)
+{
+	return syscall(SYS_ptrace, PTRACE_POKEDATA, parent, 0, 0) < 0 ? errno : 0;
+}
+
+static int try_traceme(void)
+{
+	return syscall(SYS_ptrace, PTRACE_TRACEME, 0, 0, 0) < 0 ? errno : 0;
+}
+
+/* Stops another's thread for a moment. */
+static int seize(pid_t pid)
+{
+	if (syscall(SYS_ptrace, PTRACE_SEIZE, pid, 0, 0) < 0)
+		return errno;
+	if (syscall(SYS_ptrace, PTRACE_INTERRUPT, pid, 0, 0) < 0 ||
+	    syscall(SYS_wait4, pid, NULL, __WALL, NULL) != pid ||
+	    syscall(SYS_ptrace, PTRACE_DETACH, pid, 0, 0) < 0)
+		return errno;
+	return 0;
+}
+
+/* The test can't stop itself: what root gets is asked of a child. */
+static int try_seize(void)
+{
+	pid_t child;
+	int e;
+
+	if (parent != getpid())
+		return seize(parent);
+	child = fork();
+	if (child == 0) {
+		for (;;)
+			pause();
+	}
+	e = child < 0 ? errno : seize(child);
+	kill(child, SIGKILL);
+	waitpid(child, NULL, 0);
+	return e;
+}
+
+static int try_read_others(void)
+{
+	static char there[8];
+	struct iovec local = { bytes, sizeof(there) }, remote = { there, sizeof(there) };
+
+	/* That it isn't mapped there is an answer, too. */
+	if (syscall(SYS_process_vm_readv, parent, &local, 1, &remote, 1, 0) >= 0 || errno == EFAULT)
+		return 0;
+	return errno;
+}
 
 static int fd_result(long fd)
 {
@@ -628,6 +681,40 @@ static const struct attempt fetcher_attempts[] = {
 	OPENS, ENTRY(copy, 0),
 };
 
+/* Others' memory, but not by a file, and no call that writes it. */
+static const struct attempt tracer_attempts[] = {
+	NO(socket), NO(connect), NO(bind), NO(process_vm_writev), NO(pidfd_getfd), NO(mount),
+	NO(unshare), NO(setns), NO(execve), NO(execveat), NO(fork), NO(clone), NO(kill), NO(tgkill),
+	NO(ptrace), NO(poke), NO(traceme), NO(openat), NO(openat2), NO(open), NO(newfstatat),
+	NO(getdents64), NO(write), NO(write_readable), NO(memfd_create), NO(setuid), NO(capset),
+	NO(prctl), NO(prlimit64), NO(sendto), NO(sendmsg), NO(mprotect), NO(map_code), NO(map_file),
+	NO(map_shared), NO(bpf), NO(perf_event_open), NO(read),
+	AS_ROOT(read_others), AS_ROOT(seize), ENTRY(memory, 0), ENTRY(clock, 0),
+};
+
+/* As the symbolizer. */
+static const struct attempt unwinder_attempts[] = {
+	NO_TO_CHILDREN, NO(openat), NO(openat2), NO(newfstatat), NO(statx), NO(memfd_create),
+	NO(getdents64), NO(write), NO(write_readable), NO(ftruncate), NO(ioctl), NO(fcntl),
+	NO(map_file), NO(map_shared), NO(bpf), NO(perf_event_open), NO(sendto), NO(sendmsg),
+	ENTRY(read, 0), ENTRY(memory, 0), ENTRY(clock, 0),
+};
+
+static const struct attempt dumper_attempts[] = {
+	NO_TO_CHILDREN, NO(openat), NO(openat2), NO(newfstatat), NO(statx), NO(getdents64),
+	NO(readlink), NO(ftruncate), NO(ioctl), NO(fcntl), NO(map_file), NO(map_shared), NO(bpf),
+	NO(perf_event_open), NO(read),
+	ENTRY(stat, 0), AS_ROOT(memory_file), ENTRY(memory, 0), ENTRY(clock, 0),
+};
+
+static const struct attempt dump_supervisor_attempts[] = {
+	NO(socket), NO(connect), NO(bind), NO(process_vm_writev), NO(pidfd_getfd), NO(mount),
+	NO(chroot), NO(unshare), NO(setns), NO(pivot_root), NO(clone_user), NO(init_module),
+	NO(kexec_load), NO(keyctl), NO(userfaultfd), NO(io_uring_setup), NO(raise_limit),
+	AS_ROOT(openat), AS_ROOT(others_maps), ENTRY(fork, 0), ENTRY(kill, 0), ENTRY(setuid, 0),
+	ENTRY(setgroups, 0), ENTRY(write, 0), ENTRY(read, 0),
+};
+
 static const struct attempt supervisor_attempts[] = {
 	NO_TO_ALL,
 #if !ROLE_SANITIZED
@@ -730,6 +817,10 @@ static const struct {
 	{ "opener", opener_attempts, COUNT(opener_attempts) },
 	{ "fetcher", fetcher_attempts, COUNT(fetcher_attempts) },
 	{ "supervisor", supervisor_attempts, COUNT(supervisor_attempts) },
+	{ "dump supervisor", dump_supervisor_attempts, COUNT(dump_supervisor_attempts) },
+	{ "dumper", dumper_attempts, COUNT(dumper_attempts) },
+	{ "tracer", tracer_attempts, COUNT(tracer_attempts) },
+	{ "unwinder", unwinder_attempts, COUNT(unwinder_attempts) },
 	{ "leaky", in_a_leaky_filter, COUNT(in_a_leaky_filter) },
 };
 
@@ -751,8 +842,9 @@ static int compose_for(const char *role, struct buffer *text, bool wanted)
 
 static int confine(const char *name, struct err *err)
 {
-	return strcmp(name, "supervisor") == 0 ? supervisor_confine(err)
-					       : sandbox_enter(role_of(name), err);
+	const struct role *role = role_of(name);
+
+	return role->passes_on ? supervisor_confine(name, err) : sandbox_enter(role, err);
 }
 
 static int role_main(const char *name)
@@ -908,6 +1000,14 @@ static void test_opener(void **state)
 static void test_fetcher(void **state)
 {
 	expect_role("fetcher");
+}
+
+static void test_dump_roles(void **state)
+{
+	expect_role("dumper");
+	expect_role("tracer");
+	expect_role("unwinder");
+	expect_role("dump supervisor");
 }
 
 static void test_supervisor(void **state)
@@ -1078,6 +1178,7 @@ static const struct loss {
 	{ "fetcher", CAP_SYS_PTRACE, "others_root", try_others_root, EACCES },
 	{ "fetcher", CAP_DAC_READ_SEARCH, "shadow", try_shadow, EACCES },
 	{ "fetcher", CAP_CHECKPOINT_RESTORE, "mapped", try_mapped, EPERM },
+	{ "tracer", CAP_SYS_PTRACE, "seize", try_seize, EPERM },
 };
 
 static const struct loss *lost;
@@ -1151,7 +1252,7 @@ static int under_supervisor(void)
 	struct err err = { "" };
 	struct child c;
 
-	supervisor_confine(&err);
+	supervisor_confine("supervisor", &err);
 	assert_string_equal(err.text, "");
 	for (size_t i = 0; i < COUNT(names); i++) {
 		char uid[64];
@@ -1256,7 +1357,7 @@ static int rename_as_supervisor(void)
 {
 	struct err err;
 
-	if (supervisor_confine(&err) < 0)
+	if (supervisor_confine("supervisor", &err) < 0)
 		return 1;
 	if (lost->capability && effective_drop(lost->capability) < 0)
 		return 2;
@@ -1359,6 +1460,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_opener),
 		cmocka_unit_test(test_fetcher),
 		cmocka_unit_test(test_supervisor),
+		cmocka_unit_test(test_dump_roles),
 		cmocka_unit_test(test_each_capability_is_needed),
 		cmocka_unit_test(test_no_capability_for_nothing),
 		cmocka_unit_test(test_roles_under_supervisor),

@@ -144,10 +144,14 @@ static enum unwind_fp expect_fp(Dwarf_Frame *frame, const Dwarf_Op *cfa, size_t 
 		return UNWIND_FP_LOST;
 	if (count == 0)
 		return ops ? UNWIND_FP_LOST : UNWIND_FP_SAME;
-	if (at_register(ops, count, DW_OP_breg6, &offset))
+	if (at_register(ops, count, DW_OP_breg6, &offset)) {
+		/* Believed only where the CFA, too, is found by rbp. */
+		if (ret->kind != UNWIND_FP && ret->kind != UNWIND_DEREF_FP)
+			return ret->kind == UNWIND_SP && ret->cfa_offset == 8 ? UNWIND_FP_SAME
+									      : UNWIND_FP_LOST;
 		fp = UNWIND_FP_AT_FP;
-	else if (at_register(ops, count, DW_OP_breg7, &offset) && cfa_count == 1 &&
-		 cfa[0].atom == DW_OP_breg7)
+	} else if (at_register(ops, count, DW_OP_breg7, &offset) && cfa_count == 1 &&
+		   cfa[0].atom == DW_OP_breg7)
 		offset -= (int64_t)cfa[0].number;
 	else if (!at_cfa(ops, count, &offset))
 		return UNWIND_FP_LOST;

@@ -32,7 +32,19 @@ static void fixture_release(struct fixture *f)
 	fake_reset();
 }
 
-static void made_check(const struct made *m, uint32_t exe, int times)
+/* As user space finds it, by the offset in the file. */
+static void own_check(const struct made *m, struct fixture *f, uint32_t exe, uint64_t vaddr,
+		      const struct unwind_rule *want)
+{
+	uint64_t offset = vaddr - m->segment.vaddr + m->segment.offset;
+	uint64_t start = offset & ~(uint64_t)(UNWIND_PAGE_BYTES - 1);
+	struct unwind_rule is = { 0 };
+
+	assert_int_equal(exes_rule(&f->exes, exe, start, offset - start, &is), 0);
+	assert_memory_equal(&is, want, sizeof(is));
+}
+
+static void made_check(const struct made *m, struct fixture *f, uint32_t exe, int times)
 {
 	uint32_t bytes = (uint32_t)(m->reply.limit - m->reply.start);
 
@@ -43,6 +55,7 @@ static void made_check(const struct made *m, uint32_t exe, int times)
 		if (!is)
 			fail_msg("exe %u: nothing at %#llx", exe, (unsigned long long)vaddr);
 		assert_memory_equal(is, want, sizeof(*is));
+		own_check(m, f, exe, vaddr, want);
 	}
 }
 
@@ -93,7 +106,7 @@ static void test_random(void **state)
 			uint32_t n = exes_find(&f.exes, j);
 
 			if (n != EXE_NONE && f.exes.all[n].state == EXE_WHOLE)
-				made_check(made[j], n, 3);
+				made_check(made[j], &f, n, 3);
 			else if (n != EXE_NONE)
 				assert_null(shown_find(n, 0x1000));
 		}
@@ -129,7 +142,7 @@ static void test_regions(void **state)
 	assert_int_equal(request.limit, 0x310000);
 	made_init(region, 0x201000, 1000, 0x300000, 16, 50, 2);
 	assert_int_equal(exes_store(&f.exes, exe, &region->answer, &request, 1), 0);
-	made_check(region, exe, 1000);
+	made_check(region, &f, exe, 1000);
 	assert_null(shown_find(exe, 0x2fffff));
 	assert_null(shown_find(exe, 0x310000));
 	assert_false(exes_missing(&f.exes, exe, 0x300123 - 0x1000, 1, &request));
@@ -138,8 +151,8 @@ static void test_regions(void **state)
 	assert_int_equal(request.start, 0x200000);
 	made_init(whole, 0x201000, 1000, 0x201000, 15, 50, 2);
 	assert_int_equal(exes_store(&f.exes, exe, &whole->answer, &request, 1), 0);
-	made_check(whole, exe, 1000);
-	made_check(region, exe, 1000);
+	made_check(whole, &f, exe, 1000);
+	made_check(region, &f, exe, 1000);
 	munmap(whole, sizeof(*whole));
 	munmap(region, sizeof(*region));
 	fixture_release(&f);
@@ -178,13 +191,13 @@ static void test_odd_answers(void **state)
 	assert_true(exes_missing(&f.exes, exe, 0x14000, now_ns, &request));
 	assert_int_equal(exes_store(&f.exes, exe, &m->answer, &request, now_ns), 0);
 	used = f.chunks.used;
-	made_check(m, exe, 100);
+	made_check(m, &f, exe, 100);
 	for (int i = 0; i < 1000; i++) {
 		now_ns += 100000000;
 		if (exes_missing(&f.exes, exe, 0x14000, now_ns, &request))
 			exes_store(&f.exes, exe, &m->answer, &request, now_ns);
 	}
-	made_check(m, exe, 100);
+	made_check(m, &f, exe, 100);
 	if (f.chunks.used > used + 16 * CHUNK_GRAIN_WORDS)
 		fail_msg("%lu words are used, %lu at first", f.chunks.used, used);
 	munmap(m, sizeof(*m));
@@ -215,6 +228,42 @@ static void test_many_segments(void **state)
 	}
 	assert_in_range(known, UNWIND_REPLY_MAX_SEGMENTS, EXE_MAX_SEGMENTS);
 	assert_true(counter_get(&f.counters, COUNTER_UNWIND_REFUSED) > 0);
+	munmap(m, sizeof(*m));
+	fixture_release(&f);
+}
+
+/* More than the symbolizer has memory for: not given up, but asked for in parts. */
+static void test_too_large(void **state)
+{
+	struct unwind_reply limit = { .status = SYMBOLS_LIMIT };
+	const struct unwind_answer refused = { .reply = &limit };
+	struct unwind_request request;
+	struct made *m = made_new();
+	struct unwind_rule rule;
+	struct fixture f;
+	uint32_t exe;
+
+	assert_int_equal(fixture_init(&f, 3, 1024, 4), 0);
+	exe = exes_intern(&f.exes, 7, 1);
+	assert_true(exes_missing(&f.exes, exe, 0x300000, 1, &request));
+	assert_int_equal(exes_store(&f.exes, exe, &refused, &request, 1), 1);
+	assert_true(exes_missing(&f.exes, exe, 0x300000, 1, &request));
+	assert_int_equal(request.start, 0);
+	assert_int_equal(request.limit, 0);
+	made_init(m, 0x201000, 1000, 0x300000, 0, 50, 2);
+	assert_int_equal(exes_store(&f.exes, exe, &m->answer, &request, 1), 1);
+	assert_true(exes_missing(&f.exes, exe, 0x300000, 1, &request));
+	assert_int_equal(request.start, 0x300000);
+	assert_int_equal(request.limit, 0x310000);
+	/* Not even that: later again. */
+	assert_int_equal(exes_store(&f.exes, exe, &refused, &request, 1), -ENOMEM);
+	assert_int_equal(counter_get(&f.counters, COUNTER_UNWIND_REFUSED), 1);
+	assert_false(exes_missing(&f.exes, exe, 0x300000, 1, &request));
+	assert_int_equal(exes_rule(&f.exes, exe, 0x300000, 0, &rule), -EAGAIN);
+	assert_true(exes_missing(&f.exes, exe, 0x300000, 1000000000, &request));
+	made_init(m, 0x201000, 1000, 0x300000, 16, 50, 2);
+	assert_int_equal(exes_store(&f.exes, exe, &m->answer, &request, 1), 0);
+	made_check(m, &f, exe, 1000);
 	munmap(m, sizeof(*m));
 	fixture_release(&f);
 }
@@ -250,6 +299,44 @@ static void test_vaddr(void **state)
 		if (is != (table[i].vaddr != 0) || vaddr != table[i].vaddr)
 			fail_msg("%#lx: got %#lx", table[i].offset, vaddr);
 	}
+	munmap(m, sizeof(*m));
+	fixture_release(&f);
+}
+
+/* What there is no rule for, and why. */
+static void test_no_rule(void **state)
+{
+	static const struct {
+		uint64_t offset, into;
+		int expected;
+	} table[] = {
+		{ 0x0, 0, 0 },           { 0x0, 0x2fff, 0 },      { 0x2000, 0xfff, 0 },
+		{ 0x2000, 0x1000, 0 }, /* behind its pages: mapped with them, and nothing is said of it */
+		{ 0x9000, 0, -ENOEXEC }, { 0x9000, 1, -ENOEXEC },
+	};
+	struct made *m = made_new();
+	struct unwind_request request;
+	struct unwind_rule rule;
+	struct fixture f;
+	uint32_t exe;
+
+	assert_int_equal(fixture_init(&f, 3, 1024, 4), 0);
+	exe = exes_intern(&f.exes, 0, 1);
+	assert_int_equal(exes_rule(&f.exes, exe, 0, 0, &rule), -EAGAIN);
+	assert_true(exes_missing(&f.exes, exe, 0, 1, &request));
+	made_init(m, 0x1000, 3, 0x1000, 3, 5, 0);
+	assert_int_equal(exes_store(&f.exes, exe, &m->answer, &request, 1), 0);
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		int r = exes_rule(&f.exes, exe, table[i].offset, table[i].into, &rule);
+
+		if (r != table[i].expected)
+			fail_msg("%#lx + %#lx: got %d, expected %d", table[i].offset, table[i].into,
+				 r, table[i].expected);
+	}
+	assert_int_equal(exes_rule(&f.exes, exe, 0x2000, 0x1000, &rule), 0);
+	assert_int_equal(rule.kind, UNWIND_NONE);
+	exes_refuse(&f.exes, exe, true, 1);
+	assert_int_equal(exes_rule(&f.exes, exe, 0, 0, &rule), -ENOEXEC);
 	munmap(m, sizeof(*m));
 	fixture_release(&f);
 }
@@ -297,7 +384,7 @@ static void test_quiet(void **state)
 	}
 	assert_int_equal(asked, 2);
 	assert_in_range(now_ns - begin_ns, UNWIND_GRACE_NS, 2 * UNWIND_GRACE_NS + 100000000);
-	made_check(m, exe, 1000);
+	made_check(m, &f, exe, 1000);
 	assert_int_equal(counter_get(&f.counters, COUNTER_UNWIND_EVICTED), 1);
 	munmap(m, sizeof(*m));
 	munmap(small, sizeof(*small));
@@ -355,7 +442,7 @@ static int scenario(void *ctx)
 	if (r == 0) {
 		r = exes_store(&f.exes, exe, &m->answer, &request, 1);
 		if (r == 0)
-			made_check(m, exe, 20);
+			made_check(m, &f, exe, 20);
 		else
 			assert_null(shown_find(exe, 0x1000));
 		/* A chunk that can't be had is a lack of room. */
@@ -383,7 +470,8 @@ int main(void)
 		cmocka_unit_test(test_random),        cmocka_unit_test(test_regions),
 		cmocka_unit_test(test_vaddr),         cmocka_unit_test(test_refusals),
 		cmocka_unit_test(test_torture),       cmocka_unit_test(test_odd_answers),
-		cmocka_unit_test(test_many_segments), cmocka_unit_test(test_quiet),
+		cmocka_unit_test(test_many_segments), cmocka_unit_test(test_no_rule),
+		cmocka_unit_test(test_quiet),         cmocka_unit_test(test_too_large),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

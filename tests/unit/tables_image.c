@@ -113,8 +113,12 @@ static void shown_check(const struct fixture *f, uint32_t pid)
 
 		assert_int_equal(all[i].start, m->start);
 		assert_int_equal(all[i].end, m->end);
-		if (m->kind == MAPPING_ANONYMOUS || !f->exes.all[exe].segments) {
+		if (m->kind == MAPPING_ANONYMOUS) {
 			assert_int_equal(all[i].kind, UNWIND_MAPPING_ANONYMOUS);
+			continue;
+		}
+		if (!f->exes.all[exe].segments) {
+			assert_int_equal(all[i].kind, UNWIND_MAPPING_UNRESOLVED);
 			continue;
 		}
 		assert_int_equal(all[i].kind, UNWIND_MAPPING_FILE);
@@ -267,7 +271,8 @@ static void test_swap(void **state)
 	world_mmap(&f, 1);
 	world_mmap(&f, 1);
 	flush(&f);
-	assert_false(fake.there[1]); /* nobody said who it is */
+	assert_false(fake.there[1]); /* nobody was seen in it */
+	assert_int_equal(f.images.high, 0);
 	images_sampled(&f.images, 1, 5, 0, f.now_ns);
 	flush(&f);
 	assert_true(is_shown(1));
@@ -590,7 +595,7 @@ static void test_no_room(void **state)
 	assert_true(is_shown(1));
 	/* More processes than there may be. */
 	for (uint32_t pid = 100; pid < 100 + PIDS; pid++)
-		images_mmap(&f.images, pid);
+		images_sampled(&f.images, pid, 0, 0, f.now_ns);
 	assert_int_equal(counter_get(&f.counters, COUNTER_UNWIND_PROCESSES_REFUSED), 2);
 	fixture_release(&f);
 }

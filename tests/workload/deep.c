@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// CFLAGS: -O2 -fomit-frame-pointer -g
+// CFLAGS: -O2 -fomit-frame-pointer -g -static
 /*
  * A known stack 40 calls deep, in code without frame pointers: deep_spin, 20 times deep_odd called by deep_even, main.
+ * Static: nobody else's file is on its stack.
  * Each function holds a value in rbp over its call, so that a walk by frame pointers goes astray at once.
  *
  * usage: deep [CPU-SECONDS]

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the stopwatch counts on one CPU. Buckets are sixteen for each power of two: a value of a bucket
  * is at most a sixteenth above its lower end.

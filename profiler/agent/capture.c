@@ -119,12 +119,14 @@ static void facts_begin(struct capture *c, const struct session_config *config)
 /* Our processes' use until now; and the two moments when they are largest are seen as well. */
 static uint64_t usage_note(struct capture *c)
 {
-	uint64_t tables_bytes = c->unwinding ? unwinding_memory_bytes(c->unwinding) : 0;
 	struct service_usage usage;
 
+	if (c->unwinding)
+		unwinding_unmap(c->unwinding);
 	if (service_usage(c->service, &usage) < 0)
 		return 0;
-	usage.memory_bytes += tables_bytes;
+	if (c->session && c->facts.profile.own_kernel_bytes < session_memory_bytes(c->session))
+		c->facts.profile.own_kernel_bytes = session_memory_bytes(c->session);
 	if (c->facts.profile.own_memory_bytes < usage.memory_bytes)
 		c->facts.profile.own_memory_bytes = usage.memory_bytes;
 	return usage.cpu_ns;
@@ -352,7 +354,7 @@ int capture_drain(struct capture *c, struct err *err)
 	int r = drain_until(c, now_ns - BATCH_HOLD_BACK_NS, err);
 
 	if (r >= 0)
-		unwinding_work(c->unwinding);
+		unwinding_work(c->unwinding, now_ns - BATCH_HOLD_BACK_NS);
 	if (now_ns - c->cpus_followed_ns > FOLLOW_CPUS_NS) {
 		session_follow_cpus(c->session);
 		c->cpus_followed_ns = now_ns;
@@ -454,6 +456,7 @@ int capture_finish(struct capture *c, struct profile *ret, struct err *err)
 		return err_errno(err, r, "the profile grew too large");
 	usage_note(c);
 	c->profile.facts.own_memory_bytes = c->facts.profile.own_memory_bytes;
+	c->profile.facts.own_kernel_bytes = c->facts.profile.own_kernel_bytes;
 	*ret = c->profile;
 	c->profile = (struct profile){ 0 };
 	return recording_finish(c, err) < 0;

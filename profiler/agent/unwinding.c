@@ -278,8 +278,10 @@ static void compile(struct unwinding *u, const struct wish *w, int fd)
 			return;
 		r = symbols_client_unwind(u->with.names->client, fd, &request, &answer, NULL);
 		if (r < 0) {
-			counter_add(u->with.counters, COUNTER_UNWIND_FILES_BAD, 1);
-			exes_refuse(&u->exes, w->exe, r != -ENOMEM, u->now_ns);
+			bool at_fault = symbols_client_asked(u->with.names->client) && r != -ENOMEM;
+
+			counter_add(u->with.counters, COUNTER_UNWIND_FILES_BAD, at_fault);
+			exes_refuse(&u->exes, w->exe, at_fault, u->now_ns);
 			return;
 		}
 		if (answer.reply->status != SYMBOLS_LIMIT &&
@@ -417,17 +419,17 @@ static uint32_t image_exe(void *ctx, uint32_t pid, const struct mapping *m)
 	return exe;
 }
 
-uint64_t unwinding_memory_bytes(struct unwinding *u)
+void unwinding_unmap(struct unwinding *u)
 {
 	chunks_unmap(&u->chunks);
-	return (uint64_t)u->chunks.count * UNWIND_CHUNK_BYTES;
 }
 
-void unwinding_work(struct unwinding *u)
+void unwinding_work(struct unwinding *u, uint64_t until_ns)
 {
 	uint64_t before_ns = u->now_ns;
 
 	u->now_ns = clock_ns(CLOCK_MONOTONIC);
+	images_follow(&u->images, until_ns, u->now_ns);
 	images_flush(&u->images, image_mappings, image_exe, u, MAX_IMAGES, u->now_ns);
 	if (u->wishes.count) {
 		wishes_fulfil(u);

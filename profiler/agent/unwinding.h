@@ -55,10 +55,13 @@ void unwinding_sample(struct unwinding *u, const struct record_sample *s, enum r
  */
 struct rest_source unwinding_rests(struct unwinding *u);
 
-/* Behind each drain: compiles for some milliseconds, and brings processes' mappings to the kernel. */
-void unwinding_work(struct unwinding *u);
+/*
+ * Behind each drain, by which all that happened until `until_ns` is known: compiles for some milliseconds, and brings
+ * processes' mappings to the kernel.
+ */
+void unwinding_work(struct unwinding *u, uint64_t until_ns);
 
-/* What tables take in the kernel; none of it is mapped then, so that it isn't counted as ours, too. */
-uint64_t unwinding_memory_bytes(struct unwinding *u);
+/* None of the tables is mapped then: what is counts as our memory, too. */
+void unwinding_unmap(struct unwinding *u);
 
 #endif

@@ -14,8 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "profiler/collect/batch.h"
-
 #define NONE UINT32_MAX
 #define BACKOFF_MIN_NS (100000000ULL)
 #define BACKOFF_MAX_NS (25000000000ULL)
@@ -479,18 +477,11 @@ static void gone_remove(struct images *m, uint64_t now_ns)
 	}
 }
 
-/*
- * How far events are known: all that are BATCH_HOLD_BACK_NS old have been drained, so by now at least those that
- * were so at the drain before. More than one flush may be of one drain.
- */
-static void drain_follow(struct images *m, uint64_t now_ns)
+void images_follow(struct images *m, uint64_t until_ns, uint64_t now_ns)
 {
-	if (now_ns == m->drained_ns)
-		return;
 	losses_follow(m, now_ns);
 	gone_remove(m, now_ns);
-	m->until_ns = m->drained_ns > BATCH_HOLD_BACK_NS ? m->drained_ns - BATCH_HOLD_BACK_NS : 0;
-	m->drained_ns = now_ns;
+	m->until_ns = until_ns;
 }
 
 void images_flush(struct images *m, images_mappings_fn mappings, images_exe_fn exe, void *ctx,
@@ -498,7 +489,6 @@ void images_flush(struct images *m, images_mappings_fn mappings, images_exe_fn e
 {
 	uint32_t done = 0, count, kept = 0;
 
-	drain_follow(m, now_ns);
 	unresolved_queue(m);
 	count = m->queue.count;
 	for (uint32_t i = 0; i < count; i++) {

@@ -46,7 +46,7 @@ struct images {
 	uint32_t stamp; /* of the last entry that was set */
 	uint64_t lost; /* events, at the last drain */
 	uint32_t gone_at; /* where to look next for images of processes that are gone */
-	uint64_t drained_ns, until_ns; /* `now_ns` of the last drain; up to when events are known */
+	uint64_t until_ns; /* up to when events are known */
 	uint32_t exes_known; /* exes->known when lists were last looked through */
 	struct unwind_mapping *scratch; /* UNWIND_MAX_MAPPINGS of them */
 };
@@ -73,10 +73,9 @@ typedef uint32_t (*images_mappings_fn)(void *ctx, uint32_t pid, const struct map
 /* The exe of a mapping, EXE_NONE: it has none. */
 typedef uint32_t (*images_exe_fn)(void *ctx, uint32_t pid, const struct mapping *m);
 
-/*
- * Brings at most `most` images to the kernel. `now_ns` (CLOCK_MONOTONIC) is of this drain, in all its flushes; all
- * events up to BATCH_HOLD_BACK_NS before it have been told by the next.
- */
+/* In each drain: all events until then (CLOCK_MONOTONIC) were told. */
+void images_follow(struct images *m, uint64_t until_ns, uint64_t now_ns);
+/* Brings at most `most` images to the kernel. */
 void images_flush(struct images *m, images_mappings_fn mappings, images_exe_fn exe, void *ctx,
 		  uint32_t most, uint64_t now_ns);
 

@@ -88,6 +88,9 @@ static void compile(struct fixture *f, uint32_t file)
 
 static void flush(struct fixture *f)
 {
+	images_follow(&f->images,
+		      f->now_ns > BATCH_HOLD_BACK_NS ? f->now_ns - BATCH_HOLD_BACK_NS : 0,
+		      f->now_ns);
 	images_flush(&f->images, mappings_of, exe_of, f, UINT32_MAX, f->now_ns);
 }
 

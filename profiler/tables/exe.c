@@ -502,6 +502,8 @@ static int segments_learn(struct exes *x, struct exe *e, const struct unwind_ans
 	e->start = a->segments[0].vaddr & ~(uint64_t)(UNWIND_PAGE_BYTES - 1);
 	pages = (last->vaddr + (last->size - 1) - e->start) / UNWIND_PAGE_BYTES + 1;
 	e->pages = pages < UNWIND_REPLY_MAX_PAGES ? (uint32_t)pages : UNWIND_REPLY_MAX_PAGES;
+	if (pages > e->pages)
+		counter_add(x->counters, COUNTER_UNWIND_REFUSED, 1);
 	x->known++;
 	return 0;
 }

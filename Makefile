@@ -9,6 +9,7 @@
 #   ONLY=base_map           with check-unit, check-fuzz, check-cli, check-e2e: only these
 #   TIME=60                 with fuzz-NAME: seconds
 #   KERNELS=6.1             with kernels: only these of tests/kernels/list
+#   TESTS=e2e/stacks        with kernels: only these ("none": the programs are loaded, no more)
 #   DESTDIR=, PREFIX=       with install and uninstall
 
 VERSION := 0.1.0
@@ -114,6 +115,7 @@ PROTO_C   := $(PROTO:%.proto=$(BUILD)/%.pb-c.c)
 PROTO_H   := $(PROTO:%.proto=$(BUILD)/%.pb-c.h)
 SAMPLER   := $(wildcard bpf/sampler.bpf.c)
 SKEL      := $(SAMPLER:%.bpf.c=$(BUILD)/%.skel.h)
+STOPWATCH := $(wildcard tests/bench/stopwatch.bpf.c)
 
 sources    = $(filter-out $(MAIN),$(wildcard $(call folder,$(1))/*.c))
 objects    = $(patsubst %.c,$(BUILD)/%.o,$(call sources,$(1))) $(if $(filter encode,$(1)),$(PROTO_C:.c=.o))
@@ -142,9 +144,11 @@ BPF_C     := $(wildcard bpf/*.bpf.c)
 BPF_H     := $(wildcard bpf/*.bpf.h)
 ABI_H     := $(filter-out $(BPF_H),$(wildcard bpf/*.h))
 KERNELS_C := $(wildcard tests/kernels/*.c)
-WORK_C    := $(wildcard tests/workload/*.c)
-WORK_H    := $(wildcard tests/workload/*.h)
-SCRIPTS   := $(wildcard tests/check tests/layers tests/headers tests/cover tests/bench/run tests/kernels/run tests/kernels/guest deploy/install-packages .ci/run)
+BENCH_C   := $(wildcard tests/bench/*.c)
+BENCH_H   := $(wildcard tests/bench/*.h)
+WORK_C    := $(wildcard tests/workload/*.c tests/chains/*.c)
+WORK_H    := $(wildcard tests/workload/*.h tests/chains/*.h)
+SCRIPTS   := $(wildcard tests/check tests/layers tests/headers tests/cover tests/bench/run tests/programs/run tests/kernels/run tests/kernels/guest deploy/install-packages .ci/run)
 
 # ---- flags ---------------------------------------------------------------------------------
 
@@ -229,7 +233,7 @@ $(BUILD)/%.pb-c.c $(BUILD)/%.pb-c.h &: %.proto
 	$(Q)$(PROTOC_C) --c_out=$(BUILD) $<
 
 # A static rule: else the one for user space's objects would take it.
-$(SAMPLER:%.c=$(BUILD)/%.o): $(BUILD)/%.bpf.o: %.bpf.c $(BUILD)/flags.bpf
+$(SAMPLER:%.c=$(BUILD)/%.o) $(STOPWATCH:%.c=$(BUILD)/%.o): $(BUILD)/%.bpf.o: %.bpf.c $(BUILD)/flags.bpf
 	@mkdir -p $(@D)
 	$(call say,BPF,$<)
 	$(Q)$(CLANG) $(BPF_FLAGS) -MMD -MP -c -o $@ $<
@@ -303,6 +307,13 @@ $(BUILD)/tests/workload/%: tests/workload/%.c $(WORK_H) $(BUILD)/flags
 	$(CC) $${flags:--O1 -fno-omit-frame-pointer -g} -std=gnu11 -D_GNU_SOURCE $(WARN_PLAIN) -I. -o $@ $< \
 		-Wl,--as-needed -lpthread -lm -ldl
 
+# Each by the compilers that it is about; what none is there for is passed over, and said.
+$(BUILD)/tests/chains/built: $(wildcard tests/chains/*)
+	@mkdir -p $(@D)
+	$(call say,WORK,$(@D))
+	$(Q)python3 -B tests/chains/chains.py build $(@D)
+	@touch $@
+
 # What runs in a guest beside the tests: its first process, which has nothing to be linked with, and the tool
 # that asks its verifier.
 $(BUILD)/tests/kernels/init: tests/kernels/init.c $(BUILD)/flags
@@ -315,13 +326,18 @@ $(BUILD)/tests/kernels/verify: tests/kernels/verify.c $(SKEL) $(BUILD)/flags
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CPPFLAGS_ALL) -std=gnu11 -O2 $(WARN) -o $@ $< $(shell pkg-config --libs libbpf)
 
-.PHONY: check profile bench kernels deps
+# What times a profiler's ticks, ours and others', for the bench.
+$(BUILD)/tests/bench/stopwatch: tests/bench/stopwatch.c tests/bench/stopwatch.h $(STOPWATCH:%.bpf.c=$(BUILD)/%.skel.h) $(BUILD)/flags
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CPPFLAGS_ALL) -std=gnu11 -O2 $(WARN) -o $@ $< $(shell pkg-config --libs libbpf)
+
+.PHONY: check profile bench programs kernels deps
 .PHONY: check-build check-build-unit check-build-fuzz check-build-cli check-build-e2e
 check-build: check-build-unit check-build-fuzz check-build-cli check-build-e2e
 check-build-unit: $(UNIT_BIN) ; @:
 check-build-fuzz: $(FUZZ_BIN) ; @:
 check-build-cli: all ; @:
-check-build-e2e: all $(WORK_BIN) $(BUILD)/tests/liar ; @:
+check-build-e2e: all $(WORK_BIN) $(BUILD)/tests/liar $(BUILD)/tests/chains/built $(BUILD)/tests/kernels/verify ; @:
 
 # tests/check runs suites and sums them up. What it needs to know, it is told by its environment.
 run_check = +@BUILD='$(BUILD)' SAN='$(SAN)' V='$(V)' MAKE='$(MAKE)' AS_USER='$(as_user)' \
@@ -364,17 +380,23 @@ profile: ## install what is missing (as root), build, profile this machine for 1
 
 bench: ## install what is missing (as root), build, measure beside perf and others
 	+@deploy/install-packages --if-root build bench
-	+@$(as_user) $(MAKE) all check-build-e2e
+	+@$(as_user) $(MAKE) all check-build-e2e $(BUILD)/tests/bench/stopwatch
 	+@BUILD='$(BUILD)' tests/bench/run
 
+programs: ## install what is missing (as root), build, unwind real programs: how many stacks are whole
+	+@deploy/install-packages --if-root build programs
+	+@$(as_user) $(MAKE) all
+	+@BUILD='$(BUILD)' tests/programs/run
+
 KERNELS ?=
+TESTS ?=
 kernels: ## install what is missing (as root), build, test on other kernels, in qemu
 	+@deploy/install-packages --if-root build check kernels
 	+@$(as_user) $(MAKE) check-build-e2e check-build-unit $(BUILD)/tests/kernels/init $(BUILD)/tests/kernels/verify
-	+@$(as_user) env BUILD='$(BUILD)' KERNELS='$(KERNELS)' tests/kernels/run
+	+@$(as_user) env BUILD='$(BUILD)' KERNELS='$(KERNELS)' TESTS='$(TESTS)' tests/kernels/run
 
 GROUPS ?= build check
-deps: ## install the Debian packages of GROUPS (build check; also: lint bench kernels), as root
+deps: ## install the Debian packages of GROUPS (build check; also: lint bench programs kernels), as root
 	+@deploy/install-packages $(GROUPS)
 
 # `make fuzz-base_map`: everything it needs is built again by clang with libFuzzer. What it finds
@@ -399,7 +421,7 @@ headers: $(GENERATED) $(SKEL) $(PROTO_H) ## each header compiles alone; each fil
 	@CC='$(CC) $(CPPFLAGS_ALL) $(PKG_CFLAGS) -std=gnu11 -O2 $(WARN) -Werror' \
 	 BPF_CC='$(CLANG) $(BPF_FLAGS)' tests/headers $(OUR_H) $(ABI_H) $(BPF_H)
 
-FORMATTED := $(OUR_C) $(OUR_H) $(KERNELS_C) $(BPF_C) $(BPF_H) $(ABI_H) $(WORK_C) $(WORK_H)
+FORMATTED := $(OUR_C) $(OUR_H) $(KERNELS_C) $(BENCH_C) $(BENCH_H) $(BPF_C) $(BPF_H) $(ABI_H) $(WORK_C) $(WORK_H)
 
 format: ## format the sources
 	$(if $(FORMATTED),$(Q)$(CLANG_FORMAT) -i $(FORMATTED))
@@ -456,5 +478,5 @@ help: ## this list
 	@echo; sed -n '/^#   [A-Z]/s/^# *//p' Makefile | sed 's/^/  /'
 
 OBJECTS := $(foreach l,$(EXISTING),$(call objects,$(l))) $(MAIN:%.c=$(BUILD)/%.o) $(SAMPLER:%.c=$(BUILD)/%.o) \
-	$(patsubst %.c,$(BUILD)/%.o,$(filter tests/%,$(OUR_C)))
+	$(STOPWATCH:%.c=$(BUILD)/%.o) $(patsubst %.c,$(BUILD)/%.o,$(filter tests/%,$(OUR_C)))
 -include $(OBJECTS:.o=.d)

@@ -24,7 +24,9 @@
 	X(KERNEL_STACKS_CUT, "kernel_stacks_cut", "kernel stacks cut at 127 frames")               \
 	X(TARGETS_FULL, "targets_full", "children not followed: too many processes in the filter") \
 	X(PROCESSES_FULL, "processes_full",                                                        \
-	  "new processes without unwind tables: too many processes")
+	  "new processes without unwind tables: too many processes")                               \
+	X(STACKS_UNCOPIED, "stacks_uncopied",                                                      \
+	  "stacks of new processes that were not copied: ring buffer half full")
 
 enum bpf_counter {
 #define X(id, name, help) BPF_COUNTER_##id,

@@ -68,26 +68,6 @@ UNWIND_INLINE int frames_register(void *scratch, __u32 number, __u64 *ret)
 
 /* ---- a step ---- */
 
-static inline int frames_end(int end)
-{
-	switch (end) {
-	case UNWIND_END_NONE:
-		return STACK_END_NONE;
-	case UNWIND_END_BOTTOM:
-		return STACK_END_BOTTOM;
-	case UNWIND_END_NO_ROW:
-		return STACK_END_NO_ROW;
-	case UNWIND_END_LOST:
-		return STACK_END_LOST;
-	case UNWIND_END_BAD_READ:
-		return STACK_END_BAD_READ;
-	case UNWIND_END_BAD_FRAME:
-		return STACK_END_BAD_FRAME;
-	default:
-		return STACK_END_UNSUPPORTED;
-	}
-}
-
 /* The mapping of the frame's address; those of most frames are that of the frame before. */
 __attribute__((noinline)) int frames_find_mapping(void)
 {
@@ -110,6 +90,8 @@ UNWIND_INLINE int frames_rule(struct scratch *s, struct unwind_rule *ret)
 
 	if ((ip < s->mapping.start || ip >= s->mapping.end) && !frames_find_mapping())
 		return STACK_END_NO_MAPPING;
+	if (s->mapping.kind == UNWIND_MAPPING_UNRESOLVED)
+		return STACK_END_NOT_COMPILED;
 	if (s->mapping.kind != UNWIND_MAPPING_FILE) {
 		*ret = (struct unwind_rule){ .kind = UNWIND_FRAME_POINTER };
 		return STACK_END_NONE;
@@ -137,9 +119,10 @@ __attribute__((noinline)) int frames_step(void)
 		return end;
 	from.memory = s;
 	from.user_end = s->user_end;
+	from.first_sp = s->first_sp;
 	end = unwind_step(&rule, &s->frame, &from);
 	if (end != UNWIND_END_NONE)
-		return frames_end(end);
+		return record_stack_end(end);
 	if (!frames_push(&s->sample, s->frame.flags & UNWIND_GUESSED ? FRAME_POINTER : FRAME_TABLE,
 			 s->frame.ip))
 		return STACK_END_TOO_DEEP;
@@ -203,6 +186,102 @@ static inline void frames_begin(struct scratch *s)
 	};
 }
 
+/* ---- where it can't go on ---- */
+
+/*
+ * User space finds the rest of the stack when it has what is missing here: from the frame's registers and a copy
+ * of the stack. Not if that would fill the ring: then samples would be lost. 0: there is none.
+ */
+static inline int rest_has_room(const struct scratch *s)
+{
+	void *ring = ring_get(s->sample.cpu);
+	__u64 used, size;
+
+	if (!ring)
+		return 0;
+	used = bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA);
+	size = bpf_ringbuf_query(ring, BPF_RB_RING_SIZE);
+	return used + sizeof(s->bytes) <= size / 2;
+}
+
+/* The frame's state, at `to`. */
+static inline void rest_fill(const struct scratch *s, struct record_rest *to)
+{
+	int is_leaf = s->frame.flags & UNWIND_EXACT && !s->frame.context;
+
+	to->ip = s->frame.ip;
+	to->sp = s->frame.sp;
+	to->fp = s->frame.fp;
+	to->context = s->frame.context;
+	to->user_end = s->user_end;
+	to->first_sp = s->first_sp;
+	to->flags = s->frame.flags;
+	for (int i = 0; i < RECORD_REGISTERS; i++)
+		to->general[i] = is_leaf ? s->user.general[i] : 0;
+}
+
+/* No piece lies on two pages. One more than a copy has: it may begin in the middle of one. */
+#define REST_PIECE_BYTES 1024
+#define REST_PIECES (RECORD_MAX_STACK_BYTES / REST_PIECE_BYTES + 1)
+
+/*
+ * Behind byte `at` of the record, up to what can't be read, or as much as there is room for; nothing above the main
+ * thread's frames. What is first may not be there: a process that was interrupted as it reached a new page of its stack
+ * has nothing on it.
+ */
+static inline void rest_copy(struct scratch *s, struct record_rest *rest, __u32 at)
+{
+	__u64 from = (s->frame.sp - RECORD_RED_ZONE) & ~7ULL;
+	__u64 end = from + RECORD_MAX_STACK_BYTES;
+	__u32 done = 0;
+
+	if (s->frame.sp < s->first_sp && s->first_sp < end)
+		end = s->first_sp & ~7ULL;
+	rest->stack = from;
+	for (int i = 0; i < REST_PIECES && from < end; i++) {
+		__u32 size = REST_PIECE_BYTES - (from & (REST_PIECE_BYTES - 1));
+		__u32 to = at + done;
+
+		if (to > sizeof(s->bytes) - REST_PIECE_BYTES)
+			break;
+		from += size;
+		if (!bpf_probe_read_user(s->bytes + to, size, (void *)(from - size)))
+			done += size;
+		else if (done)
+			break;
+		else
+			rest->stack = from;
+	}
+	rest->bytes = done && rest->stack + done > end ? end - rest->stack : done;
+}
+
+/* 1, or 0: the sample has to do without. Global, as the step is. */
+__attribute__((noinline)) int frames_rest(void)
+{
+	struct scratch *s = scratch_get();
+	struct record_rest *rest;
+	__u32 at;
+
+	if (!s)
+		return 0;
+	if (!rest_has_room(s)) {
+		struct bpf_tally *tally = tally_get();
+
+		if (tally)
+			tally->count[BPF_COUNTER_STACKS_UNCOPIED]++;
+		return 0;
+	}
+	at = sample_bytes(&s->sample);
+	if (at > RECORD_MAX_BYTES)
+		return 0;
+	rest = (struct record_rest *)(s->bytes + at);
+	rest_fill(s, rest);
+	rest_copy(s, rest, at + sizeof(*rest));
+	s->rest_bytes = sizeof(*rest) + rest->bytes;
+	s->sample.flags |= RECORD_FLAG_REST;
+	return 1;
+}
+
 /*
  * The user stack, behind the kernel's; why it ends where it does. Global, as the step is: for each pointer
  * that is followed in a task the verifier searches all names of the kernel's types (0.3 ms and more), on
@@ -214,22 +293,26 @@ __attribute__((noinline)) int frames_user(void)
 	const struct mm_struct *mm = kernel_read(task, mm);
 	struct scratch *s = scratch_get();
 
-	if (!s || kernel_read(task, flags) & PF_KTHREAD)
+	/* The memory of an exiting task is gone, and what is mapped now may be another's. */
+	if (!s || !mm || kernel_read(task, flags) & PF_KTHREAD)
 		return STACK_END_NONE;
 	if (s->sample.flags & RECORD_FLAG_KERNEL && !frames_saved_registers(task, mm, &s->user))
 		return STACK_END_NONE;
 	frames_push(&s->sample, FRAME_REGISTER, s->user.ip & FRAME_ADDR_MASK);
 
-	/* The memory of an exiting task is gone, and what is mapped now may be another's. */
-	if (!mm)
-		return STACK_END_BAD_READ;
 	s->user_end = kernel_read(mm, task_size);
 	if (s->user_end <= FRAMES_COMPAT_END)
 		return STACK_END_COMPAT;
+	s->first_sp = kernel_read(mm, start_stack);
 	frames_begin(s);
+	/* Frame pointers would be guesses, which user space needn't make where there are tables. */
+	if (s->sample.flags & RECORD_FLAG_NO_TABLES && frames_rest())
+		return STACK_END_NO_MAPPING;
 	for (int i = 0; i < RECORD_MAX_USER_FRAMES - 1; i++) {
 		int end = frames_step();
 
+		if (end == STACK_END_NOT_COMPILED || end == STACK_END_NO_MAPPING)
+			frames_rest();
 		if (end != STACK_END_NONE)
 			return end;
 	}

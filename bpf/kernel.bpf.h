@@ -45,6 +45,7 @@ struct css_set {
 struct mm_struct {
 	unsigned long task_size; /* the end of user addresses; below 4 GiB: a 32-bit process */
 	unsigned long start_code; /* 0 from exec's point of no return until the new image runs */
+	unsigned long start_stack; /* arguments and environment are above */
 };
 
 struct task_struct {

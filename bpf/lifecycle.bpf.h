@@ -60,6 +60,7 @@ static inline void process_fork(const struct task_struct *parent, __u32 to, __u6
 		return;
 	p.start_ns = start_ns;
 	p.exec_id = exec_id;
+	p.since_ns = bpf_ktime_get_ns();
 	process_set(to, &p);
 }
 
@@ -87,6 +88,7 @@ int BPF_PROG(lifecycle_exec, struct task_struct *task)
 	struct unwind_process p = {
 		.start_ns = task->start_boottime,
 		.exec_id = task->self_exec_id,
+		.since_ns = bpf_ktime_get_ns(),
 	};
 	__u32 tgid = task->tgid;
 

@@ -52,13 +52,22 @@ struct scratch {
 	struct unwind_process process; /* if it has mappings */
 	struct unwind_mapping mapping; /* the last that was found */
 	__u64 user_end; /* user addresses are below */
+	__u64 first_sp; /* of the main thread: its frames are below */
+	__u32 rest_bytes; /* of what follows the sample's frames */
+	__u32 reserved;
 	__u64 window_addr; /* what of user memory the window holds; 1: nothing */
-	__u64 window[SCRATCH_WINDOW_BYTES / sizeof(__u64)];
 	union {
 		struct record_sample sample;
-		__u8 bytes[RECORD_MAX_BYTES];
+		__u8 bytes[RECORD_MAX_WHOLE_BYTES];
+		struct {
+			__u8 frames[RECORD_MAX_BYTES];
+			__u64 window[SCRATCH_WINDOW_BYTES /
+				     sizeof(__u64)]; /* until a rest is written */
+		};
 	};
 };
+/* The kernel's PCPU_MIN_UNIT_SIZE. */
+_Static_assert(sizeof(struct scratch) <= 32768, "a value of a per-CPU map");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -87,11 +96,26 @@ struct {
 	__type(value, __u64);
 } threads SEC(".maps");
 
+/* Without its rest. */
+static inline __u32 sample_bytes(const struct record_sample *sample)
+{
+	__u32 frames = (__u32)sample->kernel_frames + sample->user_frames;
+
+	return sizeof(*sample) + frames * sizeof(__u64);
+}
+
 static inline struct bpf_tally *tally_get(void)
 {
 	__u32 zero = 0;
 
 	return bpf_map_lookup_elem(&tallies, &zero);
+}
+
+static inline void *ring_get(__u32 cpu)
+{
+	__u32 slot = cpu / RECORD_CPUS_PER_RING;
+
+	return bpf_map_lookup_elem(&rings, &slot);
 }
 
 static inline struct scratch *scratch_get(void)

@@ -39,18 +39,16 @@ __attribute__((noinline)) int sample_identify(void)
 	return 0;
 }
 
-static inline enum bpf_counter sample_send(const struct record_sample *sample)
+static inline enum bpf_counter sample_send(struct scratch *s)
 {
-	__u32 slot = sample->cpu / RECORD_CPUS_PER_RING;
-	__u32 frames = sample->kernel_frames + sample->user_frames;
-	void *ring = bpf_map_lookup_elem(&rings, &slot);
+	void *ring = ring_get(s->sample.cpu);
+	__u32 bytes = sample_bytes(&s->sample) + s->rest_bytes;
 
 	if (!ring)
 		return BPF_COUNTER_SAMPLES_LOST_CPU;
-	if (frames > RECORD_MAX_FRAMES)
+	if (bytes > sizeof(s->bytes))
 		return BPF_COUNTER_SAMPLES_LOST_SCRATCH;
-	if (bpf_ringbuf_output(ring, (void *)sample, sizeof(*sample) + frames * sizeof(__u64),
-			       BPF_RB_NO_WAKEUP))
+	if (bpf_ringbuf_output(ring, s->bytes, bytes, BPF_RB_NO_WAKEUP))
 		return BPF_COUNTER_SAMPLES_LOST_RING;
 	return BPF_COUNTER_SAMPLES_SENT;
 }
@@ -81,6 +79,7 @@ static inline enum bpf_counter sample_take(struct bpf_perf_event_data *ctx, __u6
 	sample->flags = (in_kernel ? RECORD_FLAG_KERNEL : 0) |
 			(kernel_read(task, flags) & PF_KTHREAD ? RECORD_FLAG_KTHREAD : 0);
 	sample->stamp = 0;
+	s->rest_bytes = 0;
 	sample_identify();
 	if (in_kernel && !frames_kernel(sample, ctx))
 		tally->count[BPF_COUNTER_KERNEL_STACK_FAILED]++;
@@ -88,7 +87,7 @@ static inline enum bpf_counter sample_take(struct bpf_perf_event_data *ctx, __u6
 		tally->count[BPF_COUNTER_KERNEL_STACKS_CUT]++;
 	arch_context_registers(ctx, &s->user);
 	s->sample.stack_end = frames_user();
-	return sample_send(sample);
+	return sample_send(s);
 }
 
 SEC("perf_event")

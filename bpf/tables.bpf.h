@@ -83,22 +83,39 @@ static inline __u64 tables_pair(const __u32 *words, __u32 word)
 	return *(const __u64 *)&words[word & TABLES_PAIR_MASK];
 }
 
+/* Is the list that the entry leads to still the one that it means? */
+static inline int tables_list_is(__u32 mappings, __u64 list)
+{
+	const __u32 *words = tables_chunk(mappings - UNWIND_LIST_WORDS);
+
+	return words &&
+	       *(const volatile __u64 *)&words[(mappings - UNWIND_LIST_WORDS) & TABLES_PAIR_MASK] ==
+		       list;
+}
+
 /*
- * What is known of this process image. An entry may be written anew for another process while it is
- * read: what it says of itself is read before and after the rest.
+ * What is known of this process image. An entry may be written anew while it is read, for this process or another:
+ * so its identity is read before and after the rest, and where it leads to is asked which list that is.
  */
 static inline int tables_process(__u32 tgid, __u64 start_ns, __u32 exec_id,
 				 struct unwind_process *ret)
 {
 	const volatile struct unwind_process *p = bpf_map_lookup_elem(&processes, &tgid);
+	__u64 list;
 
 	if (!p || p->start_ns != start_ns || p->exec_id != exec_id)
 		return 0;
-	ret->start_ns = start_ns;
-	ret->exec_id = exec_id;
-	ret->mappings = p->mappings;
-	ret->count = p->count;
-	ret->stamp = p->stamp;
+	list = *(const volatile __u64 *)&p->id;
+	*ret = (struct unwind_process){
+		.start_ns = start_ns,
+		.exec_id = exec_id,
+		.mappings = p->mappings,
+		.id = (__u32)list,
+		.count = list >> 32,
+		.stamp = p->stamp,
+	};
+	if (ret->count && !tables_list_is(ret->mappings, list))
+		return 0;
 	return p->start_ns == start_ns && p->exec_id == exec_id;
 }
 
@@ -132,18 +149,21 @@ static inline int tables_mapping(const struct unwind_process *p, __u64 addr,
 /* The number of the rule for an address of a file, or UNWIND_MAX_RULES: not compiled. */
 static inline __u32 tables_rule(__u32 number, __u64 vaddr)
 {
-	const struct unwind_exe *exe = bpf_map_lookup_elem(&exes, &number);
+	const volatile struct unwind_exe *exe = bpf_map_lookup_elem(&exes, &number);
 	const __u32 *words;
-	__u64 page, entry;
-	__u32 index, row, count;
+	__u64 start, page, entry;
+	__u32 pages, index, row, count;
 
 	if (!exe)
 		return UNWIND_MAX_RULES;
-	index = *(const volatile __u32 *)&exe->index;
-	if (!index)
+	index = exe->index;
+	start = exe->start;
+	pages = exe->pages;
+	/* Its number may have become another file's, which began with the index. */
+	if (!index || exe->index != index)
 		return UNWIND_MAX_RULES;
-	page = (vaddr - exe->start) >> UNWIND_PAGE_SHIFT;
-	if (vaddr < exe->start || page >= exe->pages)
+	page = (vaddr - start) >> UNWIND_PAGE_SHIFT;
+	if (vaddr < start || page >= pages)
 		return UNWIND_RULE_NONE;
 	index += page * (sizeof(struct unwind_page) / sizeof(__u32));
 	words = tables_chunk(index);

@@ -4,8 +4,9 @@
  * that need no helper call.
  *
  *	processes            chunks: 1 MiB arrays, one address space of 4-byte words
- *	tgid ──► mappings ──►┌─────────────────────────────┐
- *	                     │ struct unwind_mapping []    │ sorted, of one process
+ *	tgid ─┐              ┌─────────────────────────────┐
+ *	      │              │ struct unwind_list          │ which list this is, now
+ *	      └─► mappings ─►│ struct unwind_mapping []    │ sorted, of one process
  *	exes                 ├─────────────────────────────┤
  *	number ─► index ────►│ struct unwind_page []       │ of one file: `row` is a word of this space
  *	                     ├─────────────────────────────┤
@@ -16,9 +17,12 @@
  * are 8-byte aligned. Address 0 is nothing: word 0 of chunk 0 is not used.
  *
  * Who is being changed: mappings of a process are written anew elsewhere and then put in place by one
- * update of its entry; the old ones are written over no sooner than UNWIND_GRACE_NS later, since a fork
- * copies the entry in the kernel, and is known to user space that much later at most. A page whose
- * count is 0 has not been compiled (yet).
+ * update of its entry; the old ones are written over no sooner than UNWIND_GRACE_NS later, when no program
+ * that began with them can still run. But an entry may lead there for longer: a fork copies it in the
+ * kernel, and user space may not hear of that, or too late. So a list says itself which it is, and
+ * ceases to the moment it is given up: who comes later finds another list there, or none, and has no tables.
+ *
+ * A page whose count is 0 has not been compiled (yet).
  */
 #ifndef BPF_TABLES_H
 #define BPF_TABLES_H
@@ -42,6 +46,7 @@
 enum unwind_mapping_kind {
 	UNWIND_MAPPING_FILE, /* rows by its exe; until it has some: see pages */
 	UNWIND_MAPPING_ANONYMOUS, /* code made at run time, or a file that can't be compiled: frame pointers */
+	UNWIND_MAPPING_UNRESOLVED, /* a file of which nothing is known yet */
 };
 
 /* An executable mapping. ELF address = address - start + vaddr. */
@@ -52,6 +57,14 @@ struct unwind_mapping {
 	__u32 kind; /* enum unwind_mapping_kind */
 };
 _Static_assert(sizeof(struct unwind_mapping) == 32, "mapping layout");
+
+/* In front of a process's mappings: what its entry must say, too. All 0: there is no list (any more). */
+struct unwind_list {
+	__u32 id; /* no two lists have the same */
+	__u32 count; /* of the mappings that follow */
+};
+_Static_assert(sizeof(struct unwind_list) == 8, "list layout");
+#define UNWIND_LIST_WORDS 2u
 
 /* A file, by the page index of its executable part. */
 struct unwind_exe {
@@ -69,10 +82,16 @@ _Static_assert(sizeof(struct unwind_exe) == 16, "exe layout");
 struct unwind_process {
 	__u64 start_ns; /* of the leader, CLOCK_BOOTTIME */
 	__u32 exec_id;
-	__u32 mappings; /* address */
-	__u32 count;
+	__u32 mappings; /* address of the first, which has its list in front; 0: none */
+	__u32 id, count; /* that list's; 8-byte aligned, to be read at once */
+	/*
+	 * When the kernel side wrote this (CLOCK_MONOTONIC), at a fork or exec; 0: user space did. Its events reach
+	 * user space later: until they have, this entry is of an image that it hasn't heard of.
+	 */
+	__u64 since_ns;
 	__u32 stamp; /* user space's: which state of the process this is; 16 bits go into each sample */
+	__u32 reserved;
 };
-_Static_assert(sizeof(struct unwind_process) == 24, "process layout");
+_Static_assert(sizeof(struct unwind_process) == 40, "process layout");
 
 #endif

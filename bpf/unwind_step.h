@@ -58,6 +58,8 @@ struct unwind_source {
 	unwind_register_fn leaf_register;
 	void *memory; /* what these get */
 	__u64 user_end; /* the end of user addresses */
+	/* sp of the main thread's first instruction: only arguments are above. 0: not known. */
+	__u64 first_sp;
 };
 
 #define UNWIND_INLINE static inline __attribute__((always_inline))
@@ -204,6 +206,9 @@ UNWIND_INLINE int unwind_step(const struct unwind_rule *rule, struct unwind_fram
 	if (rule->kind == UNWIND_SIGNAL)
 		return unwind_signal(rule, f, from);
 	end = unwind_cfa(rule, f, from, &cfa);
+	/* Start code often says nothing of itself: that of musl, and of glibc's dynamic linker. */
+	if (end == UNWIND_END_NO_ROW && from->first_sp && f->sp >= from->first_sp)
+		return UNWIND_END_BOTTOM;
 	if (end != UNWIND_END_NONE)
 		return end;
 	/* Each caller's frame lies above: so every stack has an end, whatever it holds. */
@@ -211,8 +216,11 @@ UNWIND_INLINE int unwind_step(const struct unwind_rule *rule, struct unwind_fram
 		return UNWIND_END_BAD_FRAME;
 	if (from->read(from->memory, cfa - 8, &return_address))
 		return UNWIND_END_BAD_READ;
+	/* What a leaf has in that register may be anything: a 0 up there marks nothing yet. */
 	if (!return_address)
-		return UNWIND_END_BOTTOM;
+		return rule->kind == UNWIND_FRAME_POINTER && !(f->flags & UNWIND_GUESSED)
+			       ? UNWIND_END_BAD_FRAME
+			       : UNWIND_END_BOTTOM;
 	if (!frame_pointer_is_code(return_address, from->user_end))
 		return UNWIND_END_BAD_FRAME;
 	end = unwind_caller_fp(rule, f, from, cfa, &next);

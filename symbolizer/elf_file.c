@@ -72,6 +72,18 @@ bool elf_file_read(struct elf_file *f, uint64_t offset, void *ret_bytes, size_t 
 	return false;
 }
 
+bool elf_file_read_code(struct elf_file *f, uint64_t vaddr, void *ret_bytes, size_t len)
+{
+	for (uint32_t i = 0; i < f->segments.count; i++) {
+		const struct elf_segment *s = &f->segments.items[i];
+
+		if (s->executable && vaddr >= s->vaddr && vaddr - s->vaddr < s->size)
+			return len <= s->size - (vaddr - s->vaddr) &&
+			       elf_file_read(f, s->offset + (vaddr - s->vaddr), ret_bytes, len);
+	}
+	return false;
+}
+
 void elf_cursor_init(struct elf_cursor *c, struct elf_file *f, uint64_t offset, uint64_t count,
 		     uint32_t entry_bytes)
 {

@@ -77,6 +77,9 @@ const struct elf_range *elf_file_code(const struct elf_file *f, uint64_t vaddr);
 /* Reads exactly `len` bytes, or sets `damaged` and returns false. */
 bool elf_file_read(struct elf_file *f, uint64_t offset, void *ret_bytes, size_t len);
 
+/* The same, by address in an executable segment. */
+bool elf_file_read_code(struct elf_file *f, uint64_t vaddr, void *ret_bytes, size_t len);
+
 /* A table of `count` equal entries, read in pieces: memory doesn't grow with the table. */
 struct elf_cursor {
 	struct elf_file *file;

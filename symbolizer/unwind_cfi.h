@@ -21,6 +21,9 @@
 #define CFI_MAX_AUGMENTATION 32u /* letters; "zPLR" */
 
 /* DWARF numbers of registers */
+#define CFI_RAX 0
+#define CFI_RDX 1
+#define CFI_RCX 2
 #define CFI_RBP 6
 #define CFI_RSP 7
 #define CFI_RIP 16
@@ -62,6 +65,7 @@ struct cfi_state {
 	uint8_t cfa_parameter;
 	uint8_t fp, ip; /* enum cfi_where, of rbp and of the return address */
 	bool sp_elsewhere; /* the caller's rsp is not the CFA */
+	bool rax_saved, rdx_saved; /* at the CFA: see unwind_eh_return.h */
 };
 
 struct cfi_cie {
@@ -115,6 +119,13 @@ int cfi_run(const struct cfi_cie *cie, const struct cfi_fde *fde, uint64_t floor
 
 /* Runs a CIE's program, in which no address may matter. False if it is damaged. */
 bool cfi_run_initial(const struct cfi_cie *cie, struct bytes code, struct cfi_state *ret);
+
+/*
+ * Where an FDE's program says that rsp is about to become rcx in a function that has saved rax and
+ * rdx, and up to where. False if it says no such thing. Adds no rows.
+ */
+bool cfi_find_eh_return(const struct cfi_cie *cie, const struct cfi_fde *fde, uint64_t *ret_start,
+			uint64_t *ret_limit);
 
 /* An address in code, and b behind it; false if it is damaged or of a form that we don't know. */
 bool cfi_take_address(struct bytes *b, uint8_t encoding, const struct cfi_section *s,

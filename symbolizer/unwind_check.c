@@ -67,7 +67,7 @@ static bool range_is_sound(const struct unwind_reply *r, const struct unwind_req
 	if (r->row_count > request->max_rows || r->rule_count < UNWIND_RULE_FIRST)
 		return false;
 	if (!r->page_count)
-		return r->row_count == 0;
+		return !r->row_count && r->limit == r->start;
 	return r->start % UNWIND_PAGE_BYTES == 0 && room <= UINT64_MAX - r->start &&
 	       r->start + (UNWIND_PAGE_BYTES - 1) >= request->start && r->limit > r->start &&
 	       r->limit <= request->limit && r->limit - r->start <= room &&

@@ -17,10 +17,11 @@
 #include <string.h>
 
 #include "profiler/base/cleanup.h"
+#include "symbolizer/unwind_eh_return.h"
 #include "symbolizer/unwind_fdes.h"
 #include "symbolizer/unwind_sections.h"
 
-#define MAX_PADDING 15u /* functions are aligned to 16 bytes */
+#define MAX_PADDING 15u /* functions are aligned to 16 bytes: shorter gaps are not told */
 #define MIN_GUESSED_GAP 4096u
 #define SEARCHED_BYTES 16384u /* of a gap, at its start */
 #define PROLOGUE_EACH 2048u /* bytes: then it is code with frame pointers */
@@ -93,16 +94,8 @@ static bool keeps_frame_pointers(struct compiler *c, uint64_t from, uint64_t to)
 		return false;
 	}
 	c->searched += len;
-	for (uint32_t i = 0; i < c->file->segments.count; i++) {
-		const struct elf_segment *s = &c->file->segments.items[i];
-
-		if (!s->executable || from < s->vaddr || from - s->vaddr >= s->size)
-			continue;
-		if (!elf_file_read(c->file, s->offset + (from - s->vaddr), bytes, len))
-			return false;
-		return prologues_count(bytes, len) >= len / PROLOGUE_EACH;
-	}
-	return false;
+	return elf_file_read_code(c->file, from, bytes, len) &&
+	       prologues_count(bytes, len) >= len / PROLOGUE_EACH;
 }
 
 /* Nothing describes [c->at, to). */
@@ -115,10 +108,30 @@ static int gap(struct compiler *c, uint64_t to)
 	if (keeps_frame_pointers(c, from, to)) {
 		rule = &rule_frame_pointer;
 		c->outcome->guessed_gaps++;
-	} else {
+	} else if (to - from > MAX_PADDING) {
 		c->outcome->gaps++;
 	}
 	return unwind_table_add(c->table, from, rule);
+}
+
+/* A function's rows for [floor, end), but for the part in which they would lie. */
+static int function_rows(struct compiler *c, const struct cfi_cie *cie, const struct cfi_fde *fde,
+			 uint64_t floor, uint64_t end, bool *ret_damaged)
+{
+	struct elf_range part = { end, end };
+	int r;
+
+	unwind_eh_return_find(c->file, cie, fde, &part);
+	if (part.start >= end || part.limit <= floor)
+		return cfi_run(cie, fde, floor, end, c->table, ret_damaged);
+	r = cfi_run(cie, fde, floor, part.start, c->table, ret_damaged);
+	if (part.start > floor)
+		floor = part.start;
+	if (r == 0)
+		r = unwind_table_add(c->table, floor, &rule_unsupported);
+	if (r == 0 && part.limit < end)
+		r = cfi_run(cie, fde, part.limit, end, c->table, ret_damaged);
+	return r;
 }
 
 static int function(struct compiler *c, const struct unwind_fde *fde, uint64_t limit)
@@ -138,7 +151,7 @@ static int function(struct compiler *c, const struct unwind_fde *fde, uint64_t l
 		c->outcome->too_large = true;
 		return unwind_table_add(c->table, floor, &rule_unsupported);
 	}
-	r = cfi_run(cie, &opened, floor, end, c->table, &damaged);
+	r = function_rows(c, cie, &opened, floor, end, &damaged);
 	c->outcome->fdes++;
 	c->outcome->fdes_damaged += damaged;
 	return r;
@@ -147,7 +160,6 @@ static int function(struct compiler *c, const struct unwind_fde *fde, uint64_t l
 /* One segment, or what is left of it behind c->at. */
 static int segment(struct compiler *c, uint64_t start, uint64_t limit)
 {
-	bool padding = false;
 	int r = 0;
 
 	if (c->at < start) { /* nothing is between segments */
@@ -164,15 +176,10 @@ static int segment(struct compiler *c, uint64_t start, uint64_t limit)
 			c->outcome->fdes_refused++;
 			continue;
 		}
-		if (fde->start > c->at) {
-			if (padding && fde->start - c->at <= MAX_PADDING)
-				c->at = fde->start;
-			else
-				r = gap(c, fde->start);
-		}
+		if (fde->start > c->at)
+			r = gap(c, fde->start);
 		if (r == 0)
 			r = function(c, fde, limit);
-		padding = true;
 	}
 	if (r == 0 && c->at < limit)
 		r = gap(c, limit);

@@ -3,8 +3,9 @@
  * A file's unwind table: what its .eh_frame and .debug_frame say, as rows.
  *
  * Executable segments are covered from end to end. Where two functions overlap, the one that starts
- * first holds, and .eh_frame before .debug_frame. Between functions, gaps of up to 15 bytes are
- * padding and belong to what is before them. Longer ones have no rows, but
+ * first holds, and .eh_frame before .debug_frame. Between functions there are no rows: not in padding,
+ * either, where a hand-made return address can lead (that of makecontext() is the first byte of a
+ * function, and looked up one byte before). But
  *
  * - Go's compiler keeps frame pointers: in its files they are stepped by frame pointer;
  * - and so is code whose functions set up frame pointers one after the other, as can be seen in it:

@@ -68,6 +68,18 @@ static bool rule_cfa(const struct cfi_state *s, struct unwind_rule *rule, uint8_
 	return false;
 }
 
+/*
+ * rbp is at an offset from itself where GCC realigned a stack. That holds as long as rbp is the frame's, as
+ * it surely is where the CFA is found by it. In their epilogues these functions pop rbp, and say so only
+ * when the function is left: then nothing is on the stack but the return address.
+ */
+static enum unwind_fp rule_fp_by_itself(const struct unwind_rule *rule)
+{
+	if (rule->kind == UNWIND_FP || rule->kind == UNWIND_DEREF_FP)
+		return UNWIND_FP_AT_FP;
+	return rule->kind == UNWIND_SP && rule->cfa_offset == 8 ? UNWIND_FP_SAME : UNWIND_FP_LOST;
+}
+
 /* A place that can't be said is as good as none: only a rule that needs rbp ends the stack. */
 static enum unwind_fp rule_fp(const struct cfi_state *s, struct unwind_rule *rule)
 {
@@ -86,7 +98,9 @@ static enum unwind_fp rule_fp(const struct cfi_state *s, struct unwind_rule *rul
 		offset -= rule->cfa_offset;
 		break;
 	case CFI_AT_RBP:
-		fp = UNWIND_FP_AT_FP;
+		fp = rule_fp_by_itself(rule);
+		if (fp != UNWIND_FP_AT_FP)
+			return fp;
 		break;
 	default:
 		return UNWIND_FP_LOST;
@@ -126,6 +140,8 @@ struct machine {
 	uint64_t floor;
 	uint32_t depth;
 	bool bad;
+	bool eh_return; /* was it there? then: */
+	uint64_t eh_return_start, eh_return_limit;
 	int error; /* of the table */
 	struct cfi_state remembered[CFI_MAX_REMEMBERED];
 };
@@ -174,6 +190,10 @@ static void set_register(struct cfi_state *s, uint64_t number, enum cfi_where wh
 		s->ip_offset = offset;
 	} else if (number == CFI_RSP) {
 		s->sp_elsewhere = true;
+	} else if (number == CFI_RAX) {
+		s->rax_saved = where == CFI_AT_CFA;
+	} else if (number == CFI_RDX) {
+		s->rdx_saved = where == CFI_AT_CFA;
 	}
 }
 
@@ -198,6 +218,10 @@ static int64_t factored(const struct machine *m, int64_t value)
 
 static void set_cfa(struct machine *m, uint64_t number, int64_t offset)
 {
+	if (number == CFI_RCX && m->state->rax_saved && m->state->rdx_saved && !m->eh_return) {
+		m->eh_return = true;
+		m->eh_return_start = m->at;
+	}
 	m->state->cfa = CFI_CFA_REGISTER;
 	m->state->cfa_register = number;
 	m->state->cfa_offset = offset;
@@ -349,6 +373,8 @@ static void step_other(struct machine *m, uint8_t op)
 			m->bad = true;
 		else
 			*m->state = m->remembered[--m->depth];
+		if (m->eh_return && m->at < m->eh_return_limit)
+			m->eh_return_limit = m->at;
 		return;
 	case DW_CFA_GNU_args_size:
 		bytes_uleb(b);
@@ -378,39 +404,42 @@ static void step(struct machine *m)
 	}
 }
 
-/* False if the program is damaged. */
-static bool run(const struct cfi_cie *cie, struct bytes code, uint64_t start, uint64_t end,
-		uint64_t floor, struct cfi_state *state, struct unwind_table *t, int *ret)
+/* Not the remembered states: most programs use none. */
+static void machine_init(struct machine *m, const struct cfi_cie *cie, struct bytes code,
+			 struct cfi_state *state)
 {
-	struct machine m;
+	m->cie = cie;
+	m->code = code;
+	m->state = state;
+	m->table = NULL;
+	m->at = m->end = m->floor = 0;
+	m->depth = 0;
+	m->bad = m->eh_return = false;
+	m->eh_return_start = 0;
+	m->eh_return_limit = UINT64_MAX;
+	m->error = 0;
+}
 
-	/* not the remembered states: most programs use none */
-	m.cie = cie;
-	m.code = code;
-	m.state = state;
-	m.table = t;
-	m.at = start;
-	m.end = end;
-	m.floor = floor;
-	m.depth = 0;
-	m.bad = false;
-	m.error = 0;
-	while (m.code.at != m.code.end && !m.bad && !m.code.bad && m.error == 0)
-		step(&m);
-	m.bad |= m.code.bad;
-	if (m.error == 0 && m.at < end)
-		emit(&m, end,
-		     m.bad ? (struct unwind_rule){ .kind = UNWIND_UNSUPPORTED } : cfi_rule(state));
-	*ret = m.error;
-	return !m.bad;
+/* False if the program is damaged. */
+static bool run(struct machine *m)
+{
+	while (m->code.at != m->code.end && !m->bad && !m->code.bad && m->error == 0)
+		step(m);
+	m->bad |= m->code.bad;
+	if (m->error == 0 && m->at < m->end)
+		emit(m, m->end,
+		     m->bad ? (struct unwind_rule){ .kind = UNWIND_UNSUPPORTED }
+			    : cfi_rule(m->state));
+	return !m->bad;
 }
 
 bool cfi_run_initial(const struct cfi_cie *cie, struct bytes code, struct cfi_state *ret)
 {
-	int r;
+	struct machine m;
 
 	*ret = (struct cfi_state){ 0 };
-	return run(cie, code, 0, 0, 0, ret, NULL, &r);
+	machine_init(&m, cie, code, ret);
+	return run(&m);
 }
 
 int cfi_run(const struct cfi_cie *cie, const struct cfi_fde *fde, uint64_t floor, uint64_t limit,
@@ -418,9 +447,31 @@ int cfi_run(const struct cfi_cie *cie, const struct cfi_fde *fde, uint64_t floor
 {
 	struct cfi_state state = cie->initial;
 	uint64_t end = fde->start + fde->size;
-	int r;
+	struct machine m;
 
-	if (!run(cie, fde->program, fde->start, end < limit ? end : limit, floor, &state, t, &r))
+	machine_init(&m, cie, fde->program, &state);
+	m.table = t;
+	m.at = fde->start;
+	m.end = end < limit ? end : limit;
+	m.floor = floor;
+	if (!run(&m))
 		*ret_damaged = true;
-	return r;
+	return m.error;
+}
+
+bool cfi_find_eh_return(const struct cfi_cie *cie, const struct cfi_fde *fde, uint64_t *ret_start,
+			uint64_t *ret_limit)
+{
+	struct cfi_state state = cie->initial;
+	struct machine m;
+
+	machine_init(&m, cie, fde->program, &state);
+	m.at = fde->start;
+	m.end = fde->start + fde->size;
+	run(&m);
+	if (!m.eh_return)
+		return false;
+	*ret_start = m.eh_return_start;
+	*ret_limit = m.eh_return_limit < m.end ? m.eh_return_limit : m.end;
+	return true;
 }

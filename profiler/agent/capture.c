@@ -119,12 +119,14 @@ static void facts_begin(struct capture *c, const struct session_config *config)
 /* Our processes' use until now; and the two moments when they are largest are seen as well. */
 static uint64_t usage_note(struct capture *c)
 {
-	uint64_t tables_bytes = c->unwinding ? unwinding_memory_bytes(c->unwinding) : 0;
 	struct service_usage usage;
 
+	if (c->unwinding)
+		unwinding_unmap(c->unwinding);
 	if (service_usage(c->service, &usage) < 0)
 		return 0;
-	usage.memory_bytes += tables_bytes;
+	if (c->session && c->facts.profile.own_kernel_bytes < session_memory_bytes(c->session))
+		c->facts.profile.own_kernel_bytes = session_memory_bytes(c->session);
 	if (c->facts.profile.own_memory_bytes < usage.memory_bytes)
 		c->facts.profile.own_memory_bytes = usage.memory_bytes;
 	return usage.cpu_ns;
@@ -229,6 +231,9 @@ static int unwinding_setup(struct capture *c, struct err *err)
 	if (unwinding_new(&c->unwinding, &config) < 0)
 		return err_errno(err, -ENOMEM, "cannot set up unwind tables");
 	c->pipeline.unwinding = c->unwinding;
+	c->pipeline.rests = unwinding_rests(c->unwinding);
+	if (c->recorder)
+		c->pipeline.rests = recorder_rests(c->recorder, &c->pipeline.rests);
 	return 0;
 }
 
@@ -349,17 +354,12 @@ int capture_drain(struct capture *c, struct err *err)
 	int r = drain_until(c, now_ns - BATCH_HOLD_BACK_NS, err);
 
 	if (r >= 0)
-		unwinding_work(c->unwinding);
+		unwinding_work(c->unwinding, now_ns - BATCH_HOLD_BACK_NS);
 	if (now_ns - c->cpus_followed_ns > FOLLOW_CPUS_NS) {
 		session_follow_cpus(c->session);
 		c->cpus_followed_ns = now_ns;
 	}
 	return r;
-}
-
-bool capture_hurries(const struct capture *c)
-{
-	return unwinding_hurries(c->unwinding);
 }
 
 void capture_progress(const struct capture *c, struct agent_progress *ret)
@@ -456,6 +456,7 @@ int capture_finish(struct capture *c, struct profile *ret, struct err *err)
 		return err_errno(err, r, "the profile grew too large");
 	usage_note(c);
 	c->profile.facts.own_memory_bytes = c->facts.profile.own_memory_bytes;
+	c->profile.facts.own_kernel_bytes = c->facts.profile.own_kernel_bytes;
 	*ret = c->profile;
 	c->profile = (struct profile){ 0 };
 	return recording_finish(c, err) < 0;

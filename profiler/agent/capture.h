@@ -39,9 +39,6 @@ int capture_start(struct capture *c, struct err *err);
 /* Drains once; call it every 100 ms or so. */
 int capture_drain(struct capture *c, struct err *err);
 
-/* The next drain should come sooner: in a fifth of that time. */
-bool capture_hurries(const struct capture *c);
-
 /* To be called whenever names are asked for, which may take a while each time. */
 void capture_on_sign_of_life(struct capture *c, void (*sign)(void *ctx), void *ctx);
 

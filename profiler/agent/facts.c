@@ -41,6 +41,7 @@ static const struct field {
 	{ "own_cpu_ns", AT(profile.own_cpu_ns), MAX_NS },
 	{ "own_bpf_ns", AT(profile.own_bpf_ns), MAX_NS },
 	{ "own_memory_bytes", AT(profile.own_memory_bytes), MAX_NS },
+	{ "own_kernel_bytes", AT(profile.own_kernel_bytes), MAX_NS },
 	{ "memory_kernel_bytes", AT(profile.memory_kernel_bytes), MAX_NS },
 	{ "memory_budget_bytes", AT(profile.memory_budget_bytes), MAX_NS },
 	{ "start_ns", AT(start_ns), MAX_NS },

@@ -10,12 +10,16 @@
 #include <string.h>
 
 #include "bpf/record.h"
+#include "profiler/base/clock.h"
 #include "profiler/collect/decode.h"
 
 #define MAX_PINS 1024
 
 /* Kernel frames, user frames and the mark of a truncated stack. */
 #define MAX_FRAMES (RECORD_MAX_FRAMES + 1)
+
+/* By then the kernel side has a mapping: drains are 0.1 s apart. */
+#define OUTDATED_NS NS_PER_S
 
 _Static_assert(sizeof(((struct window_series *)0)->comm) == RECORD_COMM_BYTES,
 	       "comm sizes disagree");
@@ -97,22 +101,105 @@ static struct window_frame user_frame(struct pipeline *p, const struct record_sa
 	return f;
 }
 
+/* It was guessed, and there is no code. */
+static bool is_nowhere(const struct mapping *m, uint64_t word)
+{
+	return m->kind == MAPPING_UNMAPPED && word >> FRAME_KIND_SHIFT == FRAME_POINTER;
+}
+
+/* The frames behind those of the record, the last of which is at *addr in *m; as now. Why the stack ends. */
+static enum record_stack_end rest_frames(struct pipeline *p, const struct record_sample *s,
+					 struct window_frame frames[MAX_FRAMES], uint32_t *n,
+					 struct mapping *m, uint64_t *addr)
+{
+	uint32_t most = s->kernel_frames + RECORD_MAX_USER_FRAMES;
+	enum record_stack_end end = STACK_END_NONE;
+
+	p->rests.begin(p->rests.ctx, s);
+	while (end == STACK_END_NONE) {
+		struct window_frame f;
+		uint64_t word = 0;
+
+		end = *n < most ? p->rests.next(p->rests.ctx, m, &word) : STACK_END_TOO_DEEP;
+		if (end != STACK_END_NONE)
+			break;
+		f = user_frame(p, s, word, m);
+		if (is_nowhere(m, word)) {
+			end = STACK_END_BAD_FRAME;
+			break;
+		}
+		frames[(*n)++] = f;
+		*addr = word & FRAME_ADDR_MASK;
+	}
+	p->rests.end(p->rests.ctx, end);
+	counter_add(&p->counters,
+		    end == STACK_END_BOTTOM ? COUNTER_STACKS_FINISHED : COUNTER_STACKS_UNFINISHED,
+		    1);
+	return end;
+}
+
+/*
+ * May the kernel side have followed a frame there by what was mapped before? It learns of a mapping some drains
+ * after it was made. `word` is the frame that it found: code made at run time has no other rows than the guess.
+ */
+static bool is_outdated(const struct record_sample *s, const struct mapping *m, uint64_t word)
+{
+	if (!s->stamp || !m->replaced_ns || s->time_ns - m->replaced_ns >= OUTDATED_NS)
+		return false;
+	return m->kind != MAPPING_ANONYMOUS || word >> FRAME_KIND_SHIFT != FRAME_POINTER;
+}
+
+/*
+ * The user frames of the record, as far as they can be true; *addr is the address of the last, in *m. Why they end
+ * before the record does, or STACK_END_NONE.
+ */
+static enum record_stack_end record_frames(struct pipeline *p, const struct record_sample *s,
+					   struct window_frame frames[MAX_FRAMES], uint32_t *n,
+					   struct mapping *m, uint64_t *addr)
+{
+	const uint64_t *user = (const uint64_t *)s->frames + s->kernel_frames;
+
+	for (uint32_t i = 0; i < s->user_frames; i++) {
+		struct window_frame f;
+
+		if (i && is_outdated(s, m, user[i]))
+			return STACK_END_NO_MAPPING;
+		f = user_frame(p, s, user[i], m);
+		if (is_nowhere(m, user[i]))
+			return STACK_END_BAD_FRAME;
+		frames[(*n)++] = f;
+		*addr = user[i] & FRAME_ADDR_MASK;
+	}
+	if (s->stack_end == STACK_END_BOTTOM && s->user_frames && is_outdated(s, m, 0))
+		return STACK_END_NO_MAPPING;
+	return STACK_END_NONE;
+}
+
+static bool is_whole(enum record_stack_end end)
+{
+	return end == STACK_END_BOTTOM || end == STACK_END_NONE;
+}
+
 static uint32_t sample_frames(struct pipeline *p, const struct record_sample *s,
 			      struct window_frame frames[MAX_FRAMES])
 {
-	const uint64_t *user = (const uint64_t *)s->frames + s->kernel_frames;
+	enum record_stack_end end;
 	struct mapping m;
+	uint64_t addr = 0;
 	uint32_t n = 0;
 
 	for (uint32_t i = 0; i < s->kernel_frames; i++)
 		frames[n++] = (struct window_frame){ .space = WINDOW_SPACE_KERNEL,
 						     .address = s->frames[i] };
-	for (uint32_t i = 0; i < s->user_frames; i++)
-		frames[n++] = user_frame(p, s, user[i], &m);
+	end = record_frames(p, s, frames, &n, &m, &addr);
+	if (end == STACK_END_NONE) {
+		end = (enum record_stack_end)s->stack_end;
+		if (s->flags & (RECORD_FLAG_REST | RECORD_FLAG_REST_GONE) && p->rests.ctx)
+			end = rest_frames(p, s, frames, &n, &m, &addr);
+	}
 	if (p->unwinding)
-		unwinding_sample(p->unwinding, s, s->user_frames ? &m : NULL,
-				 s->user_frames ? user[s->user_frames - 1] & FRAME_ADDR_MASK : 0);
-	if (s->stack_end != STACK_END_NONE && s->stack_end != STACK_END_BOTTOM) {
+		unwinding_sample(p->unwinding, s, end, s->user_frames ? &m : NULL, addr);
+	if (!is_whole(end)) {
 		frames[n++] = (struct window_frame){ .space = WINDOW_SPACE_TRUNCATED };
 		counter_add(&p->counters, COUNTER_STACKS_TRUNCATED, 1);
 	}

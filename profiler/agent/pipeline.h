@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "profiler/agent/budget.h"
+#include "profiler/agent/rest.h"
 #include "profiler/agent/unwinding.h"
 #include "profiler/aggregate/window.h"
 #include "profiler/base/counter.h"
@@ -32,6 +33,7 @@ struct pipeline {
 	void *learn_ctx;
 	struct unwinding
 		*unwinding; /* borrowed; NULL: nobody follows unwind tables, as in a replay */
+	struct rest_source rests; /* ctx NULL: stacks end where their records do */
 	struct batch *batch;
 	struct window window;
 	uint64_t first_sample_ns, last_sample_ns; /* CLOCK_MONOTONIC, 0: none */

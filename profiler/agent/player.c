@@ -24,7 +24,7 @@
 /* What is asked. A text that could not be read is an answer to the same question as one that could. */
 struct question {
 	uint64_t key;
-	uint64_t kind; /* STREAM_TEXT, STREAM_FILE or STREAM_SYMBOLS; others are not asked for */
+	uint64_t kind; /* STREAM_TEXT, STREAM_FILE, STREAM_SYMBOLS or STREAM_REST; others are not asked for */
 };
 
 struct fact {
@@ -42,6 +42,8 @@ struct player {
 	struct facts facts;
 	struct process_source source;
 	struct file_identity opened; /* by the last open() */
+	struct recorded_rest rest; /* of the sample at hand */
+	uint32_t rest_words, rest_next;
 	struct arena arena; /* bytes of the list */
 	ARRAY(struct fact) list;
 	struct index questions; /* to the first answer to each */
@@ -151,6 +153,55 @@ static int names_ask(void *ctx, uint32_t space, int fd, const uint64_t *addresse
 		return err_set(err, -ENOENT, "the recording has no names for this binary");
 	return symbols_check(f->bytes, f->len, count, ret, err);
 }
+
+/* ---- the rest of stacks ---- */
+
+/* Damaged, or not recorded: the stack ends where its record does. */
+static bool rest_is_valid(const struct recorded_rest *rest, uint32_t words)
+{
+	for (uint32_t i = 0; i < words; i++)
+		if (rest->words[i] >> FRAME_KIND_SHIFT >= FRAME_KIND_COUNT)
+			return false;
+	return rest->end != STACK_END_NONE && rest->end < STACK_END_COUNT;
+}
+
+static void rest_begin(void *ctx, const struct record_sample *s)
+{
+	struct player *p = ctx;
+	const struct fact *f = fact_take(p, STREAM_REST, s->time_ns);
+	const size_t least = offsetof(struct recorded_rest, words);
+	uint32_t words;
+
+	p->rest.end = s->stack_end;
+	p->rest_words = p->rest_next = 0;
+	if (!f || f->len < least || f->len > sizeof(p->rest) || f->len % sizeof(uint64_t))
+		return;
+	words = (uint32_t)((f->len - least) / sizeof(uint64_t));
+	memcpy(&p->rest, f->bytes, f->len);
+	if (rest_is_valid(&p->rest, words))
+		p->rest_words = words;
+	else
+		p->rest.end = s->stack_end;
+}
+
+static enum record_stack_end rest_next(void *ctx, const struct mapping *m, uint64_t *ret_word)
+{
+	struct player *p = ctx;
+
+	(void)m;
+	if (p->rest_next == p->rest_words)
+		return (enum record_stack_end)p->rest.end;
+	*ret_word = p->rest.words[p->rest_next++];
+	return STACK_END_NONE;
+}
+
+static void rest_end(void *ctx, enum record_stack_end end)
+{
+	(void)ctx;
+	(void)end;
+}
+
+/* ---- reading ---- */
 
 /* Puts the fact `number` behind the others that answer its question. 0 or -ENOMEM. */
 static int fact_chain(struct player *p, uint32_t number)
@@ -280,6 +331,11 @@ const struct process_source *player_source(struct player *p)
 struct name_source player_names(struct player *p)
 {
 	return (struct name_source){ .ctx = p, .ask = names_ask };
+}
+
+struct rest_source player_rests(struct player *p)
+{
+	return (struct rest_source){ p, rest_begin, rest_next, rest_end };
 }
 
 int player_cgroups(struct player *p, struct cgroup_names *names)

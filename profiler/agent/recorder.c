@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "profiler/collect/decode.h"
 #include "profiler/collect/stream.h"
 #include "profiler/process/file.h"
 
@@ -17,6 +18,14 @@ struct recorder {
 	const struct process_source *inner;
 	struct process_source source;
 	struct file_identity opened; /* by the last open() */
+	struct rest_source rests;
+	uint64_t rest_time_ns; /* of the sample at hand */
+	uint32_t rest_words;
+	struct recorded_rest rest;
+	union {
+		struct record_sample bare; /* a sample without its rest */
+		uint8_t bytes[RECORD_MAX_BYTES];
+	};
 	int error;
 };
 
@@ -86,6 +95,41 @@ static int source_identify(void *ctx, int fd, struct file_identity *ret)
 	return 0;
 }
 
+static void rest_begin(void *ctx, const struct record_sample *s)
+{
+	struct recorder *r = ctx;
+
+	r->rest_time_ns = s->time_ns;
+	r->rest_words = 0;
+	r->rests.begin(r->rests.ctx, s);
+}
+
+static enum record_stack_end rest_next(void *ctx, const struct mapping *m, uint64_t *ret_word)
+{
+	struct recorder *r = ctx;
+	enum record_stack_end end = r->rests.next(r->rests.ctx, m, ret_word);
+
+	if (end == STACK_END_NONE && r->rest_words < RECORD_MAX_USER_FRAMES)
+		r->rest.words[r->rest_words++] = *ret_word;
+	return end;
+}
+
+static void rest_end(void *ctx, enum record_stack_end end)
+{
+	struct recorder *r = ctx;
+
+	r->rests.end(r->rests.ctx, end);
+	r->rest.end = end;
+	chunk(r, STREAM_REST, r->rest_time_ns, &r->rest,
+	      offsetof(struct recorded_rest, words) + r->rest_words * sizeof(uint64_t));
+}
+
+struct rest_source recorder_rests(struct recorder *r, const struct rest_source *inner)
+{
+	r->rests = *inner;
+	return (struct rest_source){ r, rest_begin, rest_next, rest_end };
+}
+
 int recorder_new(struct recorder **ret, int fd, const struct process_source *inner)
 {
 	struct recorder *r = calloc(1, sizeof(*r));
@@ -138,9 +182,31 @@ void recorder_facts(struct recorder *r, const struct facts *f)
 	buffer_release(&text);
 }
 
+/*
+ * A sample goes without its rest: that holds memory of a process. One that the batch refuses goes as a piece, which a
+ * replay refuses as well.
+ */
+static void record_sample(struct recorder *r, const void *bytes, size_t len)
+{
+	const struct record_sample *s;
+
+	if (decode_sample(bytes, len, &s) < 0) {
+		len = len < sizeof(*s) ? len : sizeof(*s) - 1;
+	} else if (s->flags & RECORD_FLAG_REST) {
+		len = decode_sample_bytes(s);
+		memcpy(r->bytes, s, len);
+		decode_strip(&r->bare);
+		bytes = r->bytes;
+	}
+	chunk(r, STREAM_SAMPLE, 0, bytes, len);
+}
+
 void recorder_record(void *ctx, enum batch_kind kind, const void *bytes, size_t len)
 {
-	chunk(ctx, kind == BATCH_SAMPLE ? STREAM_SAMPLE : STREAM_EVENT, 0, bytes, len);
+	if (kind == BATCH_SAMPLE)
+		record_sample(ctx, bytes, len);
+	else
+		chunk(ctx, STREAM_EVENT, 0, bytes, len);
 }
 
 void recorder_drain(struct recorder *r, uint64_t now_ns)

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "profiler/agent/facts.h"
+#include "profiler/agent/rest.h"
 #include "profiler/collect/batch.h"
 #include "profiler/process/source.h"
 
@@ -25,11 +26,22 @@ struct recorded_file {
 
 _Static_assert(sizeof(struct recorded_file) == 48, "recordings have this size");
 
+/*
+ * The bytes of a STREAM_REST: what was found of a sample's stack (RECORD_FLAG_REST_GONE) behind its own frames. Of the
+ * stack itself there is nothing.
+ */
+struct recorded_rest {
+	uint64_t end; /* enum record_stack_end */
+	uint64_t words[RECORD_MAX_USER_FRAMES]; /* frames, as in a sample; as many as there are */
+};
+
 /* Takes no ownership of `fd`; borrows `inner`, whose answers it passes on and writes down. */
 int recorder_new(struct recorder **ret, int fd, const struct process_source *inner);
 void recorder_free(struct recorder *r);
 
 const struct process_source *recorder_source(struct recorder *r);
+/* Passes on and writes down what `inner` says; borrows what it leads to. */
+struct rest_source recorder_rests(struct recorder *r, const struct rest_source *inner);
 /* Says of the capture that it lets go of files with each drain (resolver_let_go). */
 void recorder_facts(struct recorder *r, const struct facts *f);
 /* Matches batch_tap_fn; `ctx` is the recorder. */

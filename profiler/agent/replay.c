@@ -74,6 +74,7 @@ int capture_replay(int fd, struct profile *ret, struct err *err)
 			  err);
 	if (r < 0)
 		goto out;
+	pipeline.rests = player_rests(player);
 	r = resolver_new(&resolver, &pipeline, &names, &profile);
 	if (r < 0) {
 		err_errno(err, r, "cannot replay the recording");

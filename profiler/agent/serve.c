@@ -27,8 +27,8 @@
 #define JOB_PATIENCE_NS (10 * NS_PER_S)
 /* The supervisor may be busy with a disk, or stopped at a terminal: samples are lost before it is. */
 #define SAY_PATIENCE_NS (60 * NS_PER_S)
-#define HURRY 5 /* times as many drains */
 #define PIECE_BYTES (256u << 10)
+#define PROGRESS_NS (250 * NS_PER_MS) /* as often as its line is drawn, at most */
 
 struct agent {
 	int socket;
@@ -138,12 +138,8 @@ static int sample(struct agent *a, struct err *err)
 	int r = say(a, AGENT_SAMPLING, NULL, 0);
 	bool told = false;
 
-	/* While many processes come, tables for them are worth more wake-ups. */
 	while (r == 0 && now < end && !told) {
-		uint64_t wait = capture_hurries(a->capture) ? a->job.drain_ns / HURRY
-							    : a->job.drain_ns;
-
-		r = wait_for_stop(a, end - now < wait ? end : now + wait);
+		r = wait_for_stop(a, end - now < a->job.drain_ns ? end : now + a->job.drain_ns);
 		if (r < 0)
 			break;
 		told = r > 0;
@@ -154,7 +150,7 @@ static int sample(struct agent *a, struct err *err)
 		if (now < say_ns)
 			continue;
 		r = say_progress(a);
-		say_ns = now + a->job.drain_ns;
+		say_ns = now + PROGRESS_NS;
 	}
 	return r < 0 ? err_errno(err, r, "the supervisor is gone") : 0;
 }

@@ -161,3 +161,8 @@ int symbols_client_unwind(struct symbols_client *c, int fd, const struct unwind_
 	*ret = checked;
 	return 0;
 }
+
+bool symbols_client_asked(const struct symbols_client *c)
+{
+	return c->symbolizer.asked;
+}

@@ -7,6 +7,7 @@
 #ifndef AGENT_SYMBOLS_H
 #define AGENT_SYMBOLS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "profiler/base/counter.h"
@@ -41,5 +42,8 @@ int symbols_client_ask(struct symbols_client *c, enum symbol_space space, const 
  */
 int symbols_client_unwind(struct symbols_client *c, int fd, const struct unwind_request *request,
 			  struct unwind_answer *ret, struct err *err);
+
+/* Was the last request sent? If it failed then, the file may be the reason; if not, it can't. */
+bool symbols_client_asked(const struct symbols_client *c);
 
 #endif

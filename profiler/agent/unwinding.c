@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Two queues of wishes: what samples ended for the lack of, and the rest. A wish is for what was at an offset of a
- * file, seen mapped by a process, through which it is opened if it isn't open already. A file that failed is
- * asked for again when a sample is in it, with back-off (tables/exe.c).
+ * A file is compiled when a sample is in it: at once, if that brought a copy of its stack; else behind the drain, by a
+ * queue of wishes. A wish is for what was at an offset of a file, seen mapped by a process, through which it is opened
+ * if it isn't open already. A file that failed is asked for again when a sample is in it, with back-off
+ * (tables/exe.c).
  *
- * Refused: compiling all before the sampler starts. It is 0.3 s on a machine with 300 binaries in use, of which
- * ten are ever in a sample.
+ * Refused: compiling what is mapped before it is sampled. It is 0.3 s of CPU on a machine with 300 binaries in use, of
+ * which ten are ever in a sample. And more frequent drains while processes are new, so that they have tables sooner:
+ * it costs more than copies do, and who lives 5 ms has none in time.
  */
 #include "profiler/agent/unwinding.h"
 
@@ -16,13 +18,20 @@
 
 #include "profiler/base/cleanup.h"
 #include "profiler/base/clock.h"
+#include "profiler/collect/decode.h"
 #include "profiler/tables/image.h"
+#include "profiler/tables/walk.h"
 
-/* Of each drain. They are looked at between requests, of which the longest takes 0.1 s. */
-#define WORK_NS (50 * NS_PER_MS)
-#define REST_NS (3 * NS_PER_MS)
+/*
+ * What compiling may take: a twentieth of the time, which may be saved up; and so much at once, as rings hold 2 s. It is
+ * looked at between requests, of which the longest takes 0.1 s.
+ */
+#define COMPILE_PART 20
+#define COMPILE_SAVED_NS NS_PER_S
+#define COMPILE_AT_ONCE_NS (400 * NS_PER_MS)
 
-#define HURRY_NS NS_PER_S
+/* Mapped chunks count as our memory, and mapping one takes 30 us. */
+#define UNMAP_NS (10 * NS_PER_S)
 
 #define MAX_WISHES 1024u
 #define MAX_IMAGES 512u /* of one drain */
@@ -47,12 +56,14 @@ struct unwinding {
 	struct rules rules;
 	struct exes exes;
 	struct images images;
-	struct wishes urgent, rest;
-	uint8_t wished[UNWIND_MAX_EXES]; /* whole files that are in a queue: bit 0 urgent, 1 rest */
-	uint32_t rest_at; /* the process to look at next; UINT32_MAX: seen all */
+	struct wishes wishes;
+	bool wished[UNWIND_MAX_EXES]; /* whole files that are in the queue */
 	uint64_t now_ns; /* of this drain */
-	uint64_t unmapped_ns; /* when chunks were unmapped last: mapping one takes 30 us */
-	uint64_t newcomer_ns; /* when there was a process last that had no tables */
+	uint64_t unmapped_ns; /* when chunks were unmapped last */
+	uint64_t allowance_ns; /* for compiling */
+	uint64_t spent_ns; /* of it, in this drain */
+	struct walk walk; /* over the sample at hand */
+	const struct record_sample *walked;
 };
 
 int unwinding_new(struct unwinding **ret, const struct unwinding_config *config)
@@ -65,7 +76,8 @@ int unwinding_new(struct unwinding **ret, const struct unwinding_config *config)
 	if (!u)
 		return -ENOMEM;
 	u->with = *config;
-	u->now_ns = u->newcomer_ns = clock_ns(CLOCK_MONOTONIC); /* all are newcomers */
+	u->now_ns = clock_ns(CLOCK_MONOTONIC);
+	u->allowance_ns = COMPILE_SAVED_NS;
 	chunks_init(&u->chunks, config->tables, config->budget_bytes);
 	r = rules_init(&u->rules, config->tables, UNWIND_MAX_RULES);
 	if (r == 0)
@@ -106,30 +118,31 @@ static bool key_of(const struct mapping *m, uint32_t *ret)
 	return true;
 }
 
-static void wish(struct unwinding *u, bool urgent, uint32_t exe, uint32_t pid, uint64_t offset)
+static void wish(struct unwinding *u, uint32_t exe, uint32_t pid, uint64_t offset)
 {
-	struct wishes *w = urgent ? &u->urgent : &u->rest;
-	uint8_t bit = urgent ? 1 : 2;
+	struct wishes *w = &u->wishes;
 	struct unwind_request request;
 
 	if (w->count == MAX_WISHES || !exes_missing(&u->exes, exe, offset, u->now_ns, &request))
 		return;
 	if (!u->exes.all[exe].huge) {
-		if (u->wished[exe] & bit)
+		if (u->wished[exe])
 			return;
-		u->wished[exe] |= bit;
+		u->wished[exe] = true;
 	}
 	w->items[(w->first + w->count++) % MAX_WISHES] = (struct wish){ exe, pid, offset };
 }
 
-static bool wish_next(struct unwinding *u, struct wishes *w, struct wish *ret)
+static bool wish_next(struct unwinding *u, struct wish *ret)
 {
+	struct wishes *w = &u->wishes;
+
 	if (!w->count)
 		return false;
 	*ret = w->items[w->first];
 	w->first = (w->first + 1) % MAX_WISHES;
 	w->count--;
-	u->wished[ret->exe] &= (uint8_t) ~(w == &u->urgent ? 1 : 2);
+	u->wished[ret->exe] = false;
 	return true;
 }
 
@@ -142,7 +155,6 @@ void unwinding_fork(struct unwinding *u, uint32_t pid, uint32_t parent_pid)
 
 void unwinding_exec(struct unwinding *u, uint32_t pid)
 {
-	u->newcomer_ns = u->now_ns;
 	images_exec(&u->images, pid, u->now_ns);
 }
 
@@ -167,15 +179,13 @@ void unwinding_use(struct unwinding *u, const struct mapping *m)
 		exes_use(&u->exes, exe, u->now_ns);
 }
 
-void unwinding_sample(struct unwinding *u, const struct record_sample *s, const struct mapping *m,
-		      uint64_t addr)
+void unwinding_sample(struct unwinding *u, const struct record_sample *s, enum record_stack_end end,
+		      const struct mapping *m, uint64_t addr)
 {
 	uint32_t key, exe = EXE_NONE;
 
-	if (!s->user_frames || s->stack_end == STACK_END_COMPAT)
+	if (!s->user_frames || end == STACK_END_COMPAT)
 		return;
-	if (s->flags & RECORD_FLAG_NO_TABLES)
-		u->newcomer_ns = u->now_ns;
 	if (s->flags & RECORD_FLAG_NO_TABLES)
 		images_sampled(&u->images, s->tgid, s->start_ns, s->exec_id, u->now_ns);
 	if (!m)
@@ -183,10 +193,10 @@ void unwinding_sample(struct unwinding *u, const struct record_sample *s, const 
 	/* We know of a mapping there, and the kernel doesn't. */
 	if (s->stack_end == STACK_END_NO_MAPPING && m->kind <= MAPPING_ANONYMOUS)
 		images_mmap(&u->images, s->tgid);
-	if (s->stack_end == STACK_END_NOT_COMPILED && key_of(m, &key))
+	if (end == STACK_END_NOT_COMPILED && key_of(m, &key))
 		exe = exes_find(&u->exes, key);
 	if (exe != EXE_NONE)
-		wish(u, true, exe, s->tgid, m->offset + (addr - m->start));
+		wish(u, exe, s->tgid, m->offset + (addr - m->start));
 }
 
 /* ---- files ---- */
@@ -255,24 +265,27 @@ static int file_open(struct unwinding *u, const struct wish *w, int *ret_fd, boo
 	return 0;
 }
 
-/* Asks for what is wished and stores it. A huge file is asked about twice: then for one region. */
+/* Asks for what is wished and stores it. A huge file is asked about three times: for all, for its segments, for a part. */
 static void compile(struct unwinding *u, const struct wish *w, int fd)
 {
 	struct unwind_request request;
 	struct unwind_answer answer;
 
-	for (int i = 0; i < 2; i++) {
+	for (int i = 0; i < 3; i++) {
 		int r;
 
 		if (!exes_missing(&u->exes, w->exe, w->offset, u->now_ns, &request))
 			return;
 		r = symbols_client_unwind(u->with.names->client, fd, &request, &answer, NULL);
 		if (r < 0) {
-			counter_add(u->with.counters, COUNTER_UNWIND_FILES_BAD, 1);
-			exes_refuse(&u->exes, w->exe, r != -ENOMEM, u->now_ns);
+			bool at_fault = symbols_client_asked(u->with.names->client) && r != -ENOMEM;
+
+			counter_add(u->with.counters, COUNTER_UNWIND_FILES_BAD, at_fault);
+			exes_refuse(&u->exes, w->exe, at_fault, u->now_ns);
 			return;
 		}
-		if (answer.reply->status != SYMBOLS_OK || !answer.reply->segment_count)
+		if (answer.reply->status != SYMBOLS_LIMIT &&
+		    (answer.reply->status != SYMBOLS_OK || !answer.reply->segment_count))
 			counter_add(u->with.counters, COUNTER_UNWIND_FILES_BAD, 1);
 		if (exes_store(&u->exes, w->exe, &answer, &request, u->now_ns) != 1)
 			return;
@@ -281,6 +294,7 @@ static void compile(struct unwinding *u, const struct wish *w, int fd)
 
 static void fulfil(struct unwinding *u, const struct wish *w)
 {
+	uint64_t begin_ns = clock_ns(CLOCK_MONOTONIC);
 	struct unwind_request request;
 	bool own = false;
 	int fd = -1, r;
@@ -292,20 +306,98 @@ static void fulfil(struct unwinding *u, const struct wish *w)
 		if (r == -ENOTSUP)
 			counter_add(u->with.counters, COUNTER_UNWIND_FILES_BAD, 1);
 		exes_refuse(&u->exes, w->exe, r == -ENOTSUP, u->now_ns);
-		return;
+	} else {
+		compile(u, w, fd);
+		if (own)
+			fd_close(&fd);
 	}
-	compile(u, w, fd);
-	if (own)
-		fd_close(&fd);
+	u->spent_ns += clock_ns(CLOCK_MONOTONIC) - begin_ns;
 }
 
-static void wishes_fulfil(struct unwinding *u, struct wishes *w, uint64_t most_ns)
+static bool may_compile(const struct unwinding *u)
 {
-	uint64_t end_ns = clock_ns(CLOCK_MONOTONIC) + most_ns;
+	return u->spent_ns < u->allowance_ns && u->spent_ns < COMPILE_AT_ONCE_NS;
+}
+
+/* The next drain's share. */
+static void allowance_add(struct unwinding *u, uint64_t passed_ns)
+{
+	u->allowance_ns -= u->spent_ns < u->allowance_ns ? u->spent_ns : u->allowance_ns;
+	u->allowance_ns += passed_ns / COMPILE_PART;
+	if (u->allowance_ns > COMPILE_SAVED_NS)
+		u->allowance_ns = COMPILE_SAVED_NS;
+	u->spent_ns = 0;
+}
+
+static void wishes_fulfil(struct unwinding *u)
+{
 	struct wish next;
 
-	while (clock_ns(CLOCK_MONOTONIC) < end_ns && wish_next(u, w, &next))
+	while (may_compile(u) && wish_next(u, &next))
 		fulfil(u, &next);
+}
+
+/* ---- the rest of stacks ---- */
+
+/* The rule there, for which the file may have to be compiled first. STACK_END_NONE, or why there is none. */
+static enum record_stack_end file_rule(struct unwinding *u, const struct mapping *m, uint64_t addr,
+				       uint32_t key, struct unwind_rule *ret)
+{
+	uint32_t exe = exes_intern(&u->exes, key, u->now_ns);
+	const struct wish w = { exe, u->walked->tgid, m->offset + (addr - m->start) };
+	int r;
+
+	if (exe == EXE_NONE)
+		return STACK_END_NOT_COMPILED;
+	r = exes_rule(&u->exes, exe, m->offset, addr - m->start, ret);
+	if (r == -EAGAIN && may_compile(u)) {
+		fulfil(u, &w);
+		r = exes_rule(&u->exes, exe, m->offset, addr - m->start, ret);
+	}
+	if (r == -EAGAIN)
+		return STACK_END_NOT_COMPILED;
+	if (r == -ENOEXEC) /* which the kernel side treats the same way */
+		*ret = (struct unwind_rule){ .kind = UNWIND_FRAME_POINTER };
+	return STACK_END_NONE;
+}
+
+static void rest_begin(void *ctx, const struct record_sample *s)
+{
+	struct unwinding *u = ctx;
+	const struct record_rest *rest = decode_rest(s);
+
+	u->walked = s;
+	u->walk.rest = NULL;
+	if (rest)
+		walk_begin(&u->walk, rest);
+}
+
+static enum record_stack_end rest_next(void *ctx, const struct mapping *m, uint64_t *ret_word)
+{
+	struct unwinding *u = ctx;
+	struct unwind_rule rule = { .kind = UNWIND_FRAME_POINTER };
+	enum record_stack_end end = STACK_END_NONE;
+	uint32_t key;
+
+	if (!u->walk.rest)
+		return (enum record_stack_end)u->walked->stack_end;
+	if (m->kind > MAPPING_ANONYMOUS)
+		return STACK_END_NO_MAPPING;
+	if (key_of(m, &key))
+		end = file_rule(u, m, u->walk.frame.ip, key, &rule);
+	return end == STACK_END_NONE ? walk_step(&u->walk, &rule, ret_word) : end;
+}
+
+static void rest_end(void *ctx, enum record_stack_end end)
+{
+	struct unwinding *u = ctx;
+
+	u->walked = NULL;
+}
+
+struct rest_source unwinding_rests(struct unwinding *u)
+{
+	return (struct rest_source){ u, rest_begin, rest_next, rest_end };
 }
 
 /* ---- processes ---- */
@@ -324,59 +416,27 @@ static uint32_t image_exe(void *ctx, uint32_t pid, const struct mapping *m)
 
 	if (key_of(m, &key))
 		exe = exes_intern(&u->exes, key, u->now_ns);
-	if (exe != EXE_NONE && !u->exes.all[exe].segments)
-		wish(u, true, exe, pid, m->offset);
 	return exe;
 }
 
-/* What else is mapped, as long as half of the room is free. */
-static void rest_wish(struct unwinding *u)
-{
-	while (!u->rest.count && u->rest_at != UINT32_MAX &&
-	       u->chunks.used < (uint64_t)u->chunks.max * UNWIND_CHUNK_WORDS / 2) {
-		uint32_t pid = process_table_next(u->with.processes, &u->rest_at);
-		const struct mapping *all;
-		uint32_t count = pid ? process_table_mappings(u->with.processes, pid, &all) : 0;
-
-		if (!pid)
-			u->rest_at = UINT32_MAX;
-		for (uint32_t i = 0; i < count; i++) {
-			uint32_t key, exe = EXE_NONE;
-
-			if (key_of(&all[i], &key) && exes_find(&u->exes, key) == EXE_NONE)
-				exe = exes_intern(&u->exes, key, u->now_ns);
-			/* The first to go: nobody was seen in it. */
-			if (exe != EXE_NONE)
-				exes_use(&u->exes, exe, u->now_ns - EXE_KEEP_NS);
-			if (exe != EXE_NONE)
-				wish(u, false, exe, pid, all[i].offset);
-		}
-	}
-}
-
-uint64_t unwinding_memory_bytes(struct unwinding *u)
+void unwinding_unmap(struct unwinding *u)
 {
 	chunks_unmap(&u->chunks);
-	return (uint64_t)u->chunks.count * UNWIND_CHUNK_BYTES;
 }
 
-bool unwinding_hurries(const struct unwinding *u)
+void unwinding_work(struct unwinding *u, uint64_t until_ns)
 {
-	return u->urgent.count || u->now_ns - u->newcomer_ns < HURRY_NS;
-}
+	uint64_t before_ns = u->now_ns;
 
-void unwinding_work(struct unwinding *u)
-{
 	u->now_ns = clock_ns(CLOCK_MONOTONIC);
+	images_follow(&u->images, until_ns, u->now_ns);
 	images_flush(&u->images, image_mappings, image_exe, u, MAX_IMAGES, u->now_ns);
-	if (u->urgent.count) {
-		wishes_fulfil(u, &u->urgent, WORK_NS);
+	if (u->wishes.count) {
+		wishes_fulfil(u);
 		images_flush(&u->images, image_mappings, image_exe, u, MAX_IMAGES, u->now_ns);
-	} else {
-		rest_wish(u);
-		wishes_fulfil(u, &u->rest, REST_NS);
 	}
-	if (u->now_ns - u->unmapped_ns >= NS_PER_S) {
+	allowance_add(u, u->now_ns - before_ns);
+	if (u->now_ns - u->unmapped_ns >= UNMAP_NS) {
 		u->unmapped_ns = u->now_ns;
 		chunks_unmap(&u->chunks);
 	}

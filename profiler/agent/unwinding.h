@@ -1,20 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Unwind tables follow what is sampled: a process's first sample, or one that ended in code without rows, has
- * what is missing compiled (by the symbolizer, a file at a time) and put where the kernel finds it. What else
- * is mapped comes when there is time, so that new processes of known files have tables from their start.
+ * what is missing compiled (by the symbolizer, a file at a time) and put where the kernel finds it; and its own stack
+ * is finished here.
  *
- * It changes nothing of what is counted and named, and asks outside for files by itself: a recording doesn't know of
- * it, and a replay has none. Not thread safe.
+ * It asks outside for files by itself: a recording doesn't know of it, and a replay has none. Not thread safe.
  */
 #ifndef AGENT_UNWINDING_H
 #define AGENT_UNWINDING_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "bpf/record.h"
 #include "profiler/agent/names.h"
+#include "profiler/agent/rest.h"
 #include "profiler/base/counter.h"
 #include "profiler/collect/tables.h"
 #include "profiler/process/file.h"
@@ -46,20 +45,23 @@ void unwinding_exit(struct unwinding *u, uint32_t pid, uint32_t tid);
 
 /* A frame of a sample was in this mapping. */
 void unwinding_use(struct unwinding *u, const struct mapping *m);
-/* A sample, whose last user frame was at `addr` in `m` (NULL: it has none). */
-void unwinding_sample(struct unwinding *u, const struct record_sample *s, const struct mapping *m,
-		      uint64_t addr);
-
-/* Behind each drain: compiles for some milliseconds, and brings processes' mappings to the kernel. */
-void unwinding_work(struct unwinding *u);
-
-/* What tables take in the kernel; none of it is mapped then, so that it isn't counted as ours, too. */
-uint64_t unwinding_memory_bytes(struct unwinding *u);
+/* A sample, whose last user frame was at `addr` in `m` (NULL: it has none), and why it was the last. */
+void unwinding_sample(struct unwinding *u, const struct record_sample *s, enum record_stack_end end,
+		      const struct mapping *m, uint64_t addr);
 
 /*
- * Processes come that have no tables yet: what is drained soon has them soon. Between, a process that lives
- * shorter than from drain to drain would never have any.
+ * Finds the rest of samples' stacks. Files that have no tables yet are compiled there and then, for a part of a second
+ * between two unwinding_work().
  */
-bool unwinding_hurries(const struct unwinding *u);
+struct rest_source unwinding_rests(struct unwinding *u);
+
+/*
+ * Behind each drain, by which all that happened until `until_ns` is known: compiles for some milliseconds, and brings
+ * processes' mappings to the kernel.
+ */
+void unwinding_work(struct unwinding *u, uint64_t until_ns);
+
+/* None of the tables is mapped then: what is counts as our memory, too. */
+void unwinding_unmap(struct unwinding *u);
 
 #endif

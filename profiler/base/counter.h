@@ -30,6 +30,10 @@
 	X(FRAMES_GUESSED, "frames_guessed", "user frames found by frame pointer: guesses")        \
 	X(STACKS_TRUNCATED, "stacks_truncated",                                                   \
 	  "user stacks that end before their outermost frame")                                    \
+	X(STACKS_FINISHED, "stacks_finished",                                                     \
+	  "user stacks of new processes or files, finished by a copy of the stack")               \
+	X(STACKS_UNFINISHED, "stacks_unfinished",                                                 \
+	  "user stacks of new processes or files that a copy of the stack couldn't finish")       \
 	X(FRAMES_UNMAPPED, "frames_unmapped", "frames outside every known mapping")               \
 	X(FRAMES_UNKNOWN_PROCESS, "frames_unknown_process",                                       \
 	  "frames of processes gone before they were seen")                                       \

@@ -136,9 +136,16 @@ static int store(struct batch *b, enum batch_kind kind, const void *bytes, size_
 	return 0;
 }
 
+/* Copies of stacks are not worth a sample or an event: they have half of the memory at most. */
+static bool has_room_for_rest(const struct batch *b, size_t len)
+{
+	return b->bytes.len + len <= b->bytes.max / 2;
+}
+
 int batch_add(struct batch *b, enum batch_kind kind, const void *bytes, size_t len)
 {
 	bool is_sample = kind == BATCH_SAMPLE;
+	size_t off = b->bytes.len, stored = len;
 	uint64_t time_ns = 0;
 	int r;
 
@@ -150,7 +157,11 @@ int batch_add(struct batch *b, enum batch_kind kind, const void *bytes, size_t l
 			    is_sample ? COUNTER_SAMPLES_MALFORMED : COUNTER_EVENTS_MALFORMED, 1);
 		return r;
 	}
-	r = store(b, kind, bytes, len, time_ns);
+	if (is_sample && !has_room_for_rest(b, len))
+		stored = decode_sample_bytes(bytes);
+	r = store(b, kind, bytes, stored, time_ns);
+	if (r == 0 && stored != len)
+		decode_strip((struct record_sample *)(b->bytes.data + off));
 	if (r < 0)
 		counter_add(b->counters,
 			    is_sample ? COUNTER_SAMPLES_DROPPED_MEMORY : COUNTER_EVENTS_LOST, 1);

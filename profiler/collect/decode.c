@@ -33,6 +33,46 @@ static bool frames_are_valid(const struct record_sample *s)
 	return true;
 }
 
+size_t decode_sample_bytes(const struct record_sample *s)
+{
+	return sizeof(*s) + ((size_t)s->kernel_frames + s->user_frames) * sizeof(uint64_t);
+}
+
+/* What follows the frames: as `left` bytes. */
+static bool rest_is_valid(const struct record_sample *s, size_t left)
+{
+	const uint8_t known = RECORD_FLAG_KERNEL | RECORD_FLAG_KTHREAD | RECORD_FLAG_NO_TABLES |
+			      RECORD_FLAG_REST | RECORD_FLAG_REST_GONE;
+	const struct record_rest *rest = decode_rest(s);
+
+	if (s->flags & ~known || (s->flags & RECORD_FLAG_REST && s->flags & RECORD_FLAG_REST_GONE))
+		return false;
+	/* There is a last frame, and this is why it is. */
+	if (s->flags & (RECORD_FLAG_REST | RECORD_FLAG_REST_GONE) &&
+	    (!s->user_frames ||
+	     (s->stack_end != STACK_END_NO_MAPPING && s->stack_end != STACK_END_NOT_COMPILED)))
+		return false;
+	if (!rest)
+		return left == 0;
+	return left >= sizeof(*rest) && rest->bytes <= RECORD_MAX_STACK_BYTES &&
+	       rest->bytes % 8 == 0 && rest->stack % 8 == 0 &&
+	       left - sizeof(*rest) == rest->bytes &&
+	       !(rest->flags & ~(UNWIND_EXACT | UNWIND_GUESSED | UNWIND_FP_UNKNOWN));
+}
+
+const struct record_rest *decode_rest(const struct record_sample *s)
+{
+	if (!(s->flags & RECORD_FLAG_REST))
+		return NULL;
+	return (const void *)((const char *)s + decode_sample_bytes(s));
+}
+
+void decode_strip(struct record_sample *s)
+{
+	if (s->flags & RECORD_FLAG_REST)
+		s->flags ^= RECORD_FLAG_REST | RECORD_FLAG_REST_GONE;
+}
+
 int decode_sample(const void *bytes, size_t len, const struct record_sample **ret_sample)
 {
 	const struct record_sample *s = bytes;
@@ -41,11 +81,9 @@ int decode_sample(const void *bytes, size_t len, const struct record_sample **re
 		return -EINVAL;
 	if (s->kernel_frames > RECORD_MAX_KERNEL_FRAMES || s->user_frames > RECORD_MAX_USER_FRAMES)
 		return -EINVAL;
-	if (len != sizeof(*s) + ((size_t)s->kernel_frames + s->user_frames) * sizeof(uint64_t))
+	if (len < decode_sample_bytes(s) || !rest_is_valid(s, len - decode_sample_bytes(s)))
 		return -EINVAL;
 	if (s->stack_end >= STACK_END_COUNT)
-		return -EINVAL;
-	if (s->flags & ~(RECORD_FLAG_KERNEL | RECORD_FLAG_KTHREAD | RECORD_FLAG_NO_TABLES))
 		return -EINVAL;
 	if (s->flags & RECORD_FLAG_NO_TABLES && s->stamp)
 		return -EINVAL;

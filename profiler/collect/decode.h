@@ -38,6 +38,12 @@ struct event {
 
 /* 0 or -EINVAL. `bytes` is 8-byte aligned. *ret_sample points into it. */
 int decode_sample(const void *bytes, size_t len, const struct record_sample **ret_sample);
+/* What follows the sample's frames, its stack included; NULL: nothing. Of what decode_sample() accepted. */
+const struct record_rest *decode_rest(const struct record_sample *s);
+/* Its length without that; and says in a copy of that length that it is gone. */
+size_t decode_sample_bytes(const struct record_sample *s);
+void decode_strip(struct record_sample *s);
+
 int decode_event(const void *bytes, size_t len, struct event *ret);
 
 #endif

@@ -33,6 +33,7 @@ struct programs {
 	uint32_t slots;
 	uint32_t ring_bytes;
 	int *ring_fds; /* by slot; -1: not filled */
+	uint64_t map_bytes, ring_map_bytes; /* all maps but chunks and rings; a ring */
 	uint32_t possible_cpus;
 	struct bpf_tally *tallies; /* room for one of each CPU */
 	struct batch *batch; /* while draining */
@@ -102,6 +103,51 @@ static int explain(int r, struct err *err)
 			       last_words.line);
 	return err_errno(err, r, "the BPF programs cannot be loaded (%s)",
 			 last_words.line[0] ? last_words.line : "no reason given");
+}
+
+/* ---- memory ---- */
+
+/*
+ * The kernel's own account of a map, from the "memlock:" line of its fdinfo; 0 if there is none. To be asked as
+ * long as files may be opened.
+ */
+static uint64_t map_bytes(int fd)
+{
+	static const char key[] = "memlock:\t";
+	_cleanup_(buffer_release) struct buffer text = BUFFER_INIT(4096);
+	_cleanup_(fd_close) int info = -1;
+	char path[64];
+	const char *line;
+	uint64_t bytes;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	info = open(path, O_RDONLY | O_CLOEXEC);
+	if (info < 0 || buffer_read_fd(&text, info) < 0 || !buffer_cstr(&text))
+		return 0;
+	line = strstr(text.data, key);
+	if (!line)
+		return 0;
+	line += strlen(key);
+	return number_parse(line, strcspn(line, "\n"), UINT64_MAX, &bytes) == 0 ? bytes : 0;
+}
+
+static uint64_t maps_bytes(const struct programs *p)
+{
+	const struct bpf_map *map;
+	uint64_t bytes = 0;
+
+	bpf_object__for_each_map(map, p->skel->obj)
+		bytes += map_bytes(bpf_map__fd(map));
+	return bytes;
+}
+
+uint64_t programs_memory_bytes(const struct programs *p)
+{
+	uint64_t bytes = p->map_bytes + tables_bytes(p->tables);
+
+	for (uint32_t i = 0; i < p->slots; i++)
+		bytes += p->ring_fds[i] >= 0 ? p->ring_map_bytes : 0;
+	return bytes;
 }
 
 /* ---- loading ---- */
@@ -283,6 +329,7 @@ static int load(struct programs *p, const struct session_config *config, struct 
 		r = find_tables(p);
 	if (r < 0)
 		return explain(r, err);
+	p->map_bytes = maps_bytes(p);
 	return start_filters(p, config, err);
 }
 
@@ -358,6 +405,8 @@ int programs_add_ring(struct programs *p, uint32_t cpu)
 	fd = bpf_map_create(BPF_MAP_TYPE_RINGBUF, "ring", 0, 0, p->ring_bytes, NULL);
 	if (fd < 0)
 		return -errno;
+	if (!p->ring_map_bytes)
+		p->ring_map_bytes = map_bytes(fd);
 	r = read_ring(p, fd);
 	if (r < 0)
 		return r;
@@ -416,39 +465,4 @@ int programs_tally(struct programs *p, struct bpf_tally *ret)
 struct tables *programs_tables(const struct programs *p)
 {
 	return p->tables;
-}
-
-/* ---- memory ---- */
-
-/* The kernel's own account of a map, from the "memlock:" line of its fdinfo; 0 if there is none. */
-static uint64_t map_bytes(int fd)
-{
-	static const char key[] = "memlock:\t";
-	_cleanup_(buffer_release) struct buffer text = BUFFER_INIT(4096);
-	_cleanup_(fd_close) int info = -1;
-	char path[64];
-	const char *line;
-	uint64_t bytes;
-
-	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
-	info = open(path, O_RDONLY | O_CLOEXEC);
-	if (info < 0 || buffer_read_fd(&text, info) < 0 || !buffer_cstr(&text))
-		return 0;
-	line = strstr(text.data, key);
-	if (!line)
-		return 0;
-	line += strlen(key);
-	return number_parse(line, strcspn(line, "\n"), UINT64_MAX, &bytes) == 0 ? bytes : 0;
-}
-
-uint64_t programs_memory_bytes(const struct programs *p)
-{
-	const struct bpf_map *map;
-	uint64_t bytes = tables_bytes(p->tables);
-
-	bpf_object__for_each_map(map, p->skel->obj)
-		bytes += map_bytes(bpf_map__fd(map));
-	for (uint32_t i = 0; i < p->slots; i++)
-		bytes += p->ring_fds[i] >= 0 ? map_bytes(p->ring_fds[i]) : 0;
-	return bytes;
 }

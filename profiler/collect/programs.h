@@ -42,7 +42,7 @@ int programs_tally(struct programs *p, struct bpf_tally *ret);
 /* Borrowed. */
 struct tables *programs_tables(const struct programs *p);
 
-/* What the kernel says the maps take. */
+/* What the kernel said the maps take when they were made, but for `processes`, which grows by 96 bytes for each. */
 uint64_t programs_memory_bytes(const struct programs *p);
 
 #endif

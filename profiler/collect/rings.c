@@ -12,12 +12,13 @@
 #include "bpf/record.h"
 
 /*
- * A ring holds two seconds of samples with ordinary stacks (1 KiB: 110 frames): twenty drains' worth.
+ * A ring holds two seconds of samples with ordinary stacks (1 KiB: 110 frames): twenty drains' worth. And as much
+ * again, so that for a drain or two each may have the largest copy of its stack with it (record.h).
  * Above the maximum the drain has to be quicker, which it is: 20 kHz on 8 CPUs is 16 MiB in 100 ms. The
  * minimum is one drain's worth at 99 Hz, and half as much again.
  */
 #define SAMPLE_SECONDS 2
-#define SAMPLE_BYTES 1024
+#define SAMPLE_BYTES (2 * 1024)
 #define MIN_SAMPLE_RING (128u << 10)
 #define MAX_SAMPLE_RING (32u << 20)
 

@@ -229,7 +229,10 @@ static void count_cpus(struct session *s)
 	}
 }
 
-/* Its events and its place in a ring; not its ticker. */
+/*
+ * Its events and its place in a ring; its timers don't tick yet. Timers first: where perf events are refused,
+ * theirs is the sentence that says why.
+ */
 static int open_cpu(struct session *s, uint32_t cpu, struct err *err)
 {
 	struct session_cpu *c = &s->cpus[cpu];
@@ -238,11 +241,17 @@ static int open_cpu(struct session *s, uint32_t cpu, struct err *err)
 	c->online = true;
 	if (!is_watched(s, cpu))
 		return 0;
+	if (is_wanted(s, cpu)) {
+		r = ticker_open(&s->ticker, cpu, programs_sampler_fd(s->programs), &c->ticks, err);
+		if (r < 0)
+			return r;
+	}
 	r = sideband_open(&c->sideband, cpu, s->rings.event_bytes);
 	if (r == 0 && is_wanted(s, cpu))
 		r = programs_add_ring(s->programs, cpu);
 	if (r < 0) {
 		sideband_close(&c->sideband);
+		ticks_close(&c->ticks);
 		return err_errno(err, r, "cannot watch CPU %u", cpu);
 	}
 	return 0;
@@ -259,14 +268,6 @@ static void close_cpu(struct session *s, struct session_cpu *c)
 	stop_cpu(s, c);
 	sideband_close(&c->sideband);
 	c->leaving = false;
-}
-
-static int start_cpu(struct session *s, uint32_t cpu, struct err *err)
-{
-	if (!is_wanted(s, cpu))
-		return 0;
-	return ticker_start(&s->ticker, cpu, programs_sampler_fd(s->programs), &s->cpus[cpu].ticks,
-			    err);
 }
 
 /* A CPU may go between our reading the list and this: that is no reason to fail. */
@@ -301,10 +302,10 @@ static void raise_file_limit(const struct session *s)
 /* ---- memory ---- */
 
 /*
- * The scratch of one CPU, a record at its longest and a page of a stack; and maps that there are but one
+ * The scratch of one CPU, for a record at its longest; and maps that there are but one
  * of: for the most part the rules and files of unwind tables. What is in those comes on top.
  */
-#define CPU_MAPS_BYTES (RECORD_MAX_BYTES + 4096u + 384u)
+#define CPU_MAPS_BYTES (RECORD_MAX_WHOLE_BYTES + 384u)
 #define MAPS_BYTES (1840u << 10)
 /* An entry of a hash map, its links and its share of the buckets included. */
 #define TARGET_BYTES 96u
@@ -418,13 +419,11 @@ static void phases_settle(const struct ticker *t)
 int session_start(struct session *s, struct err *err)
 {
 	for (uint32_t cpu = 0; cpu < s->cpu_count; cpu++) {
-		int r = s->cpus[cpu].online ? start_cpu(s, cpu, err) : 0;
+		int r = ticks_start(&s->cpus[cpu].ticks);
 
-		if (r == -ENODEV) {
-			s->cpus_failed++;
-		} else if (r < 0) {
+		if (r < 0) {
 			session_stop(s);
-			return r;
+			return err_errno(err, r, "cannot sample CPU %u", cpu);
 		}
 	}
 	s->started = true;
@@ -463,7 +462,7 @@ static void cpu_came(struct session *s, uint32_t cpu)
 	close_cpu(s, &s->cpus[cpu]);
 	r = open_cpu(s, cpu, NULL);
 	if (r == 0 && s->started)
-		r = start_cpu(s, cpu, NULL);
+		r = ticks_start(&s->cpus[cpu].ticks);
 	if (r < 0)
 		s->cpus_failed++;
 }

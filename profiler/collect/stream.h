@@ -21,8 +21,11 @@
 
 #include "profiler/base/err.h"
 
-/* 2: samples by unwind tables (bpf/record.h: FRAME_TABLE, their ends, flag and stamp). Older ones are read. */
-#define STREAM_VERSION 2
+/*
+ * 2: samples by unwind tables (bpf/record.h: FRAME_TABLE, their ends, flag and stamp). 3: the rest of stacks
+ * (RECORD_FLAG_REST_GONE, STREAM_REST). Older ones are read.
+ */
+#define STREAM_VERSION 3
 #define STREAM_OLDEST_VERSION 1
 #define STREAM_MAX_CHUNK_BYTES (16u << 20)
 
@@ -37,6 +40,7 @@ enum stream_kind {
 	STREAM_FILE, /* a binary was opened, or fetched (or not); key: inode number; bytes: agent/recorder.h */
 	STREAM_CGROUP, /* key: id; bytes: path */
 	STREAM_SYMBOLS, /* what the symbolizer said; key: space; bytes: its reply */
+	STREAM_REST, /* what became of a sample's rest; key: its time; bytes: agent/recorder.h */
 	STREAM_KIND_COUNT
 };
 

@@ -141,7 +141,8 @@ static int explain(const struct ticker *t, uint32_t cpu, int e, struct err *err)
 		return err_set(err, e,
 			       "the kernel refuses to sample CPU %u: this needs the capability "
 			       "CAP_PERFMON (run it as root), in a container outside its own user "
-			       "namespace",
+			       "namespace; kernels of Debian and Ubuntu want CAP_SYS_ADMIN, or "
+			       "sysctl kernel.perf_event_paranoid=2",
 			       cpu);
 	return err_errno(err, e, "cannot sample CPU %u", cpu);
 }
@@ -159,28 +160,29 @@ static int open_one(const struct ticker *t, uint32_t cpu, uint32_t i, int progra
 	return take_fd(&fd);
 }
 
-int ticker_start(const struct ticker *t, uint32_t cpu, int program_fd, struct ticks *ret,
-		 struct err *err)
+int ticker_open(const struct ticker *t, uint32_t cpu, int program_fd, struct ticks *ret,
+		struct err *err)
 {
 	struct ticks ticks = TICKS_CLOSED;
-	int r = 0;
 
 	for (uint32_t i = 0; i < t->count; i++) {
-		r = ticks.fds[i] = open_one(t, cpu, i, program_fd);
-		if (r < 0)
-			goto out;
-	}
-	for (uint32_t i = 0; i < t->count; i++) {
-		if (ioctl(ticks.fds[i], PERF_EVENT_IOC_ENABLE, 0) < 0) {
-			r = -errno;
-			goto out;
+		int r = ticks.fds[i] = open_one(t, cpu, i, program_fd);
+
+		if (r < 0) {
+			ticks_close(&ticks);
+			return explain(t, cpu, r, err);
 		}
 	}
 	*ret = ticks;
 	return 0;
-out:
-	ticks_close(&ticks);
-	return explain(t, cpu, r, err);
+}
+
+int ticks_start(const struct ticks *ticks)
+{
+	for (int i = 0; i < SESSION_EVENTS_PER_CPU; i++)
+		if (ticks->fds[i] >= 0 && ioctl(ticks->fds[i], PERF_EVENT_IOC_ENABLE, 0) < 0)
+			return -errno;
+	return 0;
 }
 
 uint64_t ticks_due(const struct ticks *ticks, const struct ticker *t)

@@ -39,11 +39,13 @@ void ticker_init(struct ticker *t, enum session_event event, uint32_t frequency_
 		 const uint32_t random[SESSION_EVENTS_PER_CPU]);
 
 /*
- * Opens the events of a CPU with the BPF program attached, and starts them. 0, or negative errno and a
- * sentence; -ENODEV when the CPU isn't online.
+ * Opens the events of a CPU with the BPF program attached: they don't tick yet. 0, or negative errno and
+ * a sentence; -ENODEV when the CPU isn't online.
  */
-int ticker_start(const struct ticker *t, uint32_t cpu, int program_fd, struct ticks *ret,
-		 struct err *err);
+int ticker_open(const struct ticker *t, uint32_t cpu, int program_fd, struct ticks *ret,
+		struct err *err);
+/* 0 or negative errno. */
+int ticks_start(const struct ticks *ticks);
 void ticks_close(struct ticks *ticks);
 
 /* How often these should have ticked by now: what the sampler didn't see of it was lost. cpu-clock only. */

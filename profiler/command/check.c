@@ -275,11 +275,26 @@ static void look_time_namespace(const struct check *k, const struct condition *c
 	set_condition(k, !c->shifted_time, f);
 }
 
+/* The probe says whether this is one of the kernels that mind; it was made with all that we hold. */
+static void look_restricted_perf(const struct check *k, const struct condition *c,
+				 struct finding *f)
+{
+	if (holds(c, BIT(CAP_SYS_ADMIN)) || c->probes[PROBE_PERF_EVENT] == 0) {
+		finding_set(f, VERDICT_FINE, "%" PRId64 ": %s", c->perf_event_paranoid.value,
+			    k->use);
+	} else {
+		finding_set(f, k->without, "%" PRId64 ": %s", c->perf_event_paranoid.value,
+			    k->lost);
+		finding_mend(f, "%s", k->mend);
+	}
+}
+
 static void look_paranoid(const struct check *k, const struct condition *c, struct finding *f)
 {
-	(void)k;
 	if (!c->perf_event_paranoid.known)
 		finding_set(f, VERDICT_UNKNOWN, "this kernel doesn't tell: has it no perf events?");
+	else if (c->perf_event_paranoid.value > ROLE_PARANOID_MAX)
+		look_restricted_perf(k, c, f);
 	else if (holds(c, BIT(CAP_PERFMON) | BIT(CAP_SYS_ADMIN)))
 		finding_set(f, VERDICT_FINE, "%" PRId64 ", which doesn't matter with CAP_PERFMON",
 			    c->perf_event_paranoid.value);
@@ -399,13 +414,13 @@ static void set_shares(struct finding *f, enum verdict verdict, const struct bud
 {
 	finding_set(f, verdict,
 		    "%" PRIu64 " MiB%s: kernel %" PRIu64 ", tables %" PRIu64 ", agent %" PRIu64
-		    " (batch %" PRIu64 ", window %" PRIu64 ", processes %" PRIu64 ", profile %" PRIu64
-		    ", answer %" PRIu64 "), symbolizer %" PRIu64 ", opener %" PRIu64
-		    ", fetcher %" PRIu64 ", supervisor %" PRIu64,
-		    b->total / MIB, why, (b->kernel + MIB - 1) / MIB, b->tables / MIB, b->agent / MIB,
-		    b->batch / MIB, b->window / MIB, b->processes / MIB, b->profile / MIB,
-		    b->answer / MIB, b->symbolizer / MIB, b->opener / MIB, b->fetcher / MIB,
-		    b->supervisor / MIB);
+		    " (batch %" PRIu64 ", window %" PRIu64 ", processes %" PRIu64
+		    ", profile %" PRIu64 ", answer %" PRIu64 "), symbolizer %" PRIu64
+		    ", opener %" PRIu64 ", fetcher %" PRIu64 ", supervisor %" PRIu64,
+		    b->total / MIB, why, (b->kernel + MIB - 1) / MIB, b->tables / MIB,
+		    b->agent / MIB, b->batch / MIB, b->window / MIB, b->processes / MIB,
+		    b->profile / MIB, b->answer / MIB, b->symbolizer / MIB, b->opener / MIB,
+		    b->fetcher / MIB, b->supervisor / MIB);
 }
 
 static void look_memory(const struct check *k, const struct condition *c, struct finding *f)
@@ -600,7 +615,13 @@ static const struct check checks[] = {
 	  .use = "clocks are the kernel's",
 	  .lost = "its clocks are shifted: the samples' times are others than ours",
 	  .mend = "run it outside of the time namespace" },
-	{ .group = PRIVILEGES, .name = "perf_event_paranoid", .look = look_paranoid },
+	{ .group = PRIVILEGES,
+	  .name = "perf_event_paranoid",
+	  .look = look_paranoid,
+	  .without = VERDICT_FATAL,
+	  .use = "where that asks for CAP_SYS_ADMIN (Debian, Ubuntu) the agent has it until it is sealed",
+	  .lost = "kernels of Debian and Ubuntu then refuse perf events without CAP_SYS_ADMIN",
+	  .mend = "sysctl kernel.perf_event_paranoid=2, or run as root; container: --cap-add SYS_ADMIN" },
 	{ .group = PRIVILEGES,
 	  .name = "kptr_restrict",
 	  .look = look_kptr,

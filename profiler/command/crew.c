@@ -249,6 +249,17 @@ static void files_allow(void)
 	setrlimit(RLIMIT_NOFILE, &l);
 }
 
+/*
+ * Before Linux 5.11 what BPF maps take counts as locked memory, of which there are 8 MiB for the agent's uid.
+ * --memory bounds it anyway. To be deleted with the support of 5.10.
+ */
+static void locked_memory_allow(void)
+{
+	const struct rlimit l = { RLIM_INFINITY, RLIM_INFINITY };
+
+	setrlimit(RLIMIT_MEMLOCK, &l);
+}
+
 static int give_job(struct crew *c, const struct job *job, int service, int recording,
 		    struct err *err)
 {
@@ -303,6 +314,7 @@ int crew_new(struct crew **ret, const struct job *job, int recording, struct err
 	socket_message_init(&c->message, AGENT_MAX_MESSAGE_BYTES);
 	priority_raise();
 	files_allow();
+	locked_memory_allow();
 	r = start_all(c, job, recording, err);
 	if (r == 0)
 		r = wait_for(c, &c->ready, err);

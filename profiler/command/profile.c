@@ -185,7 +185,7 @@ static int sample(struct work *w, struct err *err)
 	while (r == 0 && !interrupt_came() && !launch_ended(&w->command)) {
 		struct agent_progress so_far;
 
-		/* The agent says something with each drain: that is what mostly wakes us. */
+		/* The agent says something now and then: that is what mostly wakes us. */
 		r = crew_wait(w->crew, w->command.pidfd, now + NS_PER_S, err);
 		now = clock_ns(CLOCK_MONOTONIC);
 		so_far = crew_progress(w->crew);

@@ -341,7 +341,10 @@ void walk_by_rows(const struct rows *rows, const struct target *t, struct thread
 {
 	const uint64_t *registers = thread->registers.values;
 	struct source s = { .thread = thread, .trouble = DUMP_END_BAD_READ };
-	const struct unwind_source from = { read_word, read_register, &s, USER_END };
+	const struct unwind_source from = { .read = read_word,
+					    .leaf_register = read_register,
+					    .memory = &s,
+					    .user_end = USER_END };
 	struct unwind_frame f = { .ip = registers[DUMP_RIP],
 				  .sp = registers[DUMP_RSP],
 				  .fp = registers[DUMP_RBP],

@@ -476,7 +476,7 @@ static size_t put_comments(struct writer *w, int64_t *comments)
 			w,
 			"own memory: %.1f MiB, and %.1f in the kernel for rings and maps, of %.1f "
 			"allowed",
-			mib(f->own_memory_bytes), mib(f->memory_kernel_bytes),
+			mib(f->own_memory_bytes), mib(profile_kernel_bytes(f)),
 			mib(f->memory_budget_bytes));
 	if (lost)
 		comments[n++] =

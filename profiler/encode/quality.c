@@ -142,6 +142,7 @@ static void gaps_line(struct page *g, const struct ranking *k)
 static void cost_line(struct page *g, const struct ranking *k)
 {
 	const struct profile_facts *f = &k->profile->facts;
+	uint64_t kernel_bytes = profile_kernel_bytes(f);
 
 	if (!f->own_cpu_ns && !f->own_bpf_ns && !f->own_memory_bytes)
 		return;
@@ -152,9 +153,9 @@ static void cost_line(struct page *g, const struct ranking *k)
 		figure_percent(figure_share(f->own_bpf_ns, f->duration_ns)).text);
 	if (f->own_memory_bytes)
 		page_say(g, "; %s MiB of memory", figure_count(f->own_memory_bytes / MIB).text);
-	if (f->memory_kernel_bytes)
+	if (kernel_bytes)
 		page_say(g, ", and %s in the kernel for rings and maps",
-			 figure_count((f->memory_kernel_bytes + MIB - 1) / MIB).text);
+			 figure_count((kernel_bytes + MIB - 1) / MIB).text);
 	if (f->memory_budget_bytes)
 		page_say(g, ", of %s allowed", figure_count(f->memory_budget_bytes / MIB).text);
 	page_say(g, ".");

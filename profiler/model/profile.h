@@ -114,9 +114,16 @@ struct profile_facts {
 	uint64_t own_cpu_ns;
 	uint64_t own_bpf_ns; /* within the programs, also charged to whom they interrupted */
 	uint64_t own_memory_bytes; /* peak PSS of all our processes, 0 if not measured */
-	uint64_t memory_kernel_bytes; /* of BPF maps and rings; those that are mapped are in the PSS, too */
+	uint64_t own_kernel_bytes; /* at most, of BPF maps and rings; those that are mapped are in the PSS, too */
+	uint64_t memory_kernel_bytes; /* what those may take, but for unwind tables */
 	uint64_t memory_budget_bytes; /* what all of that may take; 0: not known */
 };
+
+/* Of recordings from before it was measured, what it could be. */
+static inline uint64_t profile_kernel_bytes(const struct profile_facts *f)
+{
+	return f->own_kernel_bytes ? f->own_kernel_bytes : f->memory_kernel_bytes;
+}
 
 struct profile {
 	struct arena arena; /* texts */

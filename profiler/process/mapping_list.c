@@ -114,6 +114,28 @@ static bool mapping_equal(const struct mapping *a, const struct mapping *b)
 	       a->file == b->file && a->kind == b->kind;
 }
 
+/* Where both are, they are the same. */
+static bool mapping_agrees(const struct mapping *a, const struct mapping *b)
+{
+	if (a->kind != b->kind || a->file != b->file)
+		return false;
+	return a->kind == MAPPING_ANONYMOUS || a->offset - a->start == b->offset - b->start;
+}
+
+/* When `m`, put in over these, took the place of something else. */
+static uint64_t replaced_when(const struct mapping *m, const struct mapping *under, uint32_t count)
+{
+	uint64_t latest = 0;
+
+	for (uint32_t i = 0; i < count; i++) {
+		if (!mapping_agrees(&under[i], m))
+			return m->replaced_ns;
+		if (under[i].replaced_ns > latest)
+			latest = under[i].replaced_ns;
+	}
+	return latest;
+}
+
 /* What is left of `m` from `start` on. */
 static struct mapping mapping_tail(const struct mapping *m, uint64_t start)
 {
@@ -142,7 +164,9 @@ int mapping_list_insert(struct mapping_list **l, struct mapping_budget *budget,
 		pieces[n] = (*l)->items[first];
 		pieces[n++].end = m->start;
 	}
-	pieces[n++] = *m;
+	pieces[n] = *m;
+	pieces[n++].replaced_ns = last > first ? replaced_when(m, &(*l)->items[first], last - first)
+					       : 0;
 	if (last > first && (*l)->items[last - 1].end > m->end)
 		pieces[n++] = mapping_tail(&(*l)->items[last - 1], m->end);
 

@@ -37,7 +37,7 @@ uint32_t mapping_list_find(const struct mapping_list *l, uint64_t addr, uint32_t
 
 /*
  * Puts `m` (start < end) in, as mmap(MAP_FIXED) does: what it covers is gone, what it cuts keeps its
- * ends with their offsets. 0; -E2BIG beyond PROCESS_MAX_MAPPINGS or the budget, or -ENOMEM, and nothing
+ * ends with their offsets. m->replaced_ns is the time, and kept only if something else was there. 0; -E2BIG beyond PROCESS_MAX_MAPPINGS or the budget, or -ENOMEM, and nothing
  * has changed. The list borrows the budget for its life.
  */
 int mapping_list_insert(struct mapping_list **l, struct mapping_budget *budget,

@@ -449,6 +449,7 @@ void process_table_mmap(struct process_table *t, uint64_t time_ns, uint32_t pid,
 	snprintf(t->line.path, sizeof(t->line.path), "%s", e->path);
 	maps_path_cut_deleted(t->line.path);
 	m = mapping_make(t, p, &place, e->offset);
+	m.replaced_ns = time_ns;
 	/* At once: a process may be gone 50 ms later. What was named before waits for a sample. */
 	if (m.kind == MAPPING_FILE && file_table_get(t->files, m.file)->state != FILE_DONE)
 		file_set(&m, file_table_pin(t->files, m.file, &place, &p->root));
@@ -477,7 +478,7 @@ void process_table_lost(struct process_table *t)
 uint32_t process_table_mappings(struct process_table *t, uint32_t pid, const struct mapping **ret)
 {
 	const struct process *p = roster_find(&t->roster, pid);
-	uint32_t count = p ? mapping_list_count(p->mappings) : 0;
+	uint32_t count = p && p->epoch == t->epoch ? mapping_list_count(p->mappings) : 0;
 
 	if (count)
 		*ret = mapping_list_at(p->mappings, 0);

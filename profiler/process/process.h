@@ -38,6 +38,7 @@ struct mapping {
 	uint64_t offset; /* file offset of start */
 	uint32_t file; /* number in the file table, if MAPPING_FILE */
 	uint32_t kind; /* enum mapping_kind */
+	uint64_t replaced_ns; /* when it took the place of something else; 0: it was the first there */
 };
 
 /* An executable mapping as MMAP2 reports it. */
@@ -72,8 +73,8 @@ void process_table_exit(struct process_table *t, uint64_t time_ns, uint32_t pid,
 void process_table_lost(struct process_table *t);
 
 /*
- * The executable mappings that are known of a process now: sorted, without overlaps, at most
- * PROCESS_MAX_MAPPINGS; 0 if it isn't known. *ret is borrowed until the next call that takes the table.
+ * The executable mappings of a process as they are now: sorted, without overlaps, at most PROCESS_MAX_MAPPINGS; 0 if
+ * it isn't known, or events that it may have had were lost and /proc wasn't read since. *ret is borrowed until the next call that takes the table.
  */
 uint32_t process_table_mappings(struct process_table *t, uint32_t pid, const struct mapping **ret);
 

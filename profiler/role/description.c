@@ -86,6 +86,17 @@ static void describe_identity(const struct role *role, struct buffer *out)
 	end(&l);
 }
 
+static void describe_capability(const struct role_capability *c, const char *until,
+				struct buffer *out)
+{
+	struct lines l = item(out, "  - ");
+	char text[192];
+
+	snprintf(text, sizeof(text), "%s%s: %s", c->name, until, c->use);
+	item_begin(&l, text);
+	end(&l);
+}
+
 static void describe_capabilities(const struct role *role, struct buffer *out)
 {
 	struct lines l = item(out, "- ");
@@ -98,15 +109,11 @@ static void describe_capabilities(const struct role *role, struct buffer *out)
 	item_begin(&l, role->passes_on ? "capabilities: those of all others, to pass them on, and"
 				       : "capabilities:");
 	end(&l);
-	for (size_t i = 0; i < role->capability_count; i++) {
-		const struct role_capability *c = &role->capabilities[i];
-		char text[160];
-
-		l = item(out, "  - ");
-		snprintf(text, sizeof(text), "%s: %s", c->name, c->use);
-		item_begin(&l, text);
-		end(&l);
-	}
+	for (size_t i = 0; i < role->capability_count; i++)
+		describe_capability(&role->capabilities[i], "", out);
+	if (role->setup)
+		describe_capability(&role->setup->capability, " (given up before the first sample)",
+				    out);
 }
 
 static void describe_limits(const struct role *role, struct buffer *out)

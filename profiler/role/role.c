@@ -23,7 +23,10 @@
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
+#include "profiler/base/cleanup.h"
+#include "profiler/base/number.h"
 #include "profiler/role/child.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
@@ -215,9 +218,29 @@ static const struct role_calls supervisor_groups[] = {
 
 /* ---- the agent ---- */
 
+static bool perf_is_restricted(void)
+{
+	_cleanup_(fd_close) int fd =
+		open("/proc/sys/kernel/perf_event_paranoid", O_RDONLY | O_CLOEXEC);
+	char text[16];
+	ssize_t n = fd >= 0 ? read(fd, text, sizeof(text)) : -1;
+	uint64_t value;
+
+	/* What is below 0 is no number to this parser, and no restriction. */
+	return n > 0 &&
+	       number_parse(text, (size_t)n - (text[n - 1] == '\n'), INT32_MAX, &value) == 0 &&
+	       value > ROLE_PARANOID_MAX;
+}
+
 static const struct role_capability agent_capabilities[] = {
 	{ CAP_BPF, "CAP_BPF", "loads the BPF programs and makes their maps" },
 	{ CAP_PERFMON, "CAP_PERFMON", "samples all CPUs, and lets BPF read kernel structures" },
+};
+
+static const struct role_setup_capability agent_setup = {
+	{ CAP_SYS_ADMIN, "CAP_SYS_ADMIN",
+	  "opens perf events where kernel.perf_event_paranoid is above 2, as in Debian and Ubuntu" },
+	perf_is_restricted,
 };
 
 static const struct role_limit agent_limits[] = {
@@ -241,6 +264,7 @@ static const struct role_call agent_setup_calls[] = {
 	BPF_COMMAND(BPF_RAW_TRACEPOINT_OPEN),
 	BPF_COMMAND(BPF_LINK_CREATE),
 	CALL("capget"),
+	CALL("capset"),
 	CALL_IF("tgkill", "signal 0: is there such a thread?", ARGUMENT_IS(2, 0)),
 	CALL_IF("tkill", "signal 0", ARGUMENT_IS(1, 0)),
 	CALL_IF("prlimit64", "its own", ARGUMENT_IS(0, 0)),
@@ -521,6 +545,7 @@ static const struct role roles[] = {
 		.user = "slowburn-agent",
 		.fallback_id = AGENT_ID,
 		CAPABILITIES(agent_capabilities),
+		.setup = &agent_setup,
 		LIMITS(agent_limits),
 		GROUPS(agent_groups),
 	},
@@ -612,9 +637,16 @@ const struct role *role_at(size_t i)
 	return &roles[i];
 }
 
+uint64_t role_setup_capabilities(const struct role *role)
+{
+	const struct role_setup_capability *setup = role->setup;
+
+	return setup && setup->is_needed() ? 1ULL << setup->capability.number : 0;
+}
+
 static uint64_t own_capabilities(const struct role *role)
 {
-	uint64_t mask = 0;
+	uint64_t mask = role_setup_capabilities(role);
 
 	for (size_t i = 0; i < role->capability_count; i++)
 		mask |= 1ULL << role->capabilities[i].number;

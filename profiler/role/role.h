@@ -59,6 +59,12 @@ struct role_capability {
 	const char *use; /* what becomes of the answer without it is doctor's to say */
 };
 
+/* One that sandbox_seal() takes away again. */
+struct role_setup_capability {
+	struct role_capability capability;
+	bool (*is_needed)(void); /* on this machine */
+};
+
 struct role_limit {
 	int resource; /* RLIMIT_… */
 	const char *name; /* "RLIMIT_CORE" */
@@ -81,6 +87,7 @@ struct role {
 	enum role_filter filter;
 	const struct role_capability *capabilities;
 	size_t capability_count;
+	const struct role_setup_capability *setup; /* NULL: none */
 	const struct role_limit *limits;
 	size_t limit_count;
 	const struct role_calls *groups;
@@ -96,6 +103,14 @@ const struct role *role_at(size_t i);
 
 /* Bit N: it keeps capability N, if it was started with it. */
 uint64_t role_capabilities(const struct role *role);
+/* Those of them that it gives up when it is sealed: where they aren't needed, none. */
+uint64_t role_setup_capabilities(const struct role *role);
+
+/*
+ * Kernels of Debian and Ubuntu refuse perf events to whoever has no CAP_SYS_ADMIN while
+ * kernel.perf_event_paranoid is above 2, as it is by default there. Others don't, but accept the value.
+ */
+#define ROLE_PARANOID_MAX 2
 
 /*
  * Appends what the table says of it, as docs/SECURITY.md has it: markdown that reads as plain text, at

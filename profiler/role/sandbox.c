@@ -59,11 +59,6 @@ static bool has(cap_t caps, cap_value_t capability, cap_flag_t set)
 	return cap_get_flag(caps, capability, set, &value) == 0 && value == CAP_SET;
 }
 
-static bool is_kept(const struct role *role, cap_value_t capability)
-{
-	return role_capabilities(role) >> capability & 1;
-}
-
 /* The package's user in /etc/passwd; root is not believed to be it. */
 static struct identity identity_of(const struct role *role)
 {
@@ -92,37 +87,37 @@ static bool in_first_user_namespace(void)
 	return stat("/proc/self/ns/user", &st) < 0 || st.st_ino == FIRST_USER_NAMESPACE;
 }
 
-static int identity_change(const struct role *role)
+static int identity_change(const struct role *role, uint64_t kept)
 {
 	struct identity id = identity_of(role);
 
 	/* setresuid would clear them all; those that go, go with the next step. */
-	if (prctl(PR_SET_KEEPCAPS, role_capabilities(role) != 0) < 0 || setgroups(0, NULL) < 0 ||
+	if (prctl(PR_SET_KEEPCAPS, kept != 0) < 0 || setgroups(0, NULL) < 0 ||
 	    setresgid(id.gid, id.gid, id.gid) < 0 || setresuid(id.uid, id.uid, id.uid) < 0)
 		return -errno;
 	return 0;
 }
 
-static int bounds_drop(const struct role *role)
+static int bounds_drop(uint64_t kept)
 {
 	for (cap_value_t c = 0; c < cap_max_bits(); c++)
-		if (!is_kept(role, c) && cap_drop_bound(c) < 0)
+		if (!(kept >> c & 1) && cap_drop_bound(c) < 0)
 			return -errno;
 	return 0;
 }
 
 /*
  * The permitted, effective and inheritable sets; the kernel takes the ambient set after them. What there
- * is of the role's: somebody without privileges has less.
+ * is of `kept`: somebody without privileges has less.
  */
-static int capabilities_set(const struct role *role, cap_t have)
+static int capabilities_set(uint64_t kept, cap_t have)
 {
 	_cleanup_(caps_free) cap_t caps = cap_init();
 
 	if (!caps)
 		return -errno;
 	for (cap_value_t c = 0; c < cap_max_bits(); c++)
-		if (is_kept(role, c) && has(have, c, CAP_PERMITTED) &&
+		if (kept >> c & 1 && has(have, c, CAP_PERMITTED) &&
 		    (cap_set_flag(caps, CAP_PERMITTED, 1, &c, CAP_SET) < 0 ||
 		     cap_set_flag(caps, CAP_EFFECTIVE, 1, &c, CAP_SET) < 0))
 			return -errno;
@@ -139,16 +134,17 @@ static bool may_change_identity(const struct role *role, cap_t have)
 static int privileges_drop(const struct role *role)
 {
 	_cleanup_(caps_free) cap_t have = cap_get_proc();
+	uint64_t kept = role_capabilities(role);
 	int r = 0;
 
 	if (!have || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return -errno;
 	/* Without CAP_SETPCAP they stay, and mean nothing: they are for exec of what may add more. */
 	if (has(have, CAP_SETPCAP, CAP_EFFECTIVE))
-		r = bounds_drop(role);
+		r = bounds_drop(kept);
 	if (r == 0 && may_change_identity(role, have))
-		r = identity_change(role);
-	return r < 0 ? r : capabilities_set(role, have);
+		r = identity_change(role, kept);
+	return r < 0 ? r : capabilities_set(kept, have);
 }
 
 /* Never raises one: who was given less keeps less. */
@@ -270,10 +266,20 @@ int sandbox_enter(const struct role *role, struct err *err)
 	return 0;
 }
 
+/* Whether it was needed is not asked again: the setting may have changed since. */
+static int setup_capability_drop(const struct role *role)
+{
+	_cleanup_(caps_free) cap_t have = cap_get_proc();
+
+	return have ? capabilities_set(~(1ULL << role->setup->capability.number), have) : -errno;
+}
+
 int sandbox_seal(const struct role *role, struct err *err)
 {
-	int r = filter_load(role, true);
+	int r = role->setup ? setup_capability_drop(role) : 0;
 
+	if (r == 0)
+		r = filter_load(role, true);
 	return r < 0 ? err_errno(err, r, "the %s could not be sealed", role->name) : 0;
 }
 

@@ -29,8 +29,8 @@
 int sandbox_enter(const struct role *role, struct err *err);
 
 /*
- * Gives up the system calls of the groups that are `until_sealed`, and with them all ways back. Once, in
- * the sandbox. When it fails, end the process.
+ * Gives up the capabilities and the system calls that are `until_sealed`, and with them all ways back. Once,
+ * in the sandbox. When it fails, end the process.
  */
 int sandbox_seal(const struct role *role, struct err *err);
 

@@ -4,9 +4,12 @@
  * deadline, so that a peer which stops in the middle of a frame, or always has one more byte for us,
  * costs its time and no more.
  *
+ * The header and the beginning of a frame's bytes are sent by one call: with two, who waits for the frame is
+ * woken by the first and has to wait again.
+ *
  * Refused: SOCK_SEQPACKET, which would keep the borders of messages for us, because it must hold a
- * message in one piece in the socket's buffer (212 kB by default; replies are megabytes); and
- * writev with a header, because sendmsg is needed for the descriptors anyway.
+ * message in one piece in the socket's buffer (212 kB by default; replies are megabytes). A call that receives
+ * header and bytes, which may bring the next frame's, too.
  */
 #include "profiler/role/socket.h"
 
@@ -108,14 +111,19 @@ static int send_all(int socket, const void *bytes, size_t len, uint64_t deadline
 	return 0;
 }
 
-/* The header, with the descriptors on its first byte. */
-static int send_header(int socket, const struct frame_header *header, const int *fds,
-		       uint32_t fd_count, uint64_t deadline_ns)
+/* The header, with the descriptors on its first byte, and what there is room for of the bytes. */
+static int send_frame(int socket, const struct frame_header *header, const void *bytes,
+		      const int *fds, uint32_t fd_count, uint64_t deadline_ns)
 {
 	_Alignas(struct cmsghdr) char control[CMSG_SPACE(SOCKET_MAX_FDS * sizeof(int))] = { 0 };
-	struct iovec iov = { .iov_base = (void *)header, .iov_len = sizeof(*header) };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+	struct iovec iov[] = {
+		{ .iov_base = (void *)header, .iov_len = sizeof(*header) },
+		{ .iov_base = (void *)bytes, .iov_len = header->len },
+	};
+	struct msghdr msg = { .msg_iov = iov, .msg_iovlen = header->len ? 2 : 1 };
+	size_t sent;
 	ssize_t n;
+	int r;
 
 	if (fd_count) {
 		struct cmsghdr *c;
@@ -129,26 +137,33 @@ static int send_header(int socket, const struct frame_header *header, const int 
 		memcpy(CMSG_DATA(c), fds, fd_count * sizeof(int));
 	}
 	while ((n = sendmsg(socket, &msg, MSG_NOSIGNAL | MSG_DONTWAIT)) < 0) {
-		int r = failure(errno, socket, POLLOUT, deadline_ns);
-
+		r = failure(errno, socket, POLLOUT, deadline_ns);
 		if (r < 0)
 			return r;
 	}
-	return send_all(socket, (const char *)header + n, sizeof(*header) - (size_t)n, deadline_ns);
+	sent = (size_t)n;
+	if (sent == sizeof(*header) + header->len)
+		return 0;
+	r = check_time(deadline_ns);
+	if (r == 0 && sent < sizeof(*header)) {
+		r = send_all(socket, (const char *)header + sent, sizeof(*header) - sent,
+			     deadline_ns);
+		sent = sizeof(*header);
+	}
+	sent -= sizeof(*header);
+	return r < 0 ? r
+		     : send_all(socket, (const char *)bytes + sent, header->len - sent,
+				deadline_ns);
 }
 
 int socket_send(int socket, uint32_t type, const void *bytes, size_t len, const int *fds,
 		uint32_t fd_count, uint64_t deadline_ns)
 {
 	struct frame_header header = { .len = (uint32_t)len, .type = type };
-	int r;
 
 	if (len > UINT32_MAX || fd_count > SOCKET_MAX_FDS)
 		return -EPROTO;
-	r = send_header(socket, &header, fds, fd_count, deadline_ns);
-	if (r < 0)
-		return r;
-	return send_all(socket, bytes, len, deadline_ns);
+	return send_frame(socket, &header, bytes, fds, fd_count, deadline_ns);
 }
 
 /* Descriptors beyond these would arrive with a plain recv(), which makes the kernel close them. */

@@ -65,15 +65,21 @@ static void chunk_turn(struct chunks *c, struct chunk *chunk)
 	memset(chunk->leaving[0], 0, sizeof(chunk->leaving[0]));
 }
 
-static void turn(struct chunks *c, uint64_t now_ns)
+/*
+ * Who gives something turns first: what was given since the last turn, was so within UNWIND_GRACE_NS of it. So where
+ * nobody came for twice that time, all of it is old enough.
+ */
+void chunks_turn(struct chunks *c, uint64_t now_ns)
 {
-	if (now_ns - c->epoch_ns < UNWIND_GRACE_NS)
+	uint64_t turns = (now_ns - c->epoch_ns) / UNWIND_GRACE_NS;
+
+	if (!turns)
 		return;
 	c->epoch_ns = now_ns;
-	if (!c->leaving)
-		return;
-	for (uint32_t i = 0; i < c->count; i++)
-		chunk_turn(c, c->chunks[i]);
+	for (uint64_t n = 0; n < turns && n < 2 && c->leaving; n++) {
+		for (uint32_t i = 0; i < c->count; i++)
+			chunk_turn(c, c->chunks[i]);
+	}
 }
 
 /* ---- taking and giving ---- */
@@ -139,7 +145,7 @@ uint32_t chunks_take(struct chunks *c, uint32_t words, uint64_t now_ns)
 	uint32_t count = grains(words);
 
 	assert(words >= 1 && words <= UNWIND_CHUNK_WORDS);
-	turn(c, now_ns);
+	chunks_turn(c, now_ns);
 	do {
 		for (uint32_t i = 0; i < c->count; i++) {
 			uint32_t addr = chunk_take(c, i, count);
@@ -158,7 +164,7 @@ void chunks_give(struct chunks *c, uint32_t addr, uint32_t words, uint64_t now_n
 	uint32_t first = addr % UNWIND_CHUNK_WORDS / CHUNK_GRAIN_WORDS, count = grains(words);
 
 	assert(addr && addr >> UNWIND_CHUNK_SHIFT < c->count);
-	turn(c, now_ns);
+	chunks_turn(c, now_ns);
 	bits_set(chunk->leaving[0], first, count);
 	c->leaving += (uint64_t)count * CHUNK_GRAIN_WORDS;
 }

@@ -47,6 +47,8 @@ uint32_t chunks_take(struct chunks *c, uint32_t words, uint64_t now_ns);
 void chunks_give(struct chunks *c, uint32_t addr, uint32_t words, uint64_t now_ns);
 /* The same of what the kernel never saw: it is free at once. */
 void chunks_return(struct chunks *c, uint32_t addr, uint32_t words);
+/* Makes free what was given up long enough ago; to take and to give does so first. */
+void chunks_turn(struct chunks *c, uint64_t now_ns);
 
 /* Its memory, to be written; valid until chunks_unmap(). NULL: no memory. */
 uint32_t *chunks_at(struct chunks *c, uint32_t addr);

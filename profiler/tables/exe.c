@@ -75,7 +75,10 @@ static void exe_empty(struct exes *x, uint32_t number, uint64_t now_ns)
 		e->state = EXE_UNKNOWN;
 }
 
-/* A number that nobody has mapped for a while, to be another file's. */
+/*
+ * A number that nobody has mapped for a while, to be another file's. The kernel may go by old mappings for as long
+ * as by anything that was given up: then the new file's rows would be taken for the old one's.
+ */
 static uint32_t number_reuse(struct exes *x, uint64_t now_ns)
 {
 	uint32_t oldest = EXE_NONE;
@@ -83,7 +86,8 @@ static uint32_t number_reuse(struct exes *x, uint64_t now_ns)
 	for (uint32_t i = 0; i < x->count; i++) {
 		const struct exe *e = &x->all[i];
 
-		if (e->users || now_ns - e->used_ns < UNWIND_GRACE_NS)
+		if (e->users || now_ns - e->used_ns < UNWIND_GRACE_NS ||
+		    (e->left_ns && now_ns - e->left_ns < UNWIND_GRACE_NS))
 			continue;
 		if (oldest == EXE_NONE || e->used_ns < x->all[oldest].used_ns)
 			oldest = i;
@@ -92,6 +96,7 @@ static uint32_t number_reuse(struct exes *x, uint64_t now_ns)
 		return EXE_NONE;
 	exe_empty(x, oldest, now_ns);
 	x->by_file.items[x->all[oldest].file] = EXE_NONE;
+	x->segments -= x->all[oldest].segment_count;
 	free(x->all[oldest].segments);
 	return oldest;
 }
@@ -131,10 +136,11 @@ void exes_hold(struct exes *x, uint32_t number)
 	x->all[number].users++;
 }
 
-void exes_drop(struct exes *x, uint32_t number)
+void exes_drop(struct exes *x, uint32_t number, uint64_t now_ns)
 {
 	assert(x->all[number].users);
-	x->all[number].users--;
+	if (--x->all[number].users == 0)
+		x->all[number].left_ns = now_ns;
 }
 
 /* ---- addresses ---- */
@@ -159,15 +165,53 @@ bool exes_vaddr(const struct exes *x, uint32_t number, uint64_t offset, uint64_t
 	return false;
 }
 
-static bool page_is_there(const struct exes *x, const struct exe *e, uint64_t page)
+/* The index's entry for a page; all 0: it isn't here. -ENOMEM: the index can't be mapped. */
+static int page_get(const struct exes *x, const struct exe *e, uint64_t page,
+		    struct unwind_page *ret)
 {
 	const uint32_t *at = chunks_at(x->chunks, e->index);
+
+	if (!at)
+		return -ENOMEM;
+	memcpy(ret, at + page * 2, sizeof(*ret));
+	return 0;
+}
+
+static bool page_is_there(const struct exes *x, const struct exe *e, uint64_t page)
+{
 	struct unwind_page entry;
 
-	if (!at) /* no memory: it can't be stored either */
-		return true;
-	memcpy(&entry, at + page * 2, sizeof(entry));
-	return entry.count != 0;
+	/* No memory: it can't be stored either. */
+	return page_get(x, e, page, &entry) < 0 || entry.count != 0;
+}
+
+int exes_rule(const struct exes *x, uint32_t number, uint64_t offset, uint64_t into,
+	      struct unwind_rule *ret)
+{
+	const struct exe *e = &x->all[number];
+	struct unwind_page page;
+	const uint32_t *rows;
+	uint64_t vaddr;
+	uint32_t row;
+
+	if (e->state == EXE_BAD)
+		return -ENOEXEC;
+	if (!e->segments || !e->index)
+		return -EAGAIN;
+	if (!exes_vaddr(x, number, offset, &vaddr))
+		return -ENOEXEC;
+	vaddr += into;
+	*ret = x->rules->all[UNWIND_RULE_NONE];
+	if (vaddr < e->start || (vaddr - e->start) / UNWIND_PAGE_BYTES >= e->pages)
+		return 0;
+	if (page_get(x, e, (vaddr - e->start) / UNWIND_PAGE_BYTES, &page) < 0 || !page.count)
+		return -EAGAIN;
+	rows = chunks_at(x->chunks, page.row);
+	if (!rows)
+		return -EAGAIN;
+	row = unwind_row_find(rows, UINT32_MAX, 0, page.count, vaddr % UNWIND_PAGE_BYTES);
+	*ret = x->rules->all[unwind_row_rule(row)];
+	return 0;
 }
 
 bool exes_missing(const struct exes *x, uint32_t number, uint64_t offset, uint64_t now_ns,
@@ -181,6 +225,10 @@ bool exes_missing(const struct exes *x, uint32_t number, uint64_t offset, uint64
 	*ret = (struct unwind_request){ .limit = UINT64_MAX, .max_rows = UNWIND_REPLY_MAX_ROWS };
 	if (!e->huge)
 		return true;
+	if (!e->segments) { /* which say what to ask for */
+		ret->limit = 0;
+		return true;
+	}
 	if (!exes_vaddr(x, number, offset, &vaddr) || vaddr < e->start)
 		return false;
 	page = (vaddr - e->start) / UNWIND_PAGE_BYTES;
@@ -213,10 +261,32 @@ void exes_refuse(struct exes *x, uint32_t number, bool for_good, uint64_t now_ns
 	x->known++;
 }
 
-/* Gives the least recently used ones up until so many words are free, or will be. 0 or -ENOSPC. */
+static uint64_t capacity(const struct exes *x)
+{
+	return (uint64_t)x->chunks->max * UNWIND_CHUNK_WORDS;
+}
+
+/* The last eighth is for mappings: without them rows are of no use. */
+static uint64_t room(const struct exes *x)
+{
+	return capacity(x) / 8 * 7;
+}
+
+/* Will so many words fit when all that was given up has left? */
+static bool room_will_be(const struct exes *x, uint64_t words)
+{
+	return x->chunks->used - x->chunks->leaving + words <= room(x);
+}
+
+/*
+ * Gives the least recently used ones up until there will be room for so many words; at least one, if none is leaving
+ * already: the room that there is may be in pieces. 0 or -ENOSPC.
+ */
 static int room_make(struct exes *x, uint64_t words, uint32_t but, uint64_t now_ns)
 {
-	while (x->chunks->leaving < words) {
+	bool enough = x->chunks->leaving && room_will_be(x, words);
+
+	while (!enough) {
 		uint32_t oldest = EXE_NONE;
 
 		for (uint32_t i = 0; i < x->count; i++) {
@@ -231,6 +301,7 @@ static int room_make(struct exes *x, uint64_t words, uint32_t but, uint64_t now_
 			return -ENOSPC;
 		exe_empty(x, oldest, now_ns);
 		counter_add(x->counters, COUNTER_UNWIND_EVICTED, 1);
+		enough = room_will_be(x, words);
 	}
 	return 0;
 }
@@ -274,15 +345,10 @@ static int rules_enter(struct exes *x, struct exe *e, const struct unwind_answer
 	return 0;
 }
 
-static uint64_t capacity(const struct exes *x)
-{
-	return (uint64_t)x->chunks->max * UNWIND_CHUNK_WORDS;
-}
-
-/* The last eighth is for mappings: without them rows are of no use. */
 static uint32_t room_take(struct exes *x, uint32_t words, uint64_t now_ns)
 {
-	if (x->chunks->used + words > capacity(x) / 8 * 7)
+	chunks_turn(x->chunks, now_ns);
+	if (x->chunks->used + words > room(x))
 		return 0;
 	return chunks_take(x->chunks, words, now_ns);
 }
@@ -413,7 +479,7 @@ static int pages_store(struct exes *x, uint32_t number, const struct unwind_answ
 	return r;
 }
 
-/* Which part of the file's addresses is code. 0, -ENOEXEC: none is, -ENOMEM. */
+/* Which part of the file's addresses is code. 0, -ENOEXEC: none is, -ENFILE: there are too many, -ENOMEM. */
 static int segments_learn(struct exes *x, struct exe *e, const struct unwind_answer *a)
 {
 	uint32_t count = a->reply->segment_count;
@@ -424,10 +490,13 @@ static int segments_learn(struct exes *x, struct exe *e, const struct unwind_ans
 		return 0;
 	if (!count)
 		return -ENOEXEC;
+	if (count > EXE_MAX_SEGMENTS - x->segments)
+		return -ENFILE;
 	last = &a->segments[count - 1];
 	e->segments = calloc(count, sizeof(*e->segments));
 	if (!e->segments)
 		return -ENOMEM;
+	x->segments += count;
 	memcpy(e->segments, a->segments, count * sizeof(*e->segments));
 	e->segment_count = count;
 	e->start = a->segments[0].vaddr & ~(uint64_t)(UNWIND_PAGE_BYTES - 1);
@@ -438,21 +507,35 @@ static int segments_learn(struct exes *x, struct exe *e, const struct unwind_ans
 }
 
 /*
- * How many of the answer's pages are whole: where rows ran out, the last one may not be.
+ * How many of the answer's pages are whole: where rows ran out, the last one may not be. The limit of an answer
+ * without pages is anything.
  */
 static uint32_t pages_whole(const struct exe *e, const struct unwind_answer *a,
 			    const struct unwind_request *request, bool *ret_cut)
 {
 	uint64_t end = e->start + (uint64_t)e->pages * UNWIND_PAGE_BYTES;
 	const struct unwind_segment *last = &e->segments[e->segment_count - 1];
+	uint32_t count = a->reply->page_count;
 
 	if (end > last->vaddr + last->size)
 		end = last->vaddr + last->size;
 	if (end > request->limit)
 		end = request->limit;
 	*ret_cut = a->reply->limit < end;
-	return *ret_cut ? (uint32_t)((a->reply->limit - a->reply->start) / UNWIND_PAGE_BYTES)
-			: a->reply->page_count;
+	if (!*ret_cut || !count)
+		return count;
+	return (uint32_t)((a->reply->limit - a->reply->start) / UNWIND_PAGE_BYTES);
+}
+
+/* For the symbolizer's memory. 1: a part of it may not be; -ENOMEM: it was a part. */
+static int too_large(struct exes *x, struct exe *e)
+{
+	if (!e->huge) {
+		e->huge = true;
+		return 1;
+	}
+	counter_add(x->counters, COUNTER_UNWIND_REFUSED, 1);
+	return -ENOMEM;
 }
 
 int exes_store(struct exes *x, uint32_t number, const struct unwind_answer *a,
@@ -463,14 +546,18 @@ int exes_store(struct exes *x, uint32_t number, const struct unwind_answer *a,
 	bool cut;
 	int r;
 
-	if (e->state == EXE_BAD || a->reply->status != SYMBOLS_OK)
+	if (e->state == EXE_BAD)
 		r = -ENOEXEC;
+	else if (a->reply->status == SYMBOLS_LIMIT)
+		r = too_large(x, e);
 	else
-		r = segments_learn(x, e, a);
+		r = a->reply->status == SYMBOLS_OK ? segments_learn(x, e, a) : -ENOEXEC;
 	if (r == -ENOEXEC) {
 		exes_refuse(x, number, true, now_ns);
 		return 0;
 	}
+	if (r == 1 || (r == 0 && !request->limit))
+		return 1;
 	if (r == 0) {
 		page_count = pages_whole(e, a, request, &cut);
 		if (cut && !e->huge) {
@@ -481,19 +568,32 @@ int exes_store(struct exes *x, uint32_t number, const struct unwind_answer *a,
 			    ? pages_store(x, number, a, page_count, now_ns)
 			    : -EINVAL; /* the file was written to */
 	}
-	if (r < 0)
-		back_off(e, now_ns);
+	if (r == -ENFILE)
+		counter_add(x->counters, COUNTER_UNWIND_REFUSED, 1);
 	if (r == -ENOSPC) {
 		counter_add(x->counters, COUNTER_UNWIND_REFUSED, 1);
 		r = room_make(x, a->reply->row_count + e->pages * 2ULL, number, now_ns);
 		/* What is touched of it may fit. */
-		if (r < 0 && a->reply->row_count > capacity(x) / 4)
+		if (r < 0 && !e->huge && a->reply->row_count > capacity(x) / 4) {
 			e->huge = true;
-		r = r < 0 ? r : -EAGAIN;
+			return 1;
+		}
+		/* When what left is free: asking earlier costs a compilation and finds nothing. */
+		if (r == 0) {
+			e->next_ask_ns = now_ns + 2 * UNWIND_GRACE_NS;
+			e->backoff_ns = 0;
+			return -EAGAIN;
+		}
 	}
-	if (r < 0)
+	if (r < 0) {
+		back_off(e, now_ns);
 		return r;
+	}
 	e->state = e->huge ? EXE_REGIONS : EXE_WHOLE;
-	e->backoff_ns = 0;
+	/* A region that ends early will the next time, too, and take room again. */
+	if (cut)
+		back_off(e, now_ns);
+	else
+		e->backoff_ns = 0;
 	return 0;
 }

@@ -8,7 +8,7 @@
  *	                pieces ┌─────────────┐┌──────────┐     rows; a page's are in one piece
  *	                       └─────────────┘└──────────┘
  *
- * A file that has more rows than one reply is not stored whole, but in regions of EXE_REGION_BYTES, when they are
+ * A file that is too large is not stored whole, but in regions of EXE_REGION_BYTES, when they are
  * asked for. When there is no room, those that no sample went through for longest have to go. They come
  * back when one does; their room is somebody else's UNWIND_GRACE_NS later at the earliest. Not thread safe.
  */
@@ -28,6 +28,8 @@
 #define EXE_REGION_BYTES 65536u
 /* One that was used more recently is not evicted: a working set beyond the budget would only be moved. */
 #define EXE_KEEP_NS (5000000000ULL)
+/* Of all files together, 1.5 MiB: nearly every file has one, and a hostile one 1,024. */
+#define EXE_MAX_SEGMENTS 65536u
 
 enum exe_state {
 	EXE_UNKNOWN, /* nothing of it is here; it may be asked for */
@@ -48,10 +50,10 @@ struct exe {
 	uint64_t start; /* ELF address of the first page */
 	struct unwind_segment *segments; /* known from its first reply on */
 	uint32_t segment_count;
-	bool huge; /* has more rows than one reply, or than there is room for */
+	bool huge; /* too large for one reply, for the symbolizer, or for the room that there is */
 	ARRAY(struct exe_piece) pieces;
 	ARRAY(uint16_t) rules; /* to be given up */
-	uint64_t used_ns;
+	uint64_t used_ns, left_ns; /* by a sample; by the last mapping */
 	uint64_t next_ask_ns, backoff_ns;
 };
 
@@ -63,6 +65,7 @@ struct exes {
 	struct exe *all;
 	uint32_t count, max;
 	ARRAY(uint32_t) by_file;
+	uint32_t segments; /* of all */
 	uint32_t known; /* how often segments became known, or it became known that there are none */
 };
 
@@ -75,9 +78,9 @@ void exes_release(struct exes *x);
 uint32_t exes_find(const struct exes *x, uint32_t file);
 uint32_t exes_intern(struct exes *x, uint32_t file, uint64_t now_ns);
 
-/* Mappings refer to it. */
+/* Mappings refer to it, or no longer do. */
 void exes_hold(struct exes *x, uint32_t number);
-void exes_drop(struct exes *x, uint32_t number);
+void exes_drop(struct exes *x, uint32_t number, uint64_t now_ns);
 
 /* A sample went through it. */
 static inline void exes_use(struct exes *x, uint32_t number, uint64_t now_ns)
@@ -89,6 +92,13 @@ static inline void exes_use(struct exes *x, uint32_t number, uint64_t now_ns)
 bool exes_vaddr(const struct exes *x, uint32_t number, uint64_t offset, uint64_t *ret_vaddr);
 
 /*
+ * The rule for an address, `into` bytes behind what is mapped of this file offset; as the kernel finds it. 0; -EAGAIN:
+ * it isn't here (yet); -ENOEXEC: there are none, for the file or for what is mapped there.
+ */
+int exes_rule(const struct exes *x, uint32_t number, uint64_t offset, uint64_t into,
+	      struct unwind_rule *ret);
+
+/*
  * A sample was at this file offset: what is to be asked of the symbolizer for it. False: nothing, or not
  * now.
  */
@@ -96,8 +106,9 @@ bool exes_missing(const struct exes *x, uint32_t number, uint64_t offset, uint64
 		  struct unwind_request *ret);
 
 /*
- * The answer to that. 0; 1: ask again (exes_missing()), it is huge; -EAGAIN: there will be room, later; -ENOSPC,
- * -ENOMEM. After an error it is asked for again after a while, which doubles each time.
+ * The answer to that. 0; 1: ask again (exes_missing()), for a part of it; -EAGAIN: there will be room, later; -ENOSPC;
+ * -ENFILE: EXE_MAX_SEGMENTS; -EINVAL: nothing of what was asked for; -ENOMEM. After an error it is asked for again after
+ * a while, which doubles each time.
  */
 int exes_store(struct exes *x, uint32_t number, const struct unwind_answer *a,
 	       const struct unwind_request *request, uint64_t now_ns);

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * The identity of a process (start, exec id) is what its samples say, or what the kernel side wrote into its
- * entry at fork and exec. An entry with the identity of an image that is gone by now harms nobody: the
- * sampler compares.
+ * entry at fork and exec, if that was before the last event that we know. An entry with the identity of an image
+ * that is gone by now harms nobody: the sampler compares. One with the identity of an image that is still to come,
+ * and the mappings of the one before, would be believed.
  *
  * Refused: one list for equal mappings of processes that aren't relatives. ASLR leaves hardly any.
  */
@@ -16,17 +17,20 @@
 #define NONE UINT32_MAX
 #define BACKOFF_MIN_NS (100000000ULL)
 #define BACKOFF_MAX_NS (25000000000ULL)
+/* Of each drain, at 0.4 us each. Exits tell of nearly all; not if they were lost, or of threads without a leader. */
+#define GONE_LOOKS 16u
 
 struct image_list {
 	uint32_t refs;
 	uint32_t addr, count; /* of mappings in the kernel */
+	uint32_t id;
 	uint32_t unresolved; /* mappings whose ELF address isn't known yet */
 	uint32_t exe_count;
 	uint32_t exes[]; /* held */
 };
 
 #define MAPPING_WORDS ((uint32_t)(sizeof(struct unwind_mapping) / 4))
-_Static_assert(UNWIND_MAX_MAPPINGS * sizeof(struct unwind_mapping) <= UNWIND_CHUNK_BYTES,
+_Static_assert((UNWIND_LIST_WORDS + UNWIND_MAX_MAPPINGS * MAPPING_WORDS) <= UNWIND_CHUNK_WORDS,
 	       "mappings fit a chunk");
 _Static_assert(PROCESS_MAX_MAPPINGS <= UNWIND_MAX_MAPPINGS, "all that is known has room");
 
@@ -50,13 +54,37 @@ int images_init(struct images *m, struct tables *t, struct chunks *chunks, struc
 
 /* ---- lists ---- */
 
+static uint32_t list_words(const struct image_list *l)
+{
+	return UNWIND_LIST_WORDS + l->count * MAPPING_WORDS;
+}
+
+static void list_sign(uint32_t *at, uint32_t id, uint32_t count)
+{
+	const struct unwind_list list = { id, count };
+	uint64_t bits;
+
+	memcpy(&bits, &list, sizeof(bits));
+	__atomic_store_n((uint64_t *)at, bits, __ATOMIC_RELEASE);
+}
+
+/*
+ * From then on nobody in the kernel begins with it, whoever has a copy of an entry that leads there. Who can't be
+ * told so, for want of memory, costs us the words.
+ */
 static void list_drop(struct images *m, struct image_list *l, uint64_t now_ns)
 {
+	uint32_t *at;
+
 	if (!l || --l->refs)
 		return;
-	chunks_give(m->chunks, l->addr, l->count * MAPPING_WORDS, now_ns);
+	at = chunks_at(m->chunks, l->addr - UNWIND_LIST_WORDS);
+	if (at) {
+		list_sign(at, 0, 0);
+		chunks_give(m->chunks, l->addr - UNWIND_LIST_WORDS, list_words(l), now_ns);
+	}
 	for (uint32_t i = 0; i < l->exe_count; i++)
-		exes_drop(m->exes, l->exes[i]);
+		exes_drop(m->exes, l->exes[i], now_ns);
 	free(l);
 }
 
@@ -174,16 +202,16 @@ void images_exit(struct images *m, uint32_t pid, uint64_t now_ns)
 	if (i == NONE)
 		return;
 	if (m->all[i].list && tables_get_process(m->tables, pid, &entry) == 0 &&
-	    entry.mappings == m->all[i].list->addr)
+	    entry.id == m->all[i].list->id)
 		tables_remove_process(m->tables, pid);
 	image_remove(m, i, now_ns);
 }
 
 void images_mmap(struct images *m, uint32_t pid)
 {
-	uint32_t i = image_get(m, pid);
+	uint32_t i = image_find(m, pid);
 
-	if (i == NONE)
+	if (i == NONE || !m->all[i].list)
 		return;
 	m->all[i].dirty = true;
 	queue(m, i);
@@ -214,6 +242,12 @@ void images_sampled(struct images *m, uint32_t pid, uint64_t start_ns, uint32_t 
 }
 
 /* ---- to the kernel ---- */
+
+enum identity {
+	IDENTITY_KNOWN,
+	IDENTITY_UNKNOWN, /* until a sample says it */
+	IDENTITY_LATER, /* when more events have come */
+};
 
 static void back_off(struct image *p, uint64_t now_ns)
 {
@@ -250,6 +284,7 @@ static struct image_list *list_plan(struct images *m, const struct image *p,
 		if (exe == EXE_NONE || m->exes->all[exe].state == EXE_BAD)
 			continue;
 		if (!m->exes->all[exe].segments) {
+			to->kind = UNWIND_MAPPING_UNRESOLVED;
 			l->unresolved++;
 			/* Held: it can't become another file's while we wait for it. */
 		} else if (exes_vaddr(m->exes, exe, all[i].offset, &vaddr)) {
@@ -265,10 +300,10 @@ static struct image_list *list_plan(struct images *m, const struct image *p,
 	return l;
 }
 
-static void list_abandon(struct images *m, struct image_list *l)
+static void list_abandon(struct images *m, struct image_list *l, uint64_t now_ns)
 {
 	for (uint32_t i = 0; i < l->exe_count; i++)
-		exes_drop(m->exes, l->exes[i]);
+		exes_drop(m->exes, l->exes[i], now_ns);
 	free(l);
 }
 
@@ -280,42 +315,52 @@ static struct image_list *list_new(struct images *m, const struct image *p,
 	const struct mapping *all;
 	uint32_t count = mappings(ctx, p->pid, &all);
 	struct image_list *l = count ? list_plan(m, p, all, count, exe_of, ctx) : NULL;
-	uint32_t *to = NULL;
+	uint32_t addr, *to = NULL;
 
 	if (!l)
 		return NULL;
-	l->addr = chunks_take(m->chunks, l->count * MAPPING_WORDS, now_ns);
-	if (l->addr)
-		to = chunks_at(m->chunks, l->addr);
+	addr = chunks_take(m->chunks, list_words(l), now_ns);
+	if (addr)
+		to = chunks_at(m->chunks, addr);
 	if (!to) {
-		if (l->addr)
-			chunks_return(m->chunks, l->addr, l->count * MAPPING_WORDS);
+		if (addr)
+			chunks_return(m->chunks, addr, list_words(l));
 		counter_add(m->counters, COUNTER_UNWIND_PROCESSES_REFUSED, 1);
-		list_abandon(m, l);
+		list_abandon(m, l, now_ns);
 		return NULL;
 	}
-	memcpy(to, m->scratch, l->count * sizeof(*m->scratch));
+	l->addr = addr + UNWIND_LIST_WORDS;
+	l->id = ++m->lists;
+	memcpy(to + UNWIND_LIST_WORDS, m->scratch, l->count * sizeof(*m->scratch));
+	list_sign(to, l->id, l->count);
 	return l;
 }
 
-/* What the kernel has of it, and who it is if we don't know. False: nobody can say. */
-static bool identity_learn(struct images *m, struct image *p)
+/*
+ * What the kernel has of it, and who it is if we don't know. An entry that the kernel side wrote later than our
+ * events reach is of an image that we haven't heard of: a child that has executed something by now, say. Its
+ * mappings are others than those that we know. One that user space wrote says nothing new.
+ */
+static enum identity identity_learn(const struct images *m, struct image *p)
 {
 	struct unwind_process entry;
 
-	if (p->known && !p->forked)
-		return true;
 	if (tables_get_process(m->tables, p->pid, &entry) < 0)
-		return p->known;
+		return p->known ? IDENTITY_KNOWN : IDENTITY_UNKNOWN;
+	if (entry.since_ns > m->until_ns)
+		return IDENTITY_LATER;
 	if (!p->known) {
+		if (!entry.since_ns)
+			return IDENTITY_UNKNOWN;
 		p->start_ns = entry.start_ns;
 		p->exec_id = entry.exec_id;
 		p->known = true;
 	}
-	p->shown = p->list && p->start_ns == entry.start_ns && p->exec_id == entry.exec_id &&
-		   entry.mappings == p->list->addr && entry.count == p->list->count;
+	if (p->forked)
+		p->shown = p->list && p->start_ns == entry.start_ns &&
+			   p->exec_id == entry.exec_id && entry.id == p->list->id;
 	p->forked = false;
-	return true;
+	return IDENTITY_KNOWN;
 }
 
 static int show(struct images *m, struct image *p)
@@ -329,6 +374,7 @@ static int show(struct images *m, struct image *p)
 		.start_ns = p->start_ns,
 		.exec_id = p->exec_id,
 		.mappings = p->list->addr,
+		.id = p->list->id,
 		.count = p->list->count,
 		.stamp = m->stamp,
 	};
@@ -338,18 +384,23 @@ static int show(struct images *m, struct image *p)
 	return r;
 }
 
-static void image_flush(struct images *m, struct image *p, images_mappings_fn mappings,
+/* False: it has to wait for events. */
+static bool image_flush(struct images *m, struct image *p, images_mappings_fn mappings,
 			images_exe_fn exe_of, void *ctx, uint64_t now_ns)
 {
+	enum identity identity = identity_learn(m, p);
 	struct image_list *old = NULL, *new;
 
-	if (!identity_learn(m, p))
-		return;
+	if (identity != IDENTITY_KNOWN)
+		return identity == IDENTITY_UNKNOWN;
 	if (p->dirty || !p->list) {
 		new = list_new(m, p, mappings, exe_of, ctx, now_ns);
-		if (!new) {
+		if (!new) { /* what it had is no longer true */
+			list_drop(m, p->list, now_ns);
+			p->list = NULL;
+			p->shown = false;
 			back_off(p, now_ns);
-			return;
+			return true;
 		}
 		old = p->list;
 		p->list = new;
@@ -358,15 +409,12 @@ static void image_flush(struct images *m, struct image *p, images_mappings_fn ma
 	if (!p->shown && show(m, p) < 0) {
 		counter_add(m->counters, COUNTER_UNWIND_PROCESSES_REFUSED, 1);
 		back_off(p, now_ns);
-		if (old) { /* which is what the kernel has still */
-			list_drop(m, p->list, now_ns);
-			p->list = old;
-			p->dirty = p->shown = true;
-		}
-		return;
+		list_drop(m, old, now_ns);
+		return true;
 	}
 	p->backoff_ns = 0;
 	list_drop(m, old, now_ns);
+	return true;
 }
 
 static bool list_is_stale(const struct images *m, const struct image_list *l)
@@ -397,6 +445,45 @@ static void unresolved_queue(struct images *m)
 	}
 }
 
+/*
+ * Events were lost: any list may be of an image that is gone, or lack what was mapped since. A wrong frame is worse
+ * than a missing one: nobody has mappings until a sample, by which the process table reads them anew.
+ */
+static void losses_follow(struct images *m, uint64_t now_ns)
+{
+	uint64_t lost = counter_get(m->counters, COUNTER_EVENTS_LOST) +
+			counter_get(m->counters, COUNTER_EVENTS_MALFORMED);
+
+	if (lost == m->lost)
+		return;
+	m->lost = lost;
+	for (uint32_t i = 0; i < m->high; i++) {
+		list_drop(m, m->all[i].list, now_ns);
+		m->all[i].list = NULL;
+		m->all[i].shown = m->all[i].forked = false;
+	}
+}
+
+/* Some at a time: those of which the kernel side knows nothing (any more) are gone, or come again. */
+static void gone_remove(struct images *m, uint64_t now_ns)
+{
+	for (uint32_t n = 0; n < GONE_LOOKS && m->high; n++) {
+		struct unwind_process entry;
+		uint32_t i = m->gone_at++ % m->high;
+
+		if (m->all[i].used && !m->all[i].queued &&
+		    tables_get_process(m->tables, m->all[i].pid, &entry) == -ENOENT)
+			image_remove(m, i, now_ns);
+	}
+}
+
+void images_follow(struct images *m, uint64_t until_ns, uint64_t now_ns)
+{
+	losses_follow(m, now_ns);
+	gone_remove(m, now_ns);
+	m->until_ns = until_ns;
+}
+
 void images_flush(struct images *m, images_mappings_fn mappings, images_exe_fn exe, void *ctx,
 		  uint32_t most, uint64_t now_ns)
 {
@@ -416,7 +503,9 @@ void images_flush(struct images *m, images_mappings_fn mappings, images_exe_fn e
 		p->queued = false;
 		if (!p->used)
 			continue;
-		image_flush(m, p, mappings, exe, ctx, now_ns);
+		p->queued = !image_flush(m, p, mappings, exe, ctx, now_ns);
+		if (p->queued)
+			m->queue.items[kept++] = number;
 		done++;
 	}
 	m->queue.count = kept;

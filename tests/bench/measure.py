@@ -4,6 +4,7 @@
 mixed       gcc, python3, openssl and node; what each profiler costs, from its start to its symbolized answer
 saturation  every CPU busy for 10 s: nothing lost, all CPU time there
 lockstep    work that repeats at the sampling rate: ten runs, rms z
+unwinding   what a sample costs in the interrupt, with its stack; see unwinding.py
 storm       processes that live some 10 ms: how many of their samples are complete
 
 Tables on stdout, all numbers in BUILD/bench/*.json. N (3) runs each, tools taking turns; medians are shown.
@@ -27,6 +28,7 @@ ROOT = os.path.dirname(os.path.dirname(HERE))
 sys.dont_write_bytecode = True
 sys.path[:0] = [HERE, os.path.join(ROOT, "tests", "e2e")]
 import truth  # noqa: E402
+import unwinding  # noqa: E402
 import watch  # noqa: E402
 
 BUILD = os.path.abspath(os.environ.get("BUILD", os.path.join(ROOT, "build")))
@@ -383,7 +385,12 @@ def storm(directory):
     write_json("storm", {"runs": runs, "goals": goals})
 
 
-PARTS = {"mixed": mixed, "saturation": saturation, "lockstep": lockstep, "storm": storm}
+def unwound(directory):
+    source, _ = compile_input(directory)
+    write_json("unwinding", unwinding.run(directory, BUILD, SLOWBURN, CPUS, RUNS, say, goal, source))
+
+
+PARTS = {"mixed": mixed, "unwinding": unwound, "saturation": saturation, "lockstep": lockstep, "storm": storm}
 
 
 def main():

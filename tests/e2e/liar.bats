@@ -11,6 +11,9 @@ load capture
 # Refused when they are read; those of the second line are never done being read, and cost the deadline.
 lies='counts functions ranges empty ids addresses strings no-end status type fds length half-and-leave endless die eat'
 waits='half slow late nothing'
+# About unwind tables: those of the second line can't be told from the truth.
+table_lies='table-rows table-die'
+table_stories='table-cfas table-guesses table-ends table-signals table-segments table-no-pages table-one-page'
 
 setup_file() {
 	need_root
@@ -41,10 +44,10 @@ liar() {
 	echo "$program"
 }
 
-# capture NAME [LIE]: of 0.3 s; on a busy machine each program may then have a few samples only
+# capture NAME [LIE [TIME]]: of 0.3 s; on a busy machine each program may then have a few samples only
 capture() {
-	local name=$1 lie=$2 status=0
-	"$(liar "$lie")" profile --duration 300ms -F 499 --format pprof -o "$(profile "$name")" \
+	local name=$1 lie=$2 time=${3:-300ms} status=0
+	"$(liar "$lie")" profile --duration "$time" -F 499 --format pprof -o "$(profile "$name")" \
 		> "$BATS_TEST_TMPDIR/$name.log" 2>&1 3>&- || status=$?
 	if [ $status != 0 ]; then
 		echo "$name: exit status $status"
@@ -87,10 +90,11 @@ caught() {
 	all caught $waits
 }
 
+# The next request may be sent before the second one is there, and then fails.
 @test "an answer told twice is taken once" {
 	capture twice twice
-	truth whole "$(profile twice)" --failed 0 0
-	truth names "$(profile twice)" --named innocent guilty --min 2
+	truth whole "$(profile twice)" --failed 0 1
+	truth names "$(profile twice)" --named guilty --seen innocent --min 2
 }
 
 @test "what can't be told from the truth costs its own names only" {
@@ -105,4 +109,32 @@ any() {
 
 @test "any lie about any file: the totals stand" {
 	all any 1 2 3 4
+}
+
+# unwound FAILED LIE: long enough that all files have their tables
+unwound() {
+	local failed=$1 lie=$2
+	capture "$lie" "$lie" 1500ms || return 1
+	truth whole "$(profile "$lie")" --slack-ms 200 --failed "$failed" "$failed" &&
+		truth names "$(profile "$lie")" --named innocent --min 2 && truth stacks "$(profile "$lie")" --comm innocent && return
+	echo "that was: $lie"
+	return 1
+}
+
+refused() {
+	unwound 1 "$1"
+}
+
+believed() {
+	unwound 0 "$1"
+}
+
+@test "unwind tables that are none: refused, and everybody else's stacks stand" {
+	# shellcheck disable=SC2086 # a list of words
+	all refused $table_lies
+}
+
+@test "unwind tables that are wrong: so are the stacks of their file, and nobody else's" {
+	# shellcheck disable=SC2086 # a list of words
+	all believed $table_stories
 }

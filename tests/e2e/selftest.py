@@ -154,6 +154,15 @@ def selftest(with_go):
         named = [(90, "cc1", 7, 7, "cc1", [("f", "/bin/w")]), (10, "cc1", 7, 7, "cc1", [("[kernel]", "[kernel.kallsyms]")])]
         expect(1, "complete", profile("kernel-nameless.pb.gz", named), "--comm", "cc1", "--min", "100", "--share", "0.95")
 
+        start = [("_start", "/bin/w"), ("__libc_start_main", "/lib/libc.so.6"), ("[libc.so.6]", "/lib/libc.so.6"), ("main", "/bin/w")][::-1]
+        half, whole = [(60, "w", 7, 7, "w", [("f", "/bin/w")])], [(60, "w", 7, 7, "w", [("f", "/bin/w"), *start])]
+        expect(0, "stacks", profile("stacks.pb.gz", half + whole), "--comm", "w", "--share", "0.5")
+        expect(1, "stacks", path("stacks.pb.gz"), "--comm", "w", "--share", "0.6")
+        expect(1, "stacks", path("stacks.pb.gz"), "--comm", "v")
+        for at in (0, 1, 2):
+            bad = [(1, "w", 7, 7, "w", [("f", "/bin/w"), *start[:at], *start[at + 1:]]), (99, *whole[0][1:])]
+            expect(0 if at == 1 else 1, "stacks", profile(f"stacks-{at}.pb.gz", bad), "--comm", "w")
+
         nameless = [(990, "w", 7, 7, "w", [("[w-stripped]", "/bin/w-stripped")])]
         expect(0, "module", profile("stripped.pb.gz", nameless), shares, "--module", "w-stripped", "--unnamed")
         expect(1, "module", profile("invented.pb.gz", functions(500, 292, 198, module="/bin/w-stripped")), shares,

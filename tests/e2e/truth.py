@@ -343,6 +343,29 @@ def check_names(args):
     return 1 if complaints else 0
 
 
+def check_stacks(args):
+    """Of the programs --comm each stack that reaches _start does so by main, and --share of the stacks do."""
+    profile, total, whole, wrong = read_profile(args.profile), 0, 0, collections.Counter()
+    for s in profile.samples:
+        user = [f for f in s.frames if not f.kernel]
+        if s.comm not in args.comm or not user:
+            continue
+        total += s.count
+        if user[-1].name != "_start":
+            continue
+        whole += s.count
+        names = [f.name for f in user]
+        own = [f.name for f in user if os.path.basename(f.module) == s.comm]
+        if names[-2:-1] != ["__libc_start_main"] or own[-2:-1] != ["main"] or names.count("main") != 1:
+            wrong[";".join(reversed(names))] += s.count
+    ok = not wrong and total >= args.min and whole >= args.share * total
+    print(f"{'ok' if ok else 'FAIL'}: {whole} of {total} stacks of {' '.join(args.comm)} are whole "
+          f"({args.share:.0%} of at least {args.min}), {sum(wrong.values())} of them wrong")
+    for stack, n in wrong.most_common(3):
+        print(f"    {n} {ascii(stack)}")
+    return 0 if ok else 1
+
+
 def check_only(args):
     """Every sample is as the options say, and there are at least --min of them."""
     profile = read_profile(args.profile)
@@ -428,6 +451,56 @@ def check_complete(args):
           f" {result.named} of {result.nameable} nameable leaves named")
     for what, n in result.unknown.most_common(10):
         print(f"    {n:5} {what}")
+    return 0 if ok else 1
+
+
+def is_chain(frames, chain):
+    """From its innermost function to the outermost: exactly these, and below them a bottom that was reached."""
+    names = [f.name for f in frames if not f.kernel]
+    return names[:len(chain)] == chain and "[truncated]" not in names
+
+
+def check_chain(args):
+    """Of the samples in a function, how many have the call chain that the program is known to have."""
+    chain = [name for link in args.chain for name in link.split("*")[0].split("+") * int((link.split("*") + ["1"])[1])]
+    profile = read_profile(args.profile)
+    here = profile.of(lambda s: s.comm == args.comm and s.has(chain[0]))
+    n, right = count(here), count(s for s in here if is_chain(s.frames, chain))
+    ok = n >= args.min and right >= args.share * n
+    print(f"{'ok' if ok else 'FAIL'}: of {n} samples in {chain[0]} (at least {args.min}) {right} have the {len(chain)} callers"
+          f" that there are (at least {100 * args.share:.0f} %)")
+    others = collections.Counter(" < ".join(f.name or "?" for f in s.frames) for s in here if not is_chain(s.frames, chain))
+    for stack, times in others.most_common(0 if ok else 5):
+        print(f"    {times:5} {ascii(stack)[:200]}")
+    return 0 if ok else 1
+
+
+def reaches_bottom(sample):
+    """The outermost user frame is where programs begin. Without user frames there is nothing to reach (exec); a sample
+    of exit has its last system call's."""
+    user = [f for f in sample.frames if not f.kernel]
+    if not user or (sample.kernel and len(user) == 1):
+        return not any(f.name.startswith("[truncated") for f in user)
+    if user[-1].name.startswith("[truncated"):
+        return False
+    return (os.path.basename(user[-1].module).startswith("ld-linux") or user[-1].name == "_start"
+            or any(f.name.startswith(("__libc_start_", "__clone", "clone", "start_thread")) for f in user))
+
+
+def check_bottom(args):
+    """Stacks of these programs that end where programs begin."""
+    profile = read_profile(args.profile)
+    samples = profile.of(lambda s: s.comm in args.comm)
+    whole, n = count(s for s in samples if reaches_bottom(s)), count(samples)
+    ok = n >= args.min and whole >= args.share * n
+    print(f"{'ok' if ok else 'FAIL'}: of {n} samples (at least {args.min}) {100 * whole / max(n, 1):.2f} % reach the bottom"
+          f" (at least {100 * args.share:.0f} %)")
+    short = collections.Counter()
+    for s in samples:
+        if not reaches_bottom(s):
+            short[" < ".join(f.name or os.path.basename(f.module) for f in s.frames if not f.kernel)] += s.count
+    for what, k in short.most_common(10):
+        print(f"    {k:5} {ascii(what)}")
     return 0 if ok else 1
 
 
@@ -712,6 +785,12 @@ def main():
     sub = command("functions", check_functions)
     sub.add_argument("--leaf", action="store_true")
     sub.add_argument("--module")
+    sub = command("chain", check_chain, truth=False)
+    sub.add_argument("profile")
+    sub.add_argument("chain", nargs="+", metavar="NAME[+NAME...][*TIMES]", help="innermost first")
+    sub.add_argument("--comm", required=True)
+    sub.add_argument("--min", type=int, default=50)
+    sub.add_argument("--share", type=float, default=0.95)
     command("threads", check_threads)
     command("kernel", check_kernel)
     sub = command("module", check_module)
@@ -721,8 +800,9 @@ def main():
     sub.add_argument("pairs", nargs="+")
     sub.add_argument("--limit", type=float)
     for name, function in (("saturated", check_saturated), ("only", check_only), ("complete", check_complete),
+                           ("bottom", check_bottom),
                            ("strings", check_strings), ("go", check_go), ("show", show), ("whole", check_whole),
-                           ("names", check_names)):
+                           ("names", check_names), ("stacks", check_stacks)):
         sub = command(name, function, truth=False)
         sub.add_argument("profile")
         if name == "saturated":
@@ -737,7 +817,11 @@ def main():
             sub.add_argument("--user", action="store_true")
             sub.add_argument("--kernel", action="store_true")
             sub.add_argument("--min", type=int, default=1)
-        elif name == "complete":
+        elif name == "stacks":
+            sub.add_argument("--comm", nargs="+", required=True)
+            sub.add_argument("--min", type=int, default=20)
+            sub.add_argument("--share", type=float, default=0.5)
+        elif name in ("complete", "bottom"):
             sub.add_argument("--comm", nargs="+", required=True)
             sub.add_argument("--min", type=int, default=100)
             sub.add_argument("--share", type=float, default=0.95)

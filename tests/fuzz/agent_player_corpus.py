@@ -13,7 +13,7 @@ import pathlib
 import struct
 import sys
 
-END, FACTS, SAMPLE, EVENT, DRAIN, TEXT, TEXT_ERROR, FILE, CGROUP, SYMBOLS = range(10)
+END, FACTS, SAMPLE, EVENT, DRAIN, TEXT, TEXT_ERROR, FILE, CGROUP, SYMBOLS, REST = range(11)
 MAPS, STAT, CGROUP_TEXT, PIDS = range(4)
 KERNEL, VDSO, FILES = 0, 1, 16
 ESRCH, NONE = -3, 0xFFFFFFFF
@@ -162,6 +162,24 @@ TABLES = [  # user stacks by unwind tables: whole, ended early, and of a process
     chunk(DRAIN, 2**64 - 1),
 ]
 
+
+def rest(time_ns, end, *words):
+    return chunk(REST, time_ns, struct.pack("<%dQ" % (1 + len(words)), end, *words))
+
+
+RESTS = [  # of new processes: found whole, ended early, not told; and one that was told wrongly
+    *SCAN,
+    sample(2000, [], [0x1000100], flags=4 | 16, end=6),
+    sample(2500, [KERNEL_ADDR], [0x1000100, 0x1000200], flags=1 | 16, kind=2, stamp=7, end=7),
+    sample(3000, [], [0x1000100], flags=4 | 16, end=6),
+    sample(3500, [], [0x1000100], flags=4 | 16, end=6),
+    chunk(DRAIN, 2**64 - 1),
+    code(FILE, 77, 0),
+    rest(2000, 1, 2 << 56 | 0x1000200, 2 << 56 | 0x1000300),
+    rest(2500, 2, 1 << 56 | 0x1000300),
+    rest(3500, 1, 9 << 56 | 0x1000300),
+]
+
 FILES_OUT = {
     "one-drain": recording(content(*ONE_DRAIN)),
     "life-of-a-process": recording(content(*LIFE)),
@@ -173,7 +191,8 @@ FILES_OUT = {
     "broken-off-in-a-frame": recording(content(*ONE_DRAIN))[:-200],
     "wrong-count": recording(content(*SCAN, end=False) + chunk(END, 99)),
     "tables": recording(content(*TABLES), version=2),
-    "version-3": recording(content(*SCAN), version=3),
+    "rests": recording(content(*RESTS), version=3),
+    "version-4": recording(content(*SCAN), version=4),
     "other-byte-order": recording(content(*SCAN), order=0x04030201),
     "content-one-drain": content(*ONE_DRAIN),
     "content-life-of-a-process": content(*LIFE),
@@ -196,6 +215,11 @@ FILES_OUT = {
         *SCAN, chunk(FACTS, 0, b"start_ns 0\n"), sample(0, [], [0x1000100]),
         task(7, 200, 100, 2**64 - 1), sample(2**64 - 1, [], [0x1000100]), chunk(DRAIN, 0),
         chunk(DRAIN, 2**64 - 1)),
+    "content-rests": content(*RESTS),
+    "content-odd-rests": content(
+        *SCAN, sample(2000, [], [0x1000100], flags=16, end=6), sample(2100, [], [0x1000100], flags=16, end=6),
+        sample(2200, [], [0x1000100], flags=8, end=6), sample(2300, [], [], flags=16, end=6), chunk(DRAIN, 9000),
+        chunk(REST, 2000, b"x"), chunk(REST, 2100, bytes(8 * 1025))),
     "content-cgroups": content(
         *SCAN, chunk(CGROUP, 9, b""), chunk(CGROUP, 9, b"/a\0b"), chunk(CGROUP, 0, b"/" * 5000),
         sample(2000, [], [0x1000100], cgroup=0), chunk(DRAIN, 1)),

@@ -27,6 +27,12 @@ def sample(kernel=(), user=(), k=None, u=None, end=1, flags=0, stamp=0, tid=8, c
     return head + b"".join(struct.pack("=Q", a) for a in (*kernel, *user))
 
 
+def rest(stack=b"\0" * 64, at=0x7FFD00001000, flags=1, length=None):
+    """struct record_rest and its stack"""
+    return (struct.pack("=QQQQQQQII16Q", 0x400000, at + 8, at + 32, 0, 1 << 47, at + 64, at, flags,
+                        len(stack) if length is None else length, *range(16)) + stack)
+
+
 def event(kind, body, misc=0, size=None):
     """A perf record with { u32 pid, tid; u64 time } behind it"""
     length = 8 + len(body) + 16
@@ -67,6 +73,20 @@ def decode():
         "tid-0": sample((), user, tid=0),
         "cut": sample((), user)[:-1],
         "empty": b"",
+        "rest": sample((KERNEL,), user[:1], end=6, flags=1 | 4 | 8) + rest(),
+        "rest-of-callers": sample((), (0x400000, 2 << 56 | 0x400100), end=7, flags=8, stamp=7) + rest(),
+        "rest-empty": sample((), user[:1], end=6, flags=8) + rest(b""),
+        "rest-gone": sample((), user[:1], end=6, flags=16),
+        "rest-and-gone": sample((), user[:1], end=6, flags=24) + rest(),
+        "rest-missing": sample((), user[:1], end=6, flags=8),
+        "rest-cut": (sample((), user[:1], end=6, flags=8) + rest())[:-8],
+        "rest-of-nothing": sample((), (), end=6, flags=8) + rest(),
+        "rest-of-bottom": sample((), user[:1], end=1, flags=8) + rest(),
+        "rest-length-huge": sample((), user[:1], end=6, flags=8) + rest(length=0xFFFFFFF8),
+        "rest-length-odd": sample((), user[:1], end=6, flags=8) + rest(b"\0" * 63),
+        "rest-flags-unknown": sample((), user[:1], end=6, flags=8) + rest(flags=8),
+        "rest-stack-odd": sample((), user[:1], end=6, flags=8) + rest(at=0x7FFD00001004),
+        "rest-unannounced": sample((), user[:1]) + rest(),
     }
     task = struct.pack("=IIIIQ", 20, 19, 20, 19, 42)
     events = {
@@ -120,7 +140,7 @@ def stream():
         "window-huge": header + struct.pack("<IBB", 0xFD2FB528, 0x00, 0xFF) + b"\1\0\0",
         "cut": header + frame[:-1],
         "garbage": header + b"\0" * 32,
-        "version": b"slowburn stream\n" + struct.pack("=II", 3, 0x01020304),
+        "version": b"slowburn stream\n" + struct.pack("=II", 4, 0x01020304),
         "byte-order": b"slowburn stream\n" + struct.pack("=II", 1, 0x04030201),
         "magic": b"something else..........",
         "short": header[:20],

@@ -15,9 +15,15 @@ static volatile uint64_t sink;
 
 static void use_sample(const struct record_sample *s)
 {
+	const struct record_rest *rest = decode_rest(s);
+
 	for (uint32_t i = 0; i < (uint32_t)s->kernel_frames + s->user_frames; i++)
 		sink += s->frames[i];
 	sink += strlen(s->comm) + strlen(s->leader_comm);
+	if (!rest)
+		return;
+	for (uint32_t i = 0; i < rest->bytes / 8; i++)
+		sink += ((const uint64_t *)(rest + 1))[i];
 }
 
 static void use_event(const struct event *e)

@@ -228,32 +228,140 @@ static enum lie eat(struct draft *d)
 	__builtin_trap();
 }
 
+/* An honest unwind table, to be made a lie of. */
+struct table_draft {
+	struct buffer *bytes;
+	struct unwind_reply *head;
+	struct unwind_segment *segments;
+	struct unwind_rule *rules;
+	struct unwind_page *pages;
+	uint32_t *rows;
+};
+
+/* What is above it in the stack is taken for the return address. */
+static enum lie tell_cfas(struct table_draft *d)
+{
+	for (uint32_t i = UNWIND_RULE_FIRST; i < d->head->rule_count; i++)
+		d->rules[i].cfa_offset += 8;
+	return HONEST;
+}
+
+static void tell_kinds(struct table_draft *d, enum unwind_kind kind)
+{
+	for (uint32_t i = UNWIND_RULE_FIRST; i < d->head->rule_count; i++)
+		d->rules[i].kind = (uint8_t)kind;
+}
+
+static enum lie tell_guesses(struct table_draft *d)
+{
+	tell_kinds(d, UNWIND_FRAME_POINTER);
+	return HONEST;
+}
+
+/* The leaf is the outermost frame, wherever it is. */
+static enum lie tell_ends(struct table_draft *d)
+{
+	tell_kinds(d, UNWIND_STOP);
+	return HONEST;
+}
+
+/* Each frame is a signal's, and what is on the stack its registers. */
+static enum lie tell_signals(struct table_draft *d)
+{
+	tell_kinds(d, UNWIND_SIGNAL);
+	return HONEST;
+}
+
+/* All that there can be is this file's code. */
+static enum lie tell_segments(struct table_draft *d)
+{
+	for (uint32_t i = 0; i < d->head->segment_count; i++)
+		d->segments[i] = (struct unwind_segment){ i, i, i ? 1 : UINT64_MAX };
+	return d->head->segment_count == 1 ? HONEST : LEAVE;
+}
+
+/* So many pages and no more. */
+static void table_cut(struct table_draft *d, uint32_t pages)
+{
+	uint32_t rows = pages ? d->pages[pages - 1].row + d->pages[pages - 1].count : 0;
+
+	memmove(d->pages + pages, d->rows, rows * sizeof(d->rows[0]));
+	d->bytes->len =
+		(size_t)((char *)(d->pages + pages) - d->bytes->data) + rows * sizeof(d->rows[0]);
+	d->head->page_count = pages;
+	d->head->row_count = rows;
+}
+
+/* A page of many, which isn't there. */
+static enum lie tell_no_pages(struct table_draft *d)
+{
+	if (d->head->page_count)
+		table_cut(d, 0);
+	if (d->head->segment_count)
+		d->head->start = d->segments[0].vaddr & ~(uint64_t)(UNWIND_PAGE_BYTES - 1);
+	d->head->limit = d->head->start + UNWIND_PAGE_BYTES;
+	return HONEST;
+}
+
+/* Never more than a page of it. */
+static enum lie tell_one_page(struct table_draft *d)
+{
+	if (d->head->page_count > 1) {
+		table_cut(d, 1);
+		d->head->limit = d->head->start + UNWIND_PAGE_BYTES;
+	}
+	return HONEST;
+}
+
+/* By a rule that isn't there. */
+static enum lie tell_rows(struct table_draft *d)
+{
+	for (uint32_t i = 0; i < d->head->row_count; i++)
+		d->rows[i] = UNWIND_ROW(unwind_row_within(d->rows[i]), d->head->rule_count);
+	return HONEST;
+}
+
+static enum lie table_die(struct table_draft *d)
+{
+	__builtin_trap();
+}
+
 static const struct {
 	const char *name;
-	enum lie (*tell)(struct draft *d);
+	enum lie (*tell)(struct draft *d); /* about names, or */
+	enum lie (*tell_table)(struct table_draft *d);
 } lies[] = {
-	{ "counts", tell_counts },
-	{ "functions", tell_more_functions },
-	{ "ranges", tell_ranges },
-	{ "empty", tell_empty_ranges },
-	{ "ids", tell_ids },
-	{ "addresses", tell_addresses },
-	{ "order", tell_order },
-	{ "strings", tell_strings },
-	{ "no-end", tell_no_end },
-	{ "status", tell_status },
-	{ "type", tell_type },
-	{ "fds", tell_fds },
-	{ "length", tell_length },
-	{ "half", tell_half },
-	{ "half-and-leave", tell_half_and_leave },
-	{ "endless", tell_endlessly },
-	{ "slow", tell_slowly },
-	{ "twice", tell_twice },
-	{ "late", tell_late },
-	{ "nothing", tell_nothing },
-	{ "die", die },
-	{ "eat", eat },
+	{ .name = "counts", .tell = tell_counts },
+	{ .name = "functions", .tell = tell_more_functions },
+	{ .name = "ranges", .tell = tell_ranges },
+	{ .name = "empty", .tell = tell_empty_ranges },
+	{ .name = "ids", .tell = tell_ids },
+	{ .name = "addresses", .tell = tell_addresses },
+	{ .name = "order", .tell = tell_order },
+	{ .name = "strings", .tell = tell_strings },
+	{ .name = "no-end", .tell = tell_no_end },
+	{ .name = "status", .tell = tell_status },
+	{ .name = "type", .tell = tell_type },
+	{ .name = "fds", .tell = tell_fds },
+	{ .name = "length", .tell = tell_length },
+	{ .name = "half", .tell = tell_half },
+	{ .name = "half-and-leave", .tell = tell_half_and_leave },
+	{ .name = "endless", .tell = tell_endlessly },
+	{ .name = "slow", .tell = tell_slowly },
+	{ .name = "twice", .tell = tell_twice },
+	{ .name = "late", .tell = tell_late },
+	{ .name = "nothing", .tell = tell_nothing },
+	{ .name = "die", .tell = die },
+	{ .name = "eat", .tell = eat },
+	{ .name = "table-cfas", .tell_table = tell_cfas },
+	{ .name = "table-guesses", .tell_table = tell_guesses },
+	{ .name = "table-ends", .tell_table = tell_ends },
+	{ .name = "table-signals", .tell_table = tell_signals },
+	{ .name = "table-segments", .tell_table = tell_segments },
+	{ .name = "table-no-pages", .tell_table = tell_no_pages },
+	{ .name = "table-one-page", .tell_table = tell_one_page },
+	{ .name = "table-rows", .tell_table = tell_rows },
+	{ .name = "table-die", .tell_table = table_die },
 };
 
 #define LIES (sizeof(lies) / sizeof(lies[0]))
@@ -322,7 +430,7 @@ static int answer(int socket, const struct socket_message *m, struct buffer *rep
 	d.functions = (struct symbol_function *)(d.answers + d.head->answer_count);
 	d.modules = (struct symbol_module *)(d.functions + d.head->function_count);
 	d.strings = (char *)(d.modules + d.head->module_count);
-	then = which == LIES ? HONEST : lies[which].tell(&d);
+	then = which == LIES || !lies[which].tell ? HONEST : lies[which].tell(&d);
 	if (then == HONEST)
 		return socket_send(socket, d.type, reply->data, reply->len, &d.fd, d.fd >= 0,
 				   UINT64_MAX);
@@ -332,17 +440,29 @@ static int answer(int socket, const struct socket_message *m, struct buffer *rep
 	return -EPIPE;
 }
 
-/*
- * About unwind tables the truth: what their check refuses, and that a wrong table costs its stacks only, is for
- * tests of their own.
- */
+/* True if that is what is to be sent. */
+static bool table_lie(const struct socket_message *m, struct buffer *reply)
+{
+	struct table_draft d = { .bytes = reply, .head = (struct unwind_reply *)reply->data };
+	size_t which = lie_for(m);
+
+	d.segments = (struct unwind_segment *)(d.head + 1);
+	d.rules = (struct unwind_rule *)(d.segments + d.head->segment_count);
+	d.pages = (struct unwind_page *)(d.rules + d.head->rule_count);
+	d.rows = (uint32_t *)(d.pages + d.head->page_count);
+	return which == LIES || !lies[which].tell_table || lies[which].tell_table(&d) == HONEST;
+}
+
 static int answer_unwind(int socket, const struct socket_message *m, struct buffer *reply)
 {
 	int r = request_answer_unwind(m->bytes.data, m->bytes.len, m->fds, m->fd_count, reply);
 
-	return r < 0 ? r
-		     : socket_send(socket, SYMBOLS_MESSAGE_UNWIND_REPLY, reply->data, reply->len,
-				   NULL, 0, UINT64_MAX);
+	if (r < 0)
+		return r;
+	if (!table_lie(m, reply))
+		return -EPIPE;
+	return socket_send(socket, SYMBOLS_MESSAGE_UNWIND_REPLY, reply->data, reply->len, NULL, 0,
+			   UINT64_MAX);
 }
 
 int symbolizer_serve(int socket)

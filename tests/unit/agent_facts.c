@@ -31,6 +31,7 @@ static const struct facts sample = {
 		.own_cpu_ns = 8000000,
 		.own_bpf_ns = 900000,
 		.own_memory_bytes = 23000000,
+		.own_kernel_bytes = 2900000,
 		.memory_kernel_bytes = 1300000,
 		.memory_budget_bytes = 268435456,
 	},

@@ -810,6 +810,211 @@ static void a_replay_makes_a_profile(void **state)
 	profile_release(&profile);
 }
 
+/* ---- the rest of stacks ---- */
+
+/* Two callers more, then the outermost. */
+static void rests_begin(void *ctx, const struct record_sample *s)
+{
+	(void)s;
+	*(uint32_t *)ctx = 0;
+}
+
+static enum record_stack_end rests_next(void *ctx, const struct mapping *m, uint64_t *ret_word)
+{
+	uint32_t *count = ctx;
+
+	(void)m;
+	*ret_word = (uint64_t)FRAME_TABLE << FRAME_KIND_SHIFT | (0x1000100 + 2 + *count);
+	return ++*count > 2 ? STACK_END_BOTTOM : STACK_END_NONE;
+}
+
+static void rests_end(void *ctx, enum record_stack_end end)
+{
+	(void)ctx;
+	assert_int_equal(end, STACK_END_BOTTOM);
+}
+
+struct rest_sample {
+	struct record_sample s;
+	uint64_t frames[3];
+	struct record_rest rest;
+	char stack[64];
+};
+
+static struct rest_sample rest_sample_make(uint64_t time_ns)
+{
+	struct rest_sample to = {
+		.s = { .time_ns = time_ns,
+		       .value = 10000000,
+		       .start_ns = 5000000000,
+		       .cgroup = 9,
+		       .tgid = PID,
+		       .tid = PID,
+		       .kernel_frames = 1,
+		       .user_frames = 2,
+		       .stack_end = STACK_END_NOT_COMPILED,
+		       .flags = RECORD_FLAG_KERNEL | RECORD_FLAG_REST,
+		       .comm = "spin",
+		       .leader_comm = "spin" },
+		.frames = { KERNEL_ADDR, 0x1000100,
+			    (uint64_t)FRAME_TABLE << FRAME_KIND_SHIFT | 0x1000101 },
+		.rest = { .ip = 0x1000101, .bytes = sizeof(to.stack) },
+	};
+
+	memcpy(to.stack, "the password that is on the stack", 34);
+	return to;
+}
+
+/* As a capture does it: the sample when it is drained, and what became of it when it is counted. */
+static void rest_record(struct recorder *r, const struct rest_source *rests, uint64_t time_ns)
+{
+	const struct rest_sample s = rest_sample_make(time_ns);
+	uint64_t word;
+
+	recorder_record(r, BATCH_SAMPLE, &s, sizeof(s));
+	recorder_drain(r, time_ns);
+	rests->begin(rests->ctx, &s.s);
+	while (rests->next(rests->ctx, NULL, &word) == STACK_END_NONE)
+		;
+	rests->end(rests->ctx, STACK_END_BOTTOM);
+}
+
+/* The chunks of a recording, and the lengths of its samples; no byte of a stack is in them. */
+static uint32_t rests_count(int fd, uint32_t sample_bytes)
+{
+	struct stream_reader *reader;
+	struct stream_chunk c;
+	uint32_t count = 0;
+	struct err err;
+
+	assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
+	assert_int_equal(stream_reader_new(&reader, fd, &err), 0);
+	while (stream_read(reader, &c, &err) == 1) {
+		if (c.kind == STREAM_SAMPLE)
+			assert_int_equal(c.len, sample_bytes);
+		assert_null(memmem(c.bytes, c.len, "password", 8));
+		count += c.kind == STREAM_REST;
+	}
+	stream_reader_free(reader);
+	return count;
+}
+
+static void what_became_of_rests_comes_back(void **state)
+{
+	static const struct file_place place = { .pid = PID, .ino = 77, .path = "/bin/spin" };
+	const struct rest_sample refused = { .s.tgid = 0 };
+	_cleanup_(fd_close) int fd = file_new();
+	struct facts facts = machine_facts();
+	struct recorder *r = NULL;
+	struct rest_source inner, outer;
+	struct profile profile;
+	struct reply reply;
+	struct err err = { "" };
+	uint32_t walked, len;
+	int file, e;
+
+	assert_int_equal(recorder_new(&r, fd, &machine), 0);
+	inner = (struct rest_source){ &walked, rests_begin, rests_next, rests_end };
+	outer = recorder_rests(r, &inner);
+	recorder_facts(r, &facts);
+	ask_source(recorder_source(r));
+	for (uint64_t time_ns = 20000; time_ns < 24000; time_ns += 1000) {
+		rest_record(r, &outer, time_ns);
+		if (time_ns == 20000)
+			recorder_source(r)->open(recorder_source(r)->ctx, &place, &file);
+	}
+	recorder_record(r, BATCH_SAMPLE, &refused, sizeof(struct record_sample));
+	recorder_drain(r, UINT64_MAX);
+	len = reply_make(&reply, 0x1100, 1, "do_syscall");
+	recorder_symbols(r, WINDOW_SPACE_KERNEL, &reply, len);
+	len = reply_make(&reply, 0x100, 4, "spin_loop");
+	recorder_symbols(r, WINDOW_SPACE_FILES, &reply, len);
+	recorder_facts(r, &facts);
+	assert_int_equal(recorder_close(r), 0);
+	recorder_free(r);
+
+	assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
+	e = capture_replay(fd, &profile, &err);
+	if (e != 0)
+		fail_msg("got %d (%s), want 0", e, err.text);
+	assert_int_equal(profile_total_count(&profile), 4);
+	assert_int_equal(counter_get(&profile.counters, COUNTER_FRAMES), 16);
+	assert_int_equal(counter_get(&profile.counters, COUNTER_STACKS_FINISHED), 4);
+	assert_int_equal(counter_get(&profile.counters, COUNTER_STACKS_TRUNCATED), 0);
+	assert_int_equal(counter_get(&profile.counters, COUNTER_SAMPLES_MALFORMED), 1);
+	profile_release(&profile);
+}
+
+static void no_stack_is_in_a_recording(void **state)
+{
+	const struct rest_sample whole = rest_sample_make(1);
+	struct rest_sample cut = whole;
+	_cleanup_(fd_close) int fd = file_new();
+	struct recorder *r = NULL;
+
+	cut.rest.bytes -= 8; /* which the decoder refuses */
+	assert_int_equal(recorder_new(&r, fd, &machine), 0);
+	recorder_record(r, BATCH_SAMPLE, &whole, sizeof(whole));
+	assert_int_equal(recorder_close(r), 0);
+	recorder_free(r);
+	assert_int_equal(rests_count(fd, sizeof(whole.s) + sizeof(whole.frames)), 0);
+
+	assert_int_equal(ftruncate(fd, 0), 0);
+	assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
+	assert_int_equal(recorder_new(&r, fd, &machine), 0);
+	recorder_record(r, BATCH_SAMPLE, &cut, sizeof(cut));
+	assert_int_equal(recorder_close(r), 0);
+	recorder_free(r);
+	assert_int_equal(rests_count(fd, sizeof(whole.s) - 1), 0);
+}
+
+/* What a recording says of a rest is believed if it can be so; else the stack ends where its record does. */
+static void odd_rests_are_refused(void **state)
+{
+	static const struct {
+		uint64_t words[3];
+		uint32_t len;
+		enum record_stack_end end; /* by then one frame, or none */
+	} cases[] = {
+		{ { STACK_END_BOTTOM, 0x1000102 }, 16, STACK_END_BOTTOM },
+		{ { STACK_END_LOST }, 8, STACK_END_LOST },
+		{ { STACK_END_NONE, 0x1000102 }, 16, STACK_END_NOT_COMPILED },
+		{ { STACK_END_COUNT, 0x1000102 }, 16, STACK_END_NOT_COMPILED },
+		{ { STACK_END_BOTTOM, (uint64_t)FRAME_KIND_COUNT << FRAME_KIND_SHIFT },
+		  16,
+		  STACK_END_NOT_COMPILED },
+		{ { STACK_END_BOTTOM, 0x1000102 }, 15, STACK_END_NOT_COMPILED },
+		{ { 0 }, 0, STACK_END_NOT_COMPILED },
+	};
+	static uint64_t long_words[RECORD_MAX_USER_FRAMES + 2] = { STACK_END_BOTTOM };
+
+	for (size_t i = 0; i <= sizeof(cases) / sizeof(cases[0]); i++) {
+		const struct rest_sample s = rest_sample_make(7);
+		bool is_long = i == sizeof(cases) / sizeof(cases[0]);
+		enum record_stack_end got, want = is_long ? STACK_END_NOT_COMPILED : cases[i].end;
+		struct tampered t = tampered_new(true);
+		uint32_t words = 0;
+		struct player *p;
+		struct rest_source rests;
+		struct err err = { "" };
+		uint64_t word;
+
+		stream_write(t.writer, STREAM_REST, 7, is_long ? long_words : cases[i].words,
+			     is_long ? sizeof(long_words) : cases[i].len);
+		assert_int_equal(player_open(&t, &p, &err), 0);
+		rests = player_rests(p);
+		rests.begin(rests.ctx, &s.s);
+		while ((got = rests.next(rests.ctx, NULL, &word)) == STACK_END_NONE)
+			words++;
+		rests.end(rests.ctx, got);
+		if (got != want || words != (want == STACK_END_BOTTOM))
+			fail_msg("case %zu: %u frames and end %d, expected %d", i, words, got,
+				 want);
+		player_free(p);
+		close(t.fd);
+	}
+}
+
 /* ---- damage ---- */
 
 struct bytes {
@@ -1023,6 +1228,9 @@ int main(void)
 		cmocka_unit_test(many_facts_cost_their_number),
 		cmocka_unit_test(too_many_facts_are_refused),
 		cmocka_unit_test(a_replay_makes_a_profile),
+		cmocka_unit_test(what_became_of_rests_comes_back),
+		cmocka_unit_test(no_stack_is_in_a_recording),
+		cmocka_unit_test(odd_rests_are_refused),
 		cmocka_unit_test(cut_recordings_give_what_they_have),
 		cmocka_unit_test(flipped_bits_are_noticed),
 		cmocka_unit_test(other_files_are_no_recordings),

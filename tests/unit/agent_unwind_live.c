@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <execinfo.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -34,11 +35,13 @@
 #include "profiler/collect/decode.h"
 #include "profiler/collect/session.h"
 #include "profiler/process/maps.h"
+#include "profiler/tables/walk.h"
 #include "symbolizer/unwind_compile.h"
 
 #define FREQUENCY_HZ 999
 #define CAPTURE_MS 300
 #define ENOUGH_SAMPLES 10
+#define MAX_WAITS 100 /* of 50 ms */
 #define MAX_TAIL 128
 #define DEPTH 100
 
@@ -222,21 +225,25 @@ static const struct scenario {
 	void (*body)(void);
 	struct span spans[MAX_SPANS]; /* from the leaf to launch() */
 	bool too_deep;
+	bool too_long; /* for a copy of its stack */
 } scenarios[] = {
 	{ "calls",
 	  body_calls,
 	  { { PLACE_spin, 1, 1 }, { PLACE_descend, DEPTH + 1, DEPTH + 1 }, { PLACE_body, 1, 1 } },
+	  false,
 	  false },
 	{ "alloca",
 	  body_alloca,
 	  { { PLACE_spin, 1, 1 }, { PLACE_dynamic, DEPTH + 1, DEPTH + 1 }, { PLACE_body, 1, 1 } },
-	  false },
+	  false,
+	  true },
 	{ "callback",
 	  body_callback,
 	  { { PLACE_spin, 1, 1 },
 	    { PLACE_compare, 1, 1 },
 	    { PLACE_OTHER, 1, 6 },
 	    { PLACE_body, 1, 1 } },
+	  false,
 	  false },
 	{ "raise",
 	  body_raise,
@@ -244,6 +251,7 @@ static const struct scenario {
 	    { PLACE_handler, 1, 1 },
 	    { PLACE_OTHER, 2, 5 },
 	    { PLACE_body, 1, 1 } },
+	  false,
 	  false },
 	{ "alarm",
 	  body_alarm,
@@ -253,27 +261,33 @@ static const struct scenario {
 	    { PLACE_spin, 1, 1 },
 	    { PLACE_descend, DEPTH + 1, DEPTH + 1 },
 	    { PLACE_body, 1, 1 } },
-	  false },
+	  false,
+	  true },
 	{ "jit",
 	  body_jit,
 	  { { PLACE_spin, 1, 1 }, { PLACE_JIT, 1, 1 }, { PLACE_body, 1, 1 } },
+	  false,
 	  false },
 	{ "plt",
 	  body_plt,
 	  { { PLACE_OTHER, 0, 1 }, { PLACE_OWN, 0, 1 }, { PLACE_body, 1, 1 } },
+	  false,
 	  false },
 	{ "vdso",
 	  body_vdso,
 	  { { PLACE_OTHER, 0, 3 }, { PLACE_OWN, 0, 1 }, { PLACE_body, 1, 1 } },
+	  false,
 	  false },
 	{ "read",
 	  body_read,
 	  { { PLACE_OTHER, 0, 2 }, { PLACE_OWN, 0, 1 }, { PLACE_body, 1, 1 } },
+	  false,
 	  false },
 	{ "deep",
 	  body_deep,
 	  { { PLACE_spin, 1, 1 },
 	    { PLACE_descend, RECORD_MAX_USER_FRAMES - 1, RECORD_MAX_USER_FRAMES - 1 } },
+	  true,
 	  true },
 };
 
@@ -366,7 +380,7 @@ static bool is_exact(const struct record_sample *s, const struct scenario *c)
 struct filler {
 	struct tables *tables;
 	uint32_t word; /* the next free one */
-	uint32_t rule, exe;
+	uint32_t rule, exe, lists;
 	uint32_t count;
 	struct unwind_mapping mappings[256];
 };
@@ -476,7 +490,7 @@ static void fill(struct filler *f, struct tables *tables)
 	static struct maps_line line;
 	size_t used;
 
-	*f = (struct filler){ .tables = tables, .word = 2, .exe = 1 };
+	*f = (struct filler){ .tables = tables, .word = 2, .exe = 1, .lists = f->lists };
 	assert_int_equal(buffer_read_fd(&text, fd), 0);
 	for (size_t at = 0; maps_line_parse(text.data + at, text.len - at, &line, &used) == 0;
 	     at += used) {
@@ -500,15 +514,18 @@ static void fill(struct filler *f, struct tables *tables)
 /* An array of the mappings of its own, for one process. */
 static struct unwind_process entry(struct filler *f, const struct record_sample *s, uint32_t stamp)
 {
+	const struct unwind_list list = { .id = ++f->lists, .count = f->count };
 	uint32_t bytes = f->count * (uint32_t)sizeof(f->mappings[0]);
-	uint32_t word = take_words(f, bytes / sizeof(uint32_t));
+	uint32_t word = take_words(f, UNWIND_LIST_WORDS + bytes / (uint32_t)sizeof(uint32_t));
 
-	memcpy(words_at(f, word), f->mappings, bytes);
+	memcpy(words_at(f, word), &list, sizeof(list));
+	memcpy(words_at(f, word) + UNWIND_LIST_WORDS, f->mappings, bytes);
 	return (struct unwind_process){
 		.start_ns = s->start_ns,
 		.exec_id = s->exec_id,
-		.mappings = word,
-		.count = f->count,
+		.mappings = word + UNWIND_LIST_WORDS,
+		.id = list.id,
+		.count = list.count,
 		.stamp = stamp,
 	};
 }
@@ -616,7 +633,26 @@ IN(launch) static void launch(const struct scenario *c)
 	AFTER_CALL();
 }
 
-static pid_t start_child(const struct scenario *c)
+static void *launch_thread(void *scenario)
+{
+	launch(scenario);
+	return NULL;
+}
+
+/* On a stack of its own: what is below us here is 20 KiB. */
+static void launch_alone(const struct scenario *c)
+{
+	pthread_t thread;
+	sigset_t all;
+
+	if (pthread_create(&thread, NULL, launch_thread, (void *)c) != 0)
+		return;
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, NULL);
+	pthread_join(thread, NULL);
+}
+
+static pid_t start_child(const struct scenario *c, bool alone)
 {
 	pid_t pid;
 
@@ -624,7 +660,10 @@ static pid_t start_child(const struct scenario *c)
 	pid = fork();
 	if (pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		launch(c);
+		if (alone)
+			launch_alone(c);
+		else
+			launch(c);
 		_exit(0);
 	}
 	assert_true(pid > 0);
@@ -690,7 +729,7 @@ static void test_scenarios(void **state)
 {
 	NEEDS_ROOT();
 	for (size_t i = 0; i < sizeof(scenarios) / sizeof(scenarios[0]); i++) {
-		pid_t pid = start_child(&scenarios[i]);
+		pid_t pid = start_child(&scenarios[i], false);
 		struct record_sample first;
 		struct unwind_process p;
 		struct capture c;
@@ -708,6 +747,131 @@ static void test_scenarios(void **state)
 		ns = session_bpf_ns(c.session) - ns;
 		stop_child(pid);
 		check_samples(&c, &scenarios[i], ns);
+		release(&c);
+	}
+}
+
+/* ---- the same in user space ---- */
+
+/* By the tables that the kernel has. STACK_END_NONE, or why there is no rule. */
+static enum record_stack_end filled_rule(struct filler *f, uint64_t ip, struct unwind_rule *ret)
+{
+	for (uint32_t i = 0; i < f->count; i++) {
+		const struct unwind_mapping *m = &f->mappings[i];
+		const struct unwind_exe *exe = &tables_exes(f->tables)[m->exe];
+		const struct unwind_page *pages;
+		uint64_t vaddr = ip - m->start + m->vaddr, page;
+		uint32_t row;
+
+		if (ip < m->start || ip >= m->end)
+			continue;
+		*ret = (struct unwind_rule){ .kind = UNWIND_FRAME_POINTER };
+		if (m->kind == UNWIND_MAPPING_ANONYMOUS)
+			return STACK_END_NONE;
+		page = (vaddr - exe->start) / UNWIND_PAGE_BYTES;
+		assert_true(vaddr >= exe->start && page < exe->pages);
+		pages = (const struct unwind_page *)words_at(f, exe->index);
+		row = unwind_row_find(words_at(f, pages[page].row), UINT32_MAX, 0,
+				      pages[page].count, vaddr % UNWIND_PAGE_BYTES);
+		*ret = tables_rules(f->tables)[unwind_row_rule(row)];
+		return STACK_END_NONE;
+	}
+	return STACK_END_NO_MAPPING;
+}
+
+struct whole_sample {
+	struct record_sample s;
+	uint64_t frames[RECORD_MAX_FRAMES];
+};
+
+/* The sample as it is when its rest was found. */
+static void rest_find(struct filler *f, const struct record_sample *s, struct whole_sample *ret)
+{
+	enum record_stack_end end = STACK_END_NONE;
+	struct walk w;
+
+	memcpy(ret, s, decode_sample_bytes(s));
+	walk_begin(&w, decode_rest(s));
+	while (end == STACK_END_NONE && ret->s.user_frames < RECORD_MAX_USER_FRAMES) {
+		struct unwind_rule rule;
+
+		end = filled_rule(f, w.frame.ip, &rule);
+		if (end == STACK_END_NONE)
+			end = walk_step(&w, &rule,
+					&ret->frames[s->kernel_frames + ret->s.user_frames]);
+		ret->s.user_frames += end == STACK_END_NONE;
+	}
+	ret->s.stack_end = (uint8_t)(end == STACK_END_NONE ? STACK_END_TOO_DEEP : end);
+}
+
+/*
+ * A stack that is longer than its copy, or goes on beyond a signal's own: it ends there, and what is there of it is
+ * right.
+ */
+static bool is_cut(const struct whole_sample *s, const struct scenario *c)
+{
+	const uint64_t *user = s->frames + s->s.kernel_frames;
+	uint32_t count = s->s.user_frames, at = 0;
+
+	if (s->s.stack_end != STACK_END_BAD_READ || !kinds_are_exact(user, count))
+		return false;
+	for (const struct span *span = c->spans; span->place && at < count; span++) {
+		uint32_t n = 0;
+
+		for (; at < count && n < span->most; n++, at++)
+			if (place_of(user[at] & FRAME_ADDR_MASK) != span->place)
+				break;
+		if (n < span->least && at < count)
+			return false;
+	}
+	for (uint32_t i = 1; at + i < count; i++)
+		if ((user[at + i] & FRAME_ADDR_MASK) != (uintptr_t)shared->tail[i] - 1)
+			return false;
+	return true;
+}
+
+static void check_rests(struct capture *c, const struct scenario *scenario)
+{
+	uint32_t exact = 0, cut = 0, bare = 0;
+	const struct record_sample *s;
+	struct whole_sample whole;
+
+	while ((s = next_sample(c))) {
+		assert_true(s->flags & RECORD_FLAG_NO_TABLES);
+		if (!decode_rest(s)) { /* the ring was half full */
+			bare++;
+			continue;
+		}
+		rest_find(&c->filler, s, &whole);
+		if (is_exact(&whole.s, scenario)) {
+			exact++;
+		} else if (is_cut(&whole, scenario)) {
+			cut++;
+		} else {
+			print_stack(&whole.s);
+			fail_msg("%s: %u frames and end %u, of %u bytes, as above", scenario->name,
+				 whole.s.user_frames, whole.s.stack_end, decode_rest(s)->bytes);
+		}
+	}
+	print_message("%-8s %4u samples finished, exact; %u longer than their copy, %u without\n",
+		      scenario->name, exact, cut, bare);
+	if (exact + cut < ENOUGH_SAMPLES || !cut != !scenario->too_long)
+		fail_msg("%s: %u exact and %u cut; expected at least %u, all of one kind",
+			 scenario->name, exact, cut, ENOUGH_SAMPLES);
+}
+
+/* Processes that have no tables: what their samples bring with them is enough. */
+static void test_rests(void **state)
+{
+	NEEDS_ROOT();
+	for (size_t i = 0; i < sizeof(scenarios) / sizeof(scenarios[0]); i++) {
+		pid_t pid = start_child(&scenarios[i], true);
+		struct capture c;
+
+		begin(&c, pid);
+		pass_ms(&c, CAPTURE_MS / 2);
+		stop_child(pid);
+		check_rests(&c, &scenarios[i]);
 		release(&c);
 	}
 }
@@ -842,13 +1006,21 @@ static const struct spoil {
 	{ "a word that isn't aligned", spoil_read, STACK_END_BAD_READ },
 };
 
+/* All that come until there are enough, which on a busy machine takes its time. */
 static void check_ends(struct capture *c, const char *name, uint32_t frames,
 		       enum record_stack_end end)
 {
 	const struct record_sample *s;
 	uint32_t count = 0;
 
-	while ((s = next_sample(c))) {
+	for (int waits = 0; count < ENOUGH_SAMPLES && waits < MAX_WAITS;) {
+		s = next_sample(c);
+		if (!s) {
+			batch_drop(c->batch);
+			pass_ms(c, 50);
+			waits++;
+			continue;
+		}
 		if (s->flags & RECORD_FLAG_NO_TABLES)
 			continue;
 		count++;
@@ -871,7 +1043,7 @@ static void test_ends(void **state)
 	pid_t pid;
 
 	NEEDS_ROOT();
-	pid = start_child(&callback);
+	pid = start_child(&callback, false);
 	begin(&c, pid);
 	first = first_sample(&c, pid);
 	for (size_t i = 0; i < sizeof(spoils) / sizeof(spoils[0]); i++) {
@@ -881,7 +1053,6 @@ static void test_ends(void **state)
 		assert_int_equal(tables_set_process(c.filler.tables, (uint32_t)pid, &p), 0);
 		pass_ms(&c, 50);
 		drop(&c);
-		pass_ms(&c, 50);
 		check_ends(&c, spoils[i].name, 3, spoils[i].end);
 		batch_drop(c.batch);
 	}
@@ -892,17 +1063,16 @@ static void test_ends(void **state)
 	assert_int_equal(tables_set_process(c.filler.tables, (uint32_t)pid, &p), 0);
 	pass_ms(&c, 50);
 	drop(&c);
-	pass_ms(&c, 50);
 	check_ends(&c, "below all mappings", 1, STACK_END_NO_MAPPING);
 	stop_child(pid);
 	release(&c);
 }
 
-/* An entry of another image is none. */
+/* An entry of another image is none, nor is one whose mappings were given up, and are another's now. */
 static void test_another_image(void **state)
 {
 	static const struct scenario calls = { .name = "calls", .body = body_calls };
-	struct unwind_process other[3];
+	struct unwind_process other[6];
 	const struct record_sample *s;
 	struct record_sample first;
 	uint32_t count = 0;
@@ -910,16 +1080,21 @@ static void test_another_image(void **state)
 	pid_t pid;
 
 	NEEDS_ROOT();
-	pid = start_child(&calls);
+	pid = start_child(&calls, false);
 	begin(&c, pid);
 	first = first_sample(&c, pid);
-	for (int i = 0; i < 3; i++)
+	for (int i = 0; i < 6; i++)
 		other[i] = entry(&c.filler, &first, 7);
 	other[0].start_ns++;
 	other[1].exec_id++;
 	other[2].count = 0;
-	for (int i = 0; i < 3; i++) {
+	other[3].count--;
+	other[4].id++;
+	*words_at(&c.filler, other[5].mappings - UNWIND_LIST_WORDS) = 0;
+	for (int i = 0; i < 6; i++) {
 		assert_int_equal(tables_set_process(c.filler.tables, (uint32_t)pid, &other[i]), 0);
+		pass_ms(&c, 50);
+		drop(&c);
 		pass_ms(&c, 50);
 		while ((s = next_sample(&c))) {
 			assert_int_equal(s->flags & RECORD_FLAG_NO_TABLES, RECORD_FLAG_NO_TABLES);
@@ -940,6 +1115,7 @@ static void test_lifecycle(void **state)
 	static const struct scenario wait = { .name = "wait", .body = body_calls };
 	struct unwind_process own, child = { 0 };
 	struct record_sample first;
+	uint64_t forked_ns;
 	struct capture c;
 	int status;
 	pid_t pid;
@@ -950,11 +1126,14 @@ static void test_lifecycle(void **state)
 	own = entry(&c.filler, &first, 9);
 	assert_int_equal(tables_set_process(c.filler.tables, (uint32_t)getpid(), &own), 0);
 
-	pid = start_child(&wait); /* fork: the parent's tables, the child's start */
+	forked_ns = clock_ns(CLOCK_MONOTONIC);
+	pid = start_child(&wait, false); /* fork: the parent's tables, the child's start */
 	assert_int_equal(tables_get_process(c.filler.tables, (uint32_t)pid, &child), 0);
 	assert_true(child.start_ns > own.start_ns);
 	assert_int_equal(child.mappings, own.mappings);
+	assert_int_equal(child.id, own.id);
 	assert_int_equal(child.count, own.count);
+	assert_in_range(child.since_ns, forked_ns, clock_ns(CLOCK_MONOTONIC));
 	assert_int_equal(child.stamp, 9);
 	first = first_sample(&c, pid);
 	assert_int_equal(first.flags & RECORD_FLAG_NO_TABLES, 0);
@@ -977,6 +1156,7 @@ static void test_lifecycle(void **state)
 	assert_int_equal(child.count, 0);
 	assert_int_equal(child.mappings, 0);
 	assert_int_equal(child.stamp, 0);
+	assert_in_range(child.since_ns, forked_ns, clock_ns(CLOCK_MONOTONIC));
 	kill(pid, SIGKILL);
 	waitpid(pid, &status, 0);
 	assert_int_equal(tables_remove_process(c.filler.tables, (uint32_t)getpid()), 0);
@@ -1002,9 +1182,8 @@ static int setup(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_scenarios),
-		cmocka_unit_test(test_ends),
-		cmocka_unit_test(test_another_image),
+		cmocka_unit_test(test_scenarios), cmocka_unit_test(test_rests),
+		cmocka_unit_test(test_ends),      cmocka_unit_test(test_another_image),
 		cmocka_unit_test(test_lifecycle),
 	};
 

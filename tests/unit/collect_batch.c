@@ -87,6 +87,49 @@ static void test_order(void **state)
 	batch_free(b);
 }
 
+/* Copies of stacks give way, as half of the memory is taken: none of the samples does. */
+static void test_rests(void **state)
+{
+	struct {
+		struct record_sample s;
+		uint64_t leaf;
+		struct record_rest rest;
+		uint64_t stack[128];
+	} whole = { .s = { .tgid = 1,
+			   .tid = 1,
+			   .user_frames = 1,
+			   .stack_end = STACK_END_NO_MAPPING,
+			   .flags = RECORD_FLAG_REST },
+		    .leaf = 0x1000,
+		    .rest = { .bytes = sizeof(whole.stack) } };
+	struct counters counters = { 0 };
+	const struct batch_record *r;
+	uint32_t with = 0, without = 0;
+	struct batch *b;
+
+	assert_int_equal(batch_new(&b, &counters, 10 * sizeof(whole)), 0);
+	for (whole.s.time_ns = 1; whole.s.time_ns <= 20; whole.s.time_ns++)
+		assert_int_equal(batch_add(b, BATCH_SAMPLE, &whole, sizeof(whole)), 0);
+	while ((r = batch_next(b, UINT64_MAX))) {
+		const struct record_sample *s;
+
+		assert_int_equal(decode_sample(r->bytes, r->len, &s), 0);
+		if (decode_rest(s)) {
+			assert_memory_equal(decode_rest(s), &whole.rest,
+					    sizeof(whole.rest) + sizeof(whole.stack));
+			assert_int_equal(without, 0);
+			with++;
+		} else {
+			assert_int_equal(s->flags, RECORD_FLAG_REST_GONE);
+			without++;
+		}
+	}
+	assert_int_equal(with, 5);
+	assert_int_equal(without, 15);
+	assert_int_equal(counter_get(&counters, COUNTER_SAMPLES_DROPPED_MEMORY), 0);
+	batch_free(b);
+}
+
 static void test_hold_back(void **state)
 {
 	struct counters counters = { 0 };
@@ -234,10 +277,10 @@ static void test_no_memory(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_order),        cmocka_unit_test(test_hold_back),
-		cmocka_unit_test(test_drop_nothing), cmocka_unit_test(test_many_rounds),
-		cmocka_unit_test(test_limit),        cmocka_unit_test(test_malformed),
-		cmocka_unit_test(test_no_memory),
+		cmocka_unit_test(test_order),       cmocka_unit_test(test_hold_back),
+		cmocka_unit_test(test_rests),       cmocka_unit_test(test_drop_nothing),
+		cmocka_unit_test(test_many_rounds), cmocka_unit_test(test_limit),
+		cmocka_unit_test(test_malformed),   cmocka_unit_test(test_no_memory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -74,7 +74,9 @@ static const struct sample_case {
 	SET(s.flags, 0),
 	SET(s.flags, RECORD_FLAG_KTHREAD),
 	SET(s.flags, RECORD_FLAG_NO_TABLES),
-	SET(s.flags, RECORD_FLAG_KERNEL | 8),
+	SET(s.flags, RECORD_FLAG_KERNEL | RECORD_FLAG_REST),
+	SET(s.flags, RECORD_FLAG_KERNEL | RECORD_FLAG_REST_GONE),
+	SET(s.flags, RECORD_FLAG_KERNEL | 0x20),
 	SET(s.flags, RECORD_FLAG_KERNEL | 0x80),
 	SET(s.stamp, 1),
 	SET(s.tgid, 0),
@@ -155,6 +157,106 @@ static void test_sample_deepest(void **state)
 	assert_int_equal(decode_sample(&b, RECORD_MAX_BYTES, &s), 0);
 	b.s.user_frames++;
 	assert_int_equal(decode_sample(&b, RECORD_MAX_BYTES + 8, &s), -EINVAL);
+}
+
+#define STACK_BYTES 256
+
+/* The same, whose rest follows. */
+static size_t valid_rest(struct sample_bytes *b)
+{
+	size_t len = valid_sample(b);
+
+	b->s.flags |= RECORD_FLAG_REST;
+	b->s.stack_end = STACK_END_NO_MAPPING;
+	*(struct record_rest *)((char *)b + len) = (struct record_rest){
+		.ip = 0x400200,
+		.stack = 0x7ffd00001000,
+		.flags = UNWIND_EXACT | UNWIND_GUESSED | UNWIND_FP_UNKNOWN,
+		.bytes = STACK_BYTES,
+	};
+	return len + sizeof(struct record_rest) + STACK_BYTES;
+}
+
+static void test_rest(void **state)
+{
+	const struct record_sample *s;
+	struct sample_bytes b;
+	size_t len = valid_rest(&b), bare = decode_sample_bytes(&b.s);
+
+	for (size_t n = 0; n < sizeof(b); n++) {
+		int r = decode_sample(&b, n, &s), expected = n == len ? 0 : -EINVAL;
+
+		if (r != expected)
+			fail_msg("%zu bytes of %zu: got %d, expected %d", n, len, r, expected);
+	}
+	assert_int_equal(decode_sample(&b, len, &s), 0);
+	assert_ptr_equal(decode_rest(s), (char *)&b + bare);
+	b.s.stack_end = STACK_END_NOT_COMPILED;
+	assert_int_equal(decode_sample(&b, len, &s), 0);
+	b.s.stack_end = STACK_END_BOTTOM; /* nothing is behind it */
+	assert_int_equal(decode_sample(&b, len, &s), -EINVAL);
+}
+
+static void test_rest_wrong_fields(void **state)
+{
+	static const struct {
+		uint64_t stack;
+		uint32_t flags, bytes, len;
+		int expected;
+	} cases[] = {
+		{ 8, 0, 0, 0, 0 },
+		{ 8, 0, 8, 8, 0 },
+		{ 8, 0, RECORD_MAX_STACK_BYTES, RECORD_MAX_STACK_BYTES, 0 },
+		{ 8, 0, RECORD_MAX_STACK_BYTES + 8, RECORD_MAX_STACK_BYTES + 8, -EINVAL },
+		{ 8, 0, 4, 4, -EINVAL },
+		{ 8, 0, 8, 0, -EINVAL },
+		{ 8, 0, 0, 8, -EINVAL },
+		{ 8, 0, UINT32_MAX, 8, -EINVAL },
+		{ 4, 0, 8, 8, -EINVAL },
+		{ 8, 8, 8, 8, -EINVAL },
+		{ 8, UINT32_MAX, 8, 8, -EINVAL },
+	};
+	static struct {
+		struct sample_bytes b;
+		char stack[RECORD_MAX_STACK_BYTES + 64];
+	} all;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		size_t len = valid_rest(&all.b) - STACK_BYTES;
+		struct record_rest *rest = (void *)((char *)&all + len - sizeof(*rest));
+		const struct record_sample *s;
+		int r;
+
+		rest->stack = cases[i].stack;
+		rest->flags = cases[i].flags;
+		rest->bytes = cases[i].bytes;
+		r = decode_sample(&all, len + cases[i].len, &s);
+		if (r != cases[i].expected)
+			fail_msg("case %zu: got %d, expected %d", i, r, cases[i].expected);
+	}
+}
+
+/* What is left when it was taken out is a sample as well, and says so. */
+static void test_strip(void **state)
+{
+	const struct record_sample *s;
+	struct sample_bytes b;
+	size_t bare;
+
+	(void)valid_rest(&b);
+	bare = decode_sample_bytes(&b.s);
+	decode_strip(&b.s);
+	assert_int_equal(decode_sample(&b, bare, &s), 0);
+	assert_null(decode_rest(s));
+	assert_int_equal(s->flags,
+			 RECORD_FLAG_KERNEL | RECORD_FLAG_NO_TABLES | RECORD_FLAG_REST_GONE);
+	decode_strip(&b.s);
+	assert_int_equal(decode_sample(&b, bare, &s), 0);
+	b.s.flags |= RECORD_FLAG_REST;
+	assert_int_equal(decode_sample(&b, bare, &s), -EINVAL);
+	b.s.flags ^= RECORD_FLAG_REST;
+	b.s.user_frames = 0; /* of nothing there is no rest */
+	assert_int_equal(decode_sample(&b, decode_sample_bytes(&b.s), &s), -EINVAL);
 }
 
 static void test_unaligned(void **state)
@@ -400,6 +502,9 @@ int main(void)
 		cmocka_unit_test(test_sample_lengths),
 		cmocka_unit_test(test_sample_without_frames),
 		cmocka_unit_test(test_sample_deepest),
+		cmocka_unit_test(test_rest),
+		cmocka_unit_test(test_rest_wrong_fields),
+		cmocka_unit_test(test_strip),
 		cmocka_unit_test(test_unaligned),
 		cmocka_unit_test(test_mmap),
 		cmocka_unit_test(test_mmap_cases),

@@ -22,8 +22,8 @@ static void sizes_that_are_wanted(void **state)
 	static const struct {
 		uint32_t hz, cpus, samples;
 	} rows[] = {
-		{ 1, 1, 128 * KIB },      { 99, 1, 256 * KIB },  { 99, 2, 512 * KIB },
-		{ 99, 8, 2 * MIB },       { 99, 4096, 2 * MIB }, { 20000, 1, 32 * MIB },
+		{ 1, 1, 128 * KIB },      { 99, 1, 512 * KIB },  { 99, 2, 1 * MIB },
+		{ 99, 8, 4 * MIB },       { 99, 4096, 4 * MIB }, { 20000, 1, 32 * MIB },
 		{ 20000, 128, 32 * MIB },
 	};
 

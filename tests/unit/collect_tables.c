@@ -106,7 +106,8 @@ static void test_rules_and_exes(void **state)
 
 static void test_processes(void **state)
 {
-	const struct unwind_process p = { 1, 2, 3, 4, 5 }, q = { 6, 7, 8, 9, 10 };
+	const struct unwind_process p = { 1, 2, 3, 4, 5, 6, 7, 0 },
+				    q = { 8, 9, 10, 11, 12, 13, 14, 0 };
 	struct unwind_process got = { 0 };
 
 	NEEDS_ROOT();
@@ -145,7 +146,7 @@ static void exec_true(void)
 /* When there is no room for a process, both sides say so; and when there is again, it is used. */
 static void test_full(void **state)
 {
-	const struct unwind_process p = { 1, 2, 3, 4, 5 };
+	const struct unwind_process p = { 1, 2, 3, 4, 5, 6, 7, 0 };
 	uint32_t count = 0;
 	int r = 0;
 

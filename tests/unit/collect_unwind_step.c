@@ -53,7 +53,12 @@ static struct process process_make(void)
 
 static int step(struct process *p, const struct unwind_rule *rule, struct unwind_frame *f)
 {
-	struct unwind_source source = { read_word, read_register, p, END };
+	struct unwind_source source = {
+		.read = read_word,
+		.leaf_register = read_register,
+		.memory = p,
+		.user_end = END,
+	};
 
 	return unwind_step(rule, f, &source);
 }
@@ -202,6 +207,8 @@ static void test_frame_pointers(void **state)
 		{ "below sp", AT(3), UNWIND_GUESSED, UNWIND_END_BAD_FRAME },
 		{ "at sp", AT(4), UNWIND_GUESSED, UNWIND_END_NONE },
 		{ "not aligned", AT(5) + 4, UNWIND_GUESSED, UNWIND_END_BAD_FRAME },
+		{ "return address 0, in the leaf", AT(30), UNWIND_EXACT, UNWIND_END_BAD_FRAME },
+		{ "return address 0, in a chain", AT(30), UNWIND_GUESSED, UNWIND_END_BOTTOM },
 	};
 	const struct unwind_rule rule = RULE(FRAME_POINTER, 0, SAME, 0, 0);
 
@@ -210,8 +217,10 @@ static void test_frame_pointers(void **state)
 		struct unwind_frame f = {
 			.ip = CODE, .sp = AT(4), .fp = cases[i].fp, .flags = cases[i].flags
 		};
-		int end = step(&p, &rule, &f);
+		int end;
 
+		p.words[31] = 0;
+		end = step(&p, &rule, &f);
 		if (end != cases[i].end)
 			fail_msg("%s: end %d, expected %d", cases[i].name, end, cases[i].end);
 	}

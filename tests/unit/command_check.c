@@ -233,6 +233,14 @@ static void test_kernel(void **state)
 	expect(&c, "kptr_restrict", VERDICT_DEGRADED);
 	c.kptr_restrict.known = false;
 	expect(&c, "kptr_restrict", VERDICT_UNKNOWN);
+	c.perf_event_paranoid.value = 3;
+	expect(&c, "perf_event_paranoid", VERDICT_FINE);
+	c.capabilities.value &= ~BIT(CAP_SYS_ADMIN);
+	expect(&c, "perf_event_paranoid", VERDICT_FINE);
+	c.probes[PROBE_PERF_EVENT] = -EACCES;
+	expect(&c, "perf_event_paranoid", VERDICT_FATAL);
+	c.perf_event_paranoid.value = 2;
+	expect(&c, "perf_event_paranoid", VERDICT_FINE);
 	c.perf_event_paranoid.known = false;
 	expect(&c, "perf_event_paranoid", VERDICT_UNKNOWN);
 	memcpy(c.lockdown, "integrity", sizeof("integrity"));
@@ -304,17 +312,17 @@ static void test_memory(void **state)
 		enum verdict want;
 		const char *says;
 	} rows[] = {
-		{ 0, 0, 8, VERDICT_FINE, "256 MiB: kernel 6, tables 64, agent " },
+		{ 0, 0, 8, VERDICT_FINE, "256 MiB: kernel 8, tables 64, agent " },
 		{ 0, 400, 8, VERDICT_FINE, "256 MiB: kernel" },
 		{ 0, 320, 8, VERDICT_FINE, "256 MiB: kernel" },
 		{ 0, 319, 8, VERDICT_DEGRADED, "255 MiB of 319 MiB" },
 		{ 0, 255, 8, VERDICT_DEGRADED, "204 MiB of 255 MiB that our control group may" },
 		{ 0, 80, 8, VERDICT_DEGRADED, "64 MiB of 80 MiB" },
 		{ 0, 79, 8, VERDICT_FATAL, "four fifths of 79 MiB are 63" },
-		{ 64, 79, 8, VERDICT_FINE, "64 MiB: kernel 5, agent 33 (" },
+		{ 64, 79, 8, VERDICT_FINE, "64 MiB: kernel 8, tables 4, agent 29 (" },
 		{ 64, 63, 8, VERDICT_DEGRADED,
 		  "64 MiB, more than the 63 that our control group may take" },
-		{ 1024, 0, 8, VERDICT_FINE, "1024 MiB: kernel 5" },
+		{ 1024, 0, 8, VERDICT_FINE, "1024 MiB: kernel 8, tables 256" },
 		{ 63, 0, 8, VERDICT_FATAL, "--memory 64M is the least" },
 		{ 64, 0, 2048, VERDICT_FATAL, "is the least" },
 		{ 0, 0, 4096, VERDICT_FINE, "256 MiB: kernel" },

@@ -167,7 +167,8 @@ static void test_facts(void **state)
 	test_stack(&p, test_series(&p, "a", 1, 1), 1, "main@/bin/a", NULL);
 	p.counters.value[COUNTER_PROC_UNREADABLE] = 3;
 	p.facts.own_memory_bytes = 11 << 20;
-	p.facts.memory_kernel_bytes = 3 << 19;
+	p.facts.memory_kernel_bytes = 9 << 20;
+	p.facts.own_kernel_bytes = 3 << 19;
 	p.facts.memory_budget_bytes = 256 << 20;
 	read = encode_and_read(&p, NULL);
 	check_references(read);

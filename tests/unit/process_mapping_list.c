@@ -37,7 +37,7 @@ static void expect(const char *what, const struct mapping_list *l, const struct 
 static void insert(struct mapping_list **l, uint64_t start, uint64_t end, uint64_t offset,
 		   uint32_t file, uint32_t kind)
 {
-	struct mapping m = { start, end, offset, file, kind };
+	struct mapping m = { start, end, offset, file, kind, 0 };
 
 	assert_int_equal(mapping_list_insert(l, &budget, &m), 0);
 }
@@ -51,89 +51,92 @@ static void replace(void **state)
 		uint32_t count;
 	} rows[] = {
 		{ "before",
-		  { 0x20, 0x3f, 9, 9, F },
-		  { { 0x20, 0x3f, 9, 9, F },
-		    { 0x40, 0x60, 0x1000, 1, F },
-		    { 0x80, 0xa0, 0x2000, 2, F } },
+		  { 0x20, 0x3f, 9, 9, F, 0 },
+		  { { 0x20, 0x3f, 9, 9, F, 0 },
+		    { 0x40, 0x60, 0x1000, 1, F, 0 },
+		    { 0x80, 0xa0, 0x2000, 2, F, 0 } },
 		  3 },
 		{ "up to begin",
-		  { 0x20, 0x40, 9, 9, F },
-		  { { 0x20, 0x40, 9, 9, F },
-		    { 0x40, 0x60, 0x1000, 1, F },
-		    { 0x80, 0xa0, 0x2000, 2, F } },
+		  { 0x20, 0x40, 9, 9, F, 0 },
+		  { { 0x20, 0x40, 9, 9, F, 0 },
+		    { 0x40, 0x60, 0x1000, 1, F, 0 },
+		    { 0x80, 0xa0, 0x2000, 2, F, 0 } },
 		  3 },
 		{ "one into begin",
-		  { 0x20, 0x41, 9, 9, F },
-		  { { 0x20, 0x41, 9, 9, F },
-		    { 0x41, 0x60, 0x1001, 1, F },
-		    { 0x80, 0xa0, 0x2000, 2, F } },
+		  { 0x20, 0x41, 9, 9, F, 0 },
+		  { { 0x20, 0x41, 9, 9, F, 0 },
+		    { 0x41, 0x60, 0x1001, 1, F, 0 },
+		    { 0x80, 0xa0, 0x2000, 2, F, 0 } },
 		  3 },
 		{ "up to end-1",
-		  { 0x20, 0x5f, 9, 9, F },
-		  { { 0x20, 0x5f, 9, 9, F },
-		    { 0x5f, 0x60, 0x101f, 1, F },
-		    { 0x80, 0xa0, 0x2000, 2, F } },
+		  { 0x20, 0x5f, 9, 9, F, 0 },
+		  { { 0x20, 0x5f, 9, 9, F, 0 },
+		    { 0x5f, 0x60, 0x101f, 1, F, 0 },
+		    { 0x80, 0xa0, 0x2000, 2, F, 0 } },
 		  3 },
 		{ "up to end",
-		  { 0x20, 0x60, 9, 9, F },
-		  { { 0x20, 0x60, 9, 9, F }, { 0x80, 0xa0, 0x2000, 2, F } },
+		  { 0x20, 0x60, 9, 9, F, 0 },
+		  { { 0x20, 0x60, 9, 9, F, 0 }, { 0x80, 0xa0, 0x2000, 2, F, 0 } },
 		  2 },
 		{ "beyond end",
-		  { 0x20, 0x61, 9, 9, F },
-		  { { 0x20, 0x61, 9, 9, F }, { 0x80, 0xa0, 0x2000, 2, F } },
+		  { 0x20, 0x61, 9, 9, F, 0 },
+		  { { 0x20, 0x61, 9, 9, F, 0 }, { 0x80, 0xa0, 0x2000, 2, F, 0 } },
 		  2 },
 		{ "exactly",
-		  { 0x40, 0x60, 9, 9, F },
-		  { { 0x40, 0x60, 9, 9, F }, { 0x80, 0xa0, 0x2000, 2, F } },
+		  { 0x40, 0x60, 9, 9, F, 0 },
+		  { { 0x40, 0x60, 9, 9, F, 0 }, { 0x80, 0xa0, 0x2000, 2, F, 0 } },
 		  2 },
 		{ "the same again",
-		  { 0x40, 0x60, 0x1000, 1, F },
-		  { { 0x40, 0x60, 0x1000, 1, F }, { 0x80, 0xa0, 0x2000, 2, F } },
+		  { 0x40, 0x60, 0x1000, 1, F, 0 },
+		  { { 0x40, 0x60, 0x1000, 1, F, 0 }, { 0x80, 0xa0, 0x2000, 2, F, 0 } },
 		  2 },
 		{ "inside",
-		  { 0x48, 0x50, 9, 9, A },
-		  { { 0x40, 0x48, 0x1000, 1, F },
-		    { 0x48, 0x50, 9, 9, A },
-		    { 0x50, 0x60, 0x1010, 1, F },
-		    { 0x80, 0xa0, 0x2000, 2, F } },
+		  { 0x48, 0x50, 9, 9, A, 0 },
+		  { { 0x40, 0x48, 0x1000, 1, F, 0 },
+		    { 0x48, 0x50, 9, 9, A, 0 },
+		    { 0x50, 0x60, 0x1010, 1, F, 0 },
+		    { 0x80, 0xa0, 0x2000, 2, F, 0 } },
 		  4 },
 		{ "its first byte",
-		  { 0x40, 0x41, 9, 9, F },
-		  { { 0x40, 0x41, 9, 9, F },
-		    { 0x41, 0x60, 0x1001, 1, F },
-		    { 0x80, 0xa0, 0x2000, 2, F } },
+		  { 0x40, 0x41, 9, 9, F, 0 },
+		  { { 0x40, 0x41, 9, 9, F, 0 },
+		    { 0x41, 0x60, 0x1001, 1, F, 0 },
+		    { 0x80, 0xa0, 0x2000, 2, F, 0 } },
 		  3 },
 		{ "its last byte",
-		  { 0x5f, 0x60, 9, 9, F },
-		  { { 0x40, 0x5f, 0x1000, 1, F },
-		    { 0x5f, 0x60, 9, 9, F },
-		    { 0x80, 0xa0, 0x2000, 2, F } },
+		  { 0x5f, 0x60, 9, 9, F, 0 },
+		  { { 0x40, 0x5f, 0x1000, 1, F, 0 },
+		    { 0x5f, 0x60, 9, 9, F, 0 },
+		    { 0x80, 0xa0, 0x2000, 2, F, 0 } },
 		  3 },
 		{ "from end",
-		  { 0x60, 0x70, 9, 9, F },
-		  { { 0x40, 0x60, 0x1000, 1, F },
-		    { 0x60, 0x70, 9, 9, F },
-		    { 0x80, 0xa0, 0x2000, 2, F } },
+		  { 0x60, 0x70, 9, 9, F, 0 },
+		  { { 0x40, 0x60, 0x1000, 1, F, 0 },
+		    { 0x60, 0x70, 9, 9, F, 0 },
+		    { 0x80, 0xa0, 0x2000, 2, F, 0 } },
 		  3 },
 		{ "between",
-		  { 0x60, 0x80, 9, 9, F },
-		  { { 0x40, 0x60, 0x1000, 1, F },
-		    { 0x60, 0x80, 9, 9, F },
-		    { 0x80, 0xa0, 0x2000, 2, F } },
+		  { 0x60, 0x80, 9, 9, F, 0 },
+		  { { 0x40, 0x60, 0x1000, 1, F, 0 },
+		    { 0x60, 0x80, 9, 9, F, 0 },
+		    { 0x80, 0xa0, 0x2000, 2, F, 0 } },
 		  3 },
 		{ "over both ends",
-		  { 0x50, 0x90, 9, 9, F },
-		  { { 0x40, 0x50, 0x1000, 1, F },
-		    { 0x50, 0x90, 9, 9, F },
-		    { 0x90, 0xa0, 0x2010, 2, F } },
+		  { 0x50, 0x90, 9, 9, F, 0 },
+		  { { 0x40, 0x50, 0x1000, 1, F, 0 },
+		    { 0x50, 0x90, 9, 9, F, 0 },
+		    { 0x90, 0xa0, 0x2010, 2, F, 0 } },
 		  3 },
-		{ "over both", { 0x40, 0xa0, 9, 9, F }, { { 0x40, 0xa0, 9, 9, F } }, 1 },
-		{ "over everything", { 0, UINT64_MAX, 9, 9, F }, { { 0, UINT64_MAX, 9, 9, F } }, 1 },
+		{ "over both", { 0x40, 0xa0, 9, 9, F, 0 }, { { 0x40, 0xa0, 9, 9, F, 0 } }, 1 },
+		{ "over everything",
+		  { 0, UINT64_MAX, 9, 9, F, 0 },
+		  { { 0, UINT64_MAX, 9, 9, F, 0 } },
+		  1 },
 		{ "behind",
-		  { 0xa0, UINT64_MAX, 9, 9, F },
-		  { { 0x40, 0x60, 0x1000, 1, F },
-		    { 0x80, 0xa0, 0x2000, 2, F },
-		    { 0xa0, UINT64_MAX, 9, 9, F } },
+		  { 0xa0, UINT64_MAX, 9, 9, F, 0 },
+		  { { 0x40, 0x60, 0x1000, 1, F, 0 },
+		    { 0x80, 0xa0, 0x2000, 2, F, 0 },
+		    { 0xa0, UINT64_MAX, 9, 9, F, 0 } },
 		  3 },
 	};
 
@@ -152,9 +155,9 @@ static void replace(void **state)
 /* Anonymous memory has no offset that could move. */
 static void anonymous_split(void **state)
 {
-	static const struct mapping want[] = { { 0x40, 0x48, 0, 0, A },
-					       { 0x48, 0x50, 7, 1, F },
-					       { 0x50, 0x60, 0, 0, A } };
+	static const struct mapping want[] = { { 0x40, 0x48, 0, 0, A, 0 },
+					       { 0x48, 0x50, 7, 1, F, 0 },
+					       { 0x50, 0x60, 0, 0, A, 0 } };
 	struct mapping_list *l = NULL;
 
 	(void)state;
@@ -162,6 +165,45 @@ static void anonymous_split(void **state)
 	insert(&l, 0x48, 0x50, 7, 1, F);
 	expect("anonymous", l, want, 3);
 	mapping_list_drop(l);
+}
+
+/* Put in at time 7 over file 1 at 0x40-0x60, offset 0x1000, and what is there since time 5 instead of another. */
+static void replaced(void **state)
+{
+	static const struct {
+		const char *what;
+		struct mapping m;
+		uint64_t want;
+	} rows[] = {
+		{ "the first there", { 0x60, 0x80, 0x1000, 2, F, 7 }, 0 },
+		{ "another file", { 0x40, 0x60, 0x1000, 2, F, 7 }, 7 },
+		{ "another file, over one byte", { 0x5f, 0x80, 0x1000, 2, F, 7 }, 7 },
+		{ "another place in the file", { 0x40, 0x60, 0x2000, 1, F, 7 }, 7 },
+		{ "the same place in the file", { 0x48, 0x50, 0x1008, 1, F, 7 }, 0 },
+		{ "memory", { 0x40, 0x60, 0, 0, A, 7 }, 7 },
+		{ "memory over memory", { 0xc0, 0xd0, 0, 0, A, 7 }, 0 },
+		{ "the same as what replaced another", { 0x80, 0x90, 0x3000, 3, F, 7 }, 5 },
+		{ "over it and another", { 0x40, 0xa0, 0x3000, 3, F, 7 }, 7 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct mapping_list *l = NULL;
+		uint64_t got;
+
+		insert(&l, 0x40, 0x60, 0x1000, 1, F);
+		insert(&l, 0x80, 0xa0, 0, 4, F);
+		insert(&l, 0xc0, 0xe0, 0, 0, A);
+		assert_int_equal(
+			mapping_list_insert(&l, &budget,
+					    &(struct mapping){ 0x80, 0xa0, 0x3000, 3, F, 5 }),
+			0);
+		assert_int_equal(mapping_list_insert(&l, &budget, &rows[i].m), 0);
+		got = mapping_list_at(l, mapping_list_find(l, rows[i].m.start, 0))->replaced_ns;
+		if (got != rows[i].want)
+			fail_msg("%s: %" PRIu64 ", want %" PRIu64, rows[i].what, got, rows[i].want);
+		mapping_list_drop(l);
+	}
 }
 
 static void find(void **state)
@@ -205,8 +247,9 @@ static void find(void **state)
 
 static void copy_on_write(void **state)
 {
-	static const struct mapping before[] = { { 0x40, 0x60, 0, 1, F } };
-	static const struct mapping after[] = { { 0x40, 0x60, 0, 1, F }, { 0x80, 0x90, 0, 2, F } };
+	static const struct mapping before[] = { { 0x40, 0x60, 0, 1, F, 0 } };
+	static const struct mapping after[] = { { 0x40, 0x60, 0, 1, F, 0 },
+						{ 0x80, 0x90, 0, 2, F, 0 } };
 	struct mapping_list *parent = NULL, *child;
 
 	(void)state;
@@ -289,9 +332,10 @@ static void all_together(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(replace), cmocka_unit_test(anonymous_split),
-		cmocka_unit_test(find),    cmocka_unit_test(copy_on_write),
-		cmocka_unit_test(limit),   cmocka_unit_test(all_together),
+		cmocka_unit_test(replace),  cmocka_unit_test(anonymous_split),
+		cmocka_unit_test(find),     cmocka_unit_test(copy_on_write),
+		cmocka_unit_test(limit),    cmocka_unit_test(all_together),
+		cmocka_unit_test(replaced),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -157,7 +157,7 @@ static const struct {
 } lies[] = {
 	LIE(reply.status, SYMBOLS_STATUS_COUNT),
 	LIE(reply.status, SYMBOLS_NOT_ELF), /* with a table */
-	LIE(reply.flags, 8),
+	LIE(reply.flags, UNWIND_REPLY_FLAGS + 1),
 	LIE(reply.start, 0x1001),
 	LIE(reply.start, 0),
 	LIE(reply.start, 0xfffffffffffff000),

@@ -165,7 +165,14 @@ static const struct program programs[] = {
 	  CODE(A1 "\x07\x06\x41\x09\x06\x06\x41\x09\x06\x03"),
 	  USUAL "0x401011 cfa=rsp+8 rbp=?\n0x401012 cfa=rsp+8\n0x401013 cfa=rsp+8 rbp=?\n" END,
 	  false },
-	{ "rbp: at itself", CODE(A1 "\x10\x06\x02\x76\x00"), AT("cfa=rsp+8 rbp=[rbp+0]"), false },
+	{ "rbp: at itself", CODE(A1 "\x0c\x06\x10\x10\x06\x02\x76\x00"),
+	  AT("cfa=rbp+16 rbp=[rbp+0]"), false },
+	{ "rbp: at itself, and the CFA at rbp", CODE(A1 "\x0f\x03\x76\x78\x06\x10\x06\x02\x76\x00"),
+	  AT("cfa=[rbp-8]+0 rbp=[rbp+0]"), false },
+	{ "rbp: at itself, behind its pop", CODE(A1 "\x0e\x10\x10\x06\x02\x76\x00\x41\x0e\x08"),
+	  USUAL "0x401011 cfa=rsp+16 rbp=?\n0x401012 cfa=rsp+8\n" END, false },
+	{ "rbp: at itself, and the CFA at another", CODE(A1 "\x0c\x0a\x00\x10\x06\x02\x76\x00"),
+	  AT("cfa=r10+0 rbp=?"), false },
 	{ "rbp: at rsp", CODE("\x0e\x20\x41\x10\x06\x02\x77\x08"),
 	  "0x401010 cfa=rsp+32\n0x401011 cfa=rsp+32 rbp=[cfa-24]\n" END, false },
 	{ "rbp: at rsp, with the CFA elsewhere", CODE("\x0c\x03\x20\x41\x10\x06\x02\x77\x08"),
@@ -326,7 +333,7 @@ static void test_functions(void **state)
 		  "0x401100 cfa=rsp+32\n0x401110 none\n0x401200 cfa=rsp+16\n0x401210 none\n" },
 		{ "padding of 15",
 		  { { 0x100, 0x11 }, { 0x120, 0x10 } },
-		  "0x401100 cfa=rsp+16\n0x401120 cfa=rsp+32\n0x401130 none\n" },
+		  "0x401100 cfa=rsp+16\n0x401111 none\n0x401120 cfa=rsp+32\n0x401130 none\n" },
 		{ "a gap of 16",
 		  { { 0x100, 0x10 }, { 0x120, 0x10 } },
 		  "0x401100 cfa=rsp+16\n0x401110 none\n0x401120 cfa=rsp+32\n0x401130 none\n" },
@@ -385,6 +392,93 @@ static void compile_gap(struct compiled *c, enum frames_shape shape, uint32_t pr
 	for (uint32_t i = 0x800; prologue_each && i < 0x4800; i += prologue_each)
 		memcpy(f.text + i, "\x55\x48\x89\xe5", 4);
 	compile(c, &f);
+}
+
+/* "call" to an address, at one. */
+static void put_call(struct frames *f, uint64_t at, uint64_t to)
+{
+	uint32_t distance = (uint32_t)(to - at - 5);
+
+	f->text[at - FRAMES_TEXT] = 0xe8;
+	memcpy(f->text + (at - FRAMES_TEXT) + 1, &distance, sizeof(distance));
+}
+
+/* A function of 0x400 bytes that saves rax and rdx, jumps away at 0x401310, and goes on at 0x401320. */
+#define SAVE_RDX "\x81\x08"
+#define BODY(save_rdx) "\x0c\x06\x10\x86\x02" save_rdx "\x80\x09\x03\x10\x03"
+#define LEAVE "\x0a\x0c\x02\x08\x48\x0c\x07\x08\x48\x0b"
+#define USUAL_BODY "0x401000 cfa=rbp+16 rbp=[cfa-16]\n"
+#define BODY_AGAIN "0x401320 cfa=rbp+16 rbp=[cfa-16]\n"
+#define CALLEE (FRAMES_TEXT + 0x800)
+
+static void test_eh_return(void **state)
+{
+	static const struct {
+		const char *name;
+		const char *program;
+		size_t len;
+		uint64_t calls[3]; /* where */
+		uint64_t target;
+		const char *rows; /* of the function */
+	} cases[] = {
+		{ "from the last call but one",
+		  CODE(BODY(SAVE_RDX) LEAVE),
+		  { 0x401200, 0x401300, 0x401308 },
+		  CALLEE,
+		  USUAL_BODY "0x401300 unsupported\n" BODY_AGAIN },
+		{ "at the end of what is searched",
+		  CODE(BODY(SAVE_RDX) LEAVE),
+		  { 0x401110, 0x401300 },
+		  CALLEE,
+		  USUAL_BODY "0x401110 unsupported\n" BODY_AGAIN },
+		{ "beyond it: all of it",
+		  CODE(BODY(SAVE_RDX) LEAVE),
+		  { 0x40110f, 0x401300 },
+		  CALLEE,
+		  "0x401000 unsupported\n" BODY_AGAIN },
+		{ "no calls",
+		  CODE(BODY(SAVE_RDX) LEAVE),
+		  { 0 },
+		  CALLEE,
+		  "0x401000 unsupported\n" BODY_AGAIN },
+		{ "calls to where no code is",
+		  CODE(BODY(SAVE_RDX) LEAVE),
+		  { 0x401300, 0x401308 },
+		  0x408000,
+		  "0x401000 unsupported\n" BODY_AGAIN },
+		{ "up to the end",
+		  CODE(BODY(SAVE_RDX) "\x0c\x02\x08"),
+		  { 0x401300, 0x401308 },
+		  CALLEE,
+		  USUAL_BODY "0x401300 unsupported\n" },
+		{ "rdx isn't saved",
+		  CODE(BODY("") "\x0c\x02\x08"),
+		  { 0x401300, 0x401308 },
+		  CALLEE,
+		  USUAL_BODY "0x401310 cfa=rcx+8 rbp=[cfa-16]\n" },
+		{ "it never leaves",
+		  CODE(BODY(SAVE_RDX)),
+		  { 0x401300, 0x401308 },
+		  CALLEE,
+		  USUAL_BODY },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct buffer expected = BUFFER_INIT(4096);
+		struct compiled c;
+		struct frames f;
+
+		frames_init(&f, FRAMES_EH);
+		frames_usual_cie(&f);
+		frames_fde(&f, FRAMES_TEXT, 0x400, cases[i].program, cases[i].len);
+		for (size_t n = 0; n < 3 && cases[i].calls[n]; n++)
+			put_call(&f, cases[i].calls[n], cases[i].target);
+		compile(&c, &f);
+		buffer_printf(&expected, "%s0x401400 none\n", cases[i].rows);
+		expect_rows(cases[i].name, &c, buffer_cstr(&expected));
+		buffer_release(&expected);
+		compiled_release(&c);
+	}
 }
 
 static void test_gaps(void **state)
@@ -709,13 +803,14 @@ static void test_torture(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_programs),       cmocka_unit_test(test_set_loc),
-		cmocka_unit_test(test_cies),           cmocka_unit_test(test_functions),
-		cmocka_unit_test(test_gaps),           cmocka_unit_test(test_shared_rows),
-		cmocka_unit_test(test_too_many_rules), cmocka_unit_test(test_limits),
-		cmocka_unit_test(test_sections),       cmocka_unit_test(test_long_entries),
-		cmocka_unit_test(test_vdso),           cmocka_unit_test(test_other_files),
-		cmocka_unit_test(test_table),          cmocka_unit_test(test_torture),
+		cmocka_unit_test(test_programs),     cmocka_unit_test(test_set_loc),
+		cmocka_unit_test(test_cies),         cmocka_unit_test(test_functions),
+		cmocka_unit_test(test_eh_return),    cmocka_unit_test(test_gaps),
+		cmocka_unit_test(test_shared_rows),  cmocka_unit_test(test_too_many_rules),
+		cmocka_unit_test(test_limits),       cmocka_unit_test(test_sections),
+		cmocka_unit_test(test_long_entries), cmocka_unit_test(test_vdso),
+		cmocka_unit_test(test_other_files),  cmocka_unit_test(test_table),
+		cmocka_unit_test(test_torture),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -42,6 +42,7 @@ enum reason {
 	REASON_RETURN_ADDRESS, /* not at CFA - 8 */
 	REASON_SP, /* the caller's rsp isn't the CFA */
 	REASON_RANGE, /* an offset that doesn't fit */
+	REASON_EH_RETURN, /* where the function overwrites what it had saved */
 	REASON_LIBDW, /* libdw itself can't: def_cfa_register behind an expression */
 	REASON_COUNT
 };
@@ -52,11 +53,12 @@ static const char *const reasons[REASON_COUNT] = {
 	"return address not at CFA - 8",
 	"rsp not the CFA",
 	"offset out of range",
+	"registers overwritten by __builtin_eh_return",
 	"not known to libdw",
 };
 
 static struct {
-	uint64_t files, skipped, rows, differences, none, padding, guessed, refused;
+	uint64_t files, skipped, rows, differences, none, guessed, refused;
 	uint64_t unsupported[REASON_COUNT], fp_lost, kinds[UNWIND_KIND_COUNT];
 	uint64_t compile_ns, compiled_rows, oracle_ns;
 } totals;
@@ -142,10 +144,14 @@ static enum unwind_fp expect_fp(Dwarf_Frame *frame, const Dwarf_Op *cfa, size_t 
 		return UNWIND_FP_LOST;
 	if (count == 0)
 		return ops ? UNWIND_FP_LOST : UNWIND_FP_SAME;
-	if (at_register(ops, count, DW_OP_breg6, &offset))
+	if (at_register(ops, count, DW_OP_breg6, &offset)) {
+		/* Believed only where the CFA, too, is found by rbp. */
+		if (ret->kind != UNWIND_FP && ret->kind != UNWIND_DEREF_FP)
+			return ret->kind == UNWIND_SP && ret->cfa_offset == 8 ? UNWIND_FP_SAME
+									      : UNWIND_FP_LOST;
 		fp = UNWIND_FP_AT_FP;
-	else if (at_register(ops, count, DW_OP_breg7, &offset) && cfa_count == 1 &&
-		 cfa[0].atom == DW_OP_breg7)
+	} else if (at_register(ops, count, DW_OP_breg7, &offset) && cfa_count == 1 &&
+		   cfa[0].atom == DW_OP_breg7)
 		offset -= (int64_t)cfa[0].number;
 	else if (!at_cfa(ops, count, &offset))
 		return UNWIND_FP_LOST;
@@ -167,6 +173,16 @@ static bool is_signal(Dwarf_Frame *frame, const Dwarf_Op *cfa, size_t count)
 	       at_register(ops, n, DW_OP_breg7, &offset) && offset == (int64_t)cfa[0].number + 8 &&
 	       dwarf_frame_register(frame, 6, memory, &ops, &n) == 0 &&
 	       at_register(ops, n, DW_OP_breg7, &offset) && offset == (int64_t)cfa[0].number - 40;
+}
+
+static bool is_saved(Dwarf_Frame *frame, int number)
+{
+	Dwarf_Op memory[3], *ops;
+	int64_t offset;
+	size_t count;
+
+	return dwarf_frame_register(frame, number, memory, &ops, &count) == 0 &&
+	       at_cfa(ops, count, &offset);
 }
 
 /* libdw's row as a rule, or why it can't be one. */
@@ -234,6 +250,8 @@ static void compare(struct oracle *o, uint64_t vaddr, Dwarf_Frame *frame)
 		totals.unsupported[reason]++;
 		if (reason != REASON_LIBDW && ours->kind != UNWIND_UNSUPPORTED)
 			show(o, vaddr, ours, NULL, reasons[reason]);
+	} else if (ours->kind == UNWIND_UNSUPPORTED && is_saved(frame, 0) && is_saved(frame, 1)) {
+		totals.unsupported[REASON_EH_RETURN]++;
 	} else if (memcmp(ours, &theirs, sizeof(theirs)) != 0) {
 		show(o, vaddr, ours, &theirs, "");
 	}
@@ -266,8 +284,8 @@ static Dwarf_Frame *find(struct oracle *o, uint64_t vaddr)
 	return NULL;
 }
 
-/* libdw has nothing here. `last` is the end of what it had. */
-static void compare_none(struct oracle *o, uint64_t vaddr, uint64_t last)
+/* libdw has nothing here. */
+static void compare_none(struct oracle *o, uint64_t vaddr)
 {
 	const struct unwind_rule *ours = unwind_table_find(o->table, vaddr);
 
@@ -275,8 +293,6 @@ static void compare_none(struct oracle *o, uint64_t vaddr, uint64_t last)
 		totals.none++;
 	else if (ours->kind == UNWIND_FRAME_POINTER)
 		totals.guessed++;
-	else if (vaddr - last < 15)
-		totals.padding++;
 	else if (strstr(dwarf_errmsg(-1), "invalid CFI"))
 		totals.refused++;
 	else
@@ -285,7 +301,7 @@ static void compare_none(struct oracle *o, uint64_t vaddr, uint64_t last)
 
 static void walk(struct oracle *o)
 {
-	uint64_t at = o->table->start, last = 0;
+	uint64_t at = o->table->start;
 
 	while (at < o->table->limit) {
 		Dwarf_Frame *frame = find(o, at);
@@ -294,7 +310,7 @@ static void walk(struct oracle *o)
 		Dwarf_Addr start;
 
 		if (!frame) {
-			compare_none(o, at, last);
+			compare_none(o, at);
 			at = ours < end ? ours : end;
 			continue;
 		}
@@ -302,7 +318,6 @@ static void walk(struct oracle *o)
 		if (dwarf_frame_info(frame, &start, &end, NULL) < 0 || end <= at)
 			end = at + 1;
 		free(frame);
-		last = end;
 		at = ours < end ? ours : end;
 	}
 }
@@ -376,9 +391,8 @@ static void print_totals(void)
 	for (int i = 0; i < UNWIND_KIND_COUNT; i++)
 		printf(" %" PRIu64, totals.kinds[i]);
 	printf("; rbp unknown: %" PRIu64 "\n", totals.fp_lost);
-	printf("# without CFI: %" PRIu64 " no rows, %" PRIu64 " by frame pointer, %" PRIu64
-	       " padding\n",
-	       totals.none, totals.guessed, totals.padding);
+	printf("# without CFI: %" PRIu64 " no rows, %" PRIu64 " by frame pointer\n", totals.none,
+	       totals.guessed);
 	printf("# refused by libdw: %" PRIu64 "\n", totals.refused);
 	printf("# compiled %" PRIu64 " rows in %.3f s: %.1f M rows/s; libdw and comparing %.1f s\n",
 	       totals.compiled_rows, (double)totals.compile_ns / NS_PER_S,

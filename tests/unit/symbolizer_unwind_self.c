@@ -121,7 +121,11 @@ static const struct unwind_rule *rule_at(uint64_t addr)
 /* Inlined where it is called: so both see the same frame. */
 static inline __attribute__((always_inline)) void look(void)
 {
-	const struct unwind_source source = { read_own, no_register, NULL, USER_END };
+	const struct unwind_source source = {
+		.read = read_own,
+		.leaf_register = no_register,
+		.user_end = USER_END,
+	};
 	struct unwind_frame f = { .flags = UNWIND_EXACT };
 
 	__asm__ volatile("lea 0(%%rip), %0\n\tmov %%rsp, %1\n\tmov %%rbp, %2"

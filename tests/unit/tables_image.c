@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "profiler/tables/image.h"
 
+#include "profiler/collect/batch.h"
 #include "tests/unit/tables_answer.h"
 #include "tests/unit/torture.h"
 
@@ -87,7 +88,18 @@ static void compile(struct fixture *f, uint32_t file)
 
 static void flush(struct fixture *f)
 {
+	images_follow(&f->images,
+		      f->now_ns > BATCH_HOLD_BACK_NS ? f->now_ns - BATCH_HOLD_BACK_NS : 0,
+		      f->now_ns);
 	images_flush(&f->images, mappings_of, exe_of, f, UINT32_MAX, f->now_ns);
+}
+
+/* Is the list that this entry leads to still its own? As the sampler asks. */
+static bool has_list(const struct unwind_process *p)
+{
+	const struct unwind_list *list = fake_at(p->mappings - UNWIND_LIST_WORDS);
+
+	return list->id == p->id && list->count == p->count;
 }
 
 /* What the kernel has of a process is what there is, as far as files are known. */
@@ -96,6 +108,7 @@ static void shown_check(const struct fixture *f, uint32_t pid)
 	const struct unwind_process *p = &fake.processes[pid];
 	const struct unwind_mapping *all = fake_at(p->mappings);
 
+	assert_true(has_list(p));
 	assert_int_equal(p->count, world.count[pid]);
 	for (uint32_t i = 0; i < p->count; i++) {
 		const struct mapping *m = &world.mappings[pid][i];
@@ -103,8 +116,12 @@ static void shown_check(const struct fixture *f, uint32_t pid)
 
 		assert_int_equal(all[i].start, m->start);
 		assert_int_equal(all[i].end, m->end);
-		if (m->kind == MAPPING_ANONYMOUS || !f->exes.all[exe].segments) {
+		if (m->kind == MAPPING_ANONYMOUS) {
 			assert_int_equal(all[i].kind, UNWIND_MAPPING_ANONYMOUS);
+			continue;
+		}
+		if (!f->exes.all[exe].segments) {
+			assert_int_equal(all[i].kind, UNWIND_MAPPING_UNRESOLVED);
 			continue;
 		}
 		assert_int_equal(all[i].kind, UNWIND_MAPPING_FILE);
@@ -118,7 +135,7 @@ static bool is_shown(uint32_t pid)
 	const struct unwind_process *p = &fake.processes[pid];
 
 	return fake.there[pid] && p->count && p->start_ns == world.start_ns[pid] &&
-	       p->exec_id == world.exec_id[pid];
+	       p->exec_id == world.exec_id[pid] && has_list(p);
 }
 
 /* ---- events: in the kernel first, then as we are told ---- */
@@ -152,6 +169,7 @@ static void world_fork(struct fixture *f, uint32_t pid, uint32_t parent)
 	if (is_shown(parent)) {
 		fake.processes[pid] = fake.processes[parent];
 		fake.processes[pid].start_ns = world.start_ns[pid];
+		fake.processes[pid].since_ns = 1; /* events are told at once */
 		fake.there[pid] = true;
 	}
 	images_fork(&f->images, pid, parent, f->now_ns);
@@ -162,7 +180,8 @@ static void world_exec(struct fixture *f, uint32_t pid)
 	world.exec_id[pid]++;
 	world.count[pid] = 0;
 	fake.processes[pid] = (struct unwind_process){ .start_ns = world.start_ns[pid],
-						       .exec_id = world.exec_id[pid] };
+						       .exec_id = world.exec_id[pid],
+						       .since_ns = 1 };
 	fake.there[pid] = true;
 	images_exec(&f->images, pid, f->now_ns);
 }
@@ -255,7 +274,8 @@ static void test_swap(void **state)
 	world_mmap(&f, 1);
 	world_mmap(&f, 1);
 	flush(&f);
-	assert_false(fake.there[1]); /* nobody said who it is */
+	assert_false(fake.there[1]); /* nobody was seen in it */
+	assert_int_equal(f.images.high, 0);
 	images_sampled(&f.images, 1, 5, 0, f.now_ns);
 	flush(&f);
 	assert_true(is_shown(1));
@@ -270,6 +290,292 @@ static void test_swap(void **state)
 		assert_memory_equal(fake_at(was.mappings), before, sizeof(before));
 	}
 	assert_int_equal(fake.processes[1].stamp, 20);
+	fixture_release(&f);
+}
+
+/* A copy of the entry that we never hear of is not used any more when the list that it leads to is another's. */
+static void test_copy(void **state)
+{
+	struct unwind_process copy;
+	struct fixture f;
+
+	assert_int_equal(fixture_init(&f, 1), 0);
+	world.alive[1] = world.alive[2] = true;
+	world_mmap(&f, 1);
+	images_sampled(&f.images, 1, 0, 0, f.now_ns);
+	flush(&f);
+	copy = fake.processes[1];
+	assert_true(has_list(&copy));
+	images_exit(&f.images, 1, f.now_ns);
+	assert_false(has_list(&copy));
+	/* At the same place, as many. */
+	f.now_ns += 2 * UNWIND_GRACE_NS;
+	chunks_give(&f.chunks, chunks_take(&f.chunks, 1, f.now_ns), 1, f.now_ns);
+	f.now_ns += 2 * UNWIND_GRACE_NS;
+	world_mmap(&f, 2);
+	images_sampled(&f.images, 2, 0, 0, f.now_ns);
+	flush(&f);
+	assert_true(is_shown(2));
+	assert_int_equal(fake.processes[2].mappings, copy.mappings);
+	assert_int_equal(fake.processes[2].count, copy.count);
+	assert_false(has_list(&copy));
+	fixture_release(&f);
+}
+
+/* ---- events reach us late ---- */
+
+#define SPACE_SHIFT 32
+#define MAX_TOLD 4096u
+
+/* What happened, in the kernel at once; we are told of it later. */
+static struct late {
+	struct {
+		uint64_t time_ns;
+		enum { LATE_FORK, LATE_EXEC, LATE_EXIT, LATE_MMAP, LATE_SAMPLE } kind;
+		uint32_t pid, parent;
+		uint64_t start_ns;
+		uint32_t exec_id;
+		struct mapping mapping;
+	} events[MAX_TOLD];
+	uint32_t count, told;
+	uint32_t spaces; /* address spaces that there were; 0 is none */
+	uint32_t space[PIDS]; /* by pid; 0: there is no such process */
+	uint64_t start_ns[PIDS];
+	uint32_t exec_id[PIDS];
+} late;
+
+static bool late_is_shown(uint32_t pid)
+{
+	const struct unwind_process *p = &fake.processes[pid];
+
+	return late.space[pid] && fake.there[pid] && p->start_ns == late.start_ns[pid] &&
+	       p->exec_id == late.exec_id[pid] && p->count && has_list(p);
+}
+
+static void late_event(uint64_t now_ns, uint32_t kind, uint32_t pid, uint32_t parent)
+{
+	assert_true(late.count < MAX_TOLD);
+	late.events[late.count].time_ns = now_ns;
+	late.events[late.count].kind = kind;
+	late.events[late.count].pid = pid;
+	late.events[late.count].parent = parent;
+	late.events[late.count].start_ns = late.start_ns[pid];
+	late.events[late.count].exec_id = late.exec_id[pid];
+	late.events[late.count].mapping = (struct mapping){
+		.start = (uint64_t)late.space[pid] << SPACE_SHIFT | (fake_random(MAPPINGS) << 16),
+		.kind = MAPPING_ANONYMOUS,
+	};
+	late.events[late.count].mapping.end = late.events[late.count].mapping.start + 4096;
+	late.count++;
+}
+
+static void late_happen(uint64_t now_ns)
+{
+	uint32_t pid = fake_random(PIDS), parent = fake_random(PIDS);
+
+	if (!late.space[pid] && !late.space[parent])
+		return;
+	if (!late.space[pid]) {
+		late.space[pid] = late.space[parent];
+		late.start_ns[pid] = now_ns;
+		late.exec_id[pid] = late.exec_id[parent];
+		fake.there[pid] = late_is_shown(parent);
+		fake.processes[pid] = fake.processes[parent];
+		fake.processes[pid].start_ns = now_ns;
+		fake.processes[pid].since_ns = now_ns;
+		late_event(now_ns, LATE_FORK, pid, parent);
+		return;
+	}
+	switch (fake_random(8)) {
+	case 0:
+		if (pid) { /* somebody has to live */
+			late_event(now_ns, LATE_EXIT, pid, 0);
+			late.space[pid] = 0;
+			fake.there[pid] = false;
+		}
+		break;
+	case 1:
+		late.space[pid] = ++late.spaces;
+		late_event(now_ns, LATE_EXEC, pid, 0);
+		late_event(now_ns, LATE_MMAP, pid, 0);
+		fake.there[pid] = true;
+		fake.processes[pid] = (struct unwind_process){ .start_ns = late.start_ns[pid],
+							       .exec_id = ++late.exec_id[pid],
+							       .since_ns = now_ns };
+		break;
+	case 2: /* of one without tables */
+		if (!late_is_shown(pid))
+			late_event(now_ns, LATE_SAMPLE, pid, 0);
+		break;
+	default:
+		late_event(now_ns, LATE_MMAP, pid, 0);
+	}
+}
+
+/* As the process table would have it: sorted, no two at the same place. */
+static void late_mmap(uint32_t pid, const struct mapping *m)
+{
+	uint32_t n = world.count[pid], i = n;
+
+	for (uint32_t j = 0; j < n; j++)
+		if (world.mappings[pid][j].start == m->start)
+			return;
+	if (n == MAPPINGS)
+		return;
+	for (; i && world.mappings[pid][i - 1].start > m->start; i--)
+		world.mappings[pid][i] = world.mappings[pid][i - 1];
+	world.mappings[pid][i] = *m;
+	world.count[pid]++;
+}
+
+static void late_tell(struct fixture *f, uint64_t until_ns)
+{
+	for (; late.told < late.count && late.events[late.told].time_ns <= until_ns; late.told++) {
+		uint32_t pid = late.events[late.told].pid, parent = late.events[late.told].parent;
+
+		switch (late.events[late.told].kind) {
+		case LATE_FORK:
+			memcpy(world.mappings[pid], world.mappings[parent],
+			       sizeof(world.mappings[pid]));
+			world.count[pid] = world.count[parent];
+			images_fork(&f->images, pid, parent, f->now_ns);
+			break;
+		case LATE_EXEC:
+			world.count[pid] = 0;
+			images_exec(&f->images, pid, f->now_ns);
+			break;
+		case LATE_EXIT:
+			world.count[pid] = 0;
+			images_exit(&f->images, pid, f->now_ns);
+			break;
+		case LATE_MMAP:
+			late_mmap(pid, &late.events[late.told].mapping);
+			images_mmap(&f->images, pid);
+			break;
+		case LATE_SAMPLE:
+			images_sampled(&f->images, pid, late.events[late.told].start_ns,
+				       late.events[late.told].exec_id, f->now_ns);
+		}
+	}
+	if (late.told < MAX_TOLD / 2)
+		return;
+	late.count -= late.told;
+	memmove(late.events, late.events + late.told, late.count * sizeof(late.events[0]));
+	late.told = 0;
+}
+
+/* No process goes by mappings of an address space that isn't its own. */
+static uint32_t late_check(void)
+{
+	uint32_t shown = 0;
+
+	for (uint32_t pid = 0; pid < PIDS; pid++) {
+		const struct unwind_process *p = &fake.processes[pid];
+		const struct unwind_mapping *all;
+
+		if (!late_is_shown(pid))
+			continue;
+		all = fake_at(p->mappings);
+		for (uint32_t i = 0; i < p->count; i++)
+			if (all[i].start >> SPACE_SHIFT != late.space[pid])
+				fail_msg("pid %u in address space %u has mappings of %lu", pid,
+					 late.space[pid],
+					 (unsigned long)(all[i].start >> SPACE_SHIFT));
+		shown++;
+	}
+	return shown;
+}
+
+static void test_late(void **state)
+{
+	struct fixture f;
+	uint64_t now_ns = 1000000000, next_ns = now_ns;
+	uint32_t shown = 0;
+
+	assert_int_equal(fixture_init(&f, 4), 0);
+	memset(&late, 0, sizeof(late));
+	late.space[0] = late.spaces = 1;
+	for (int i = 0; i < STEPS * 5; i++) {
+		now_ns += fake_random(4000000);
+		late_happen(now_ns);
+		if (now_ns < next_ns) {
+			late_check();
+			continue;
+		}
+		late_tell(&f, now_ns - BATCH_HOLD_BACK_NS);
+		next_ns = now_ns + 20000000 + fake_random(80000000);
+		f.now_ns = now_ns;
+		flush(&f);
+		flush(&f);
+		shown += late_check();
+	}
+	if (shown < STEPS / 20)
+		fail_msg("only %u were shown", shown);
+	print_message("%u shown\n", shown);
+	fixture_release(&f);
+}
+
+/* Events were lost: nobody's mappings are believed until a sample came, and what is gone is found to be so. */
+static void test_losses(void **state)
+{
+	struct unwind_process copy;
+	struct fixture f;
+
+	assert_int_equal(fixture_init(&f, 1), 0);
+	for (uint32_t pid = 1; pid < 30; pid++) {
+		world.alive[pid] = true;
+		world_mmap(&f, pid);
+		images_sampled(&f.images, pid, 0, 0, f.now_ns);
+	}
+	flush(&f);
+	for (uint32_t pid = 1; pid < 30; pid++)
+		assert_true(is_shown(pid));
+	copy = fake.processes[1];
+	counter_add(&f.counters, COUNTER_EVENTS_LOST, 1);
+	f.now_ns += 100000000;
+	flush(&f);
+	for (uint32_t pid = 1; pid < 30; pid++)
+		assert_false(is_shown(pid));
+	assert_false(has_list(&copy));
+	images_sampled(&f.images, 1, 0, 0, f.now_ns);
+	flush(&f);
+	assert_true(is_shown(1));
+	assert_false(is_shown(2));
+
+	/* Their exits were among what was lost. */
+	for (uint32_t pid = 2; pid < 30; pid++)
+		fake.there[pid] = false;
+	for (int i = 0; i < 4; i++) {
+		f.now_ns += 100000000;
+		flush(&f);
+	}
+	for (uint32_t pid = 100; pid < 100 + PIDS - 1; pid++)
+		images_mmap(&f.images, pid);
+	assert_int_equal(counter_get(&f.counters, COUNTER_UNWIND_PROCESSES_REFUSED), 0);
+	assert_true(is_shown(1));
+	fixture_release(&f);
+}
+
+/* What a process had mapped isn't believed when nobody can say what it has mapped since. */
+static void test_unsayable(void **state)
+{
+	struct fixture f;
+
+	assert_int_equal(fixture_init(&f, 1), 0);
+	world.alive[1] = true;
+	world_mmap(&f, 1);
+	images_sampled(&f.images, 1, 0, 0, f.now_ns);
+	flush(&f);
+	assert_true(is_shown(1));
+	world.count[1] = 0;
+	images_mmap(&f.images, 1);
+	flush(&f);
+	assert_false(is_shown(1));
+	world.count[1] = 1;
+	f.now_ns += 200000000;
+	images_sampled(&f.images, 1, 0, 0, f.now_ns);
+	flush(&f);
+	assert_true(is_shown(1));
 	fixture_release(&f);
 }
 
@@ -292,7 +598,7 @@ static void test_no_room(void **state)
 	assert_true(is_shown(1));
 	/* More processes than there may be. */
 	for (uint32_t pid = 100; pid < 100 + PIDS; pid++)
-		images_mmap(&f.images, pid);
+		images_sampled(&f.images, pid, 0, 0, f.now_ns);
 	assert_int_equal(counter_get(&f.counters, COUNTER_UNWIND_PROCESSES_REFUSED), 2);
 	fixture_release(&f);
 }
@@ -312,7 +618,10 @@ static int scenario(void *ctx)
 		world_fork(&f, 9, 2);
 		for (uint32_t file = 0; file < FILES; file++)
 			compile(&f, file);
-		flush(&f);
+		for (int i = 0; i < 2; i++) { /* until the fork is an old story */
+			f.now_ns += 2 * BATCH_HOLD_BACK_NS;
+			flush(&f);
+		}
 		for (uint32_t pid = 1; pid < 10; pid++)
 			if (is_shown(pid) && f.images.queue.count == 0)
 				r = 0;
@@ -331,10 +640,10 @@ static void test_torture(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_random),
-		cmocka_unit_test(test_swap),
-		cmocka_unit_test(test_no_room),
-		cmocka_unit_test(test_torture),
+		cmocka_unit_test(test_random),  cmocka_unit_test(test_swap),
+		cmocka_unit_test(test_losses),  cmocka_unit_test(test_unsayable),
+		cmocka_unit_test(test_late),    cmocka_unit_test(test_copy),
+		cmocka_unit_test(test_no_room), cmocka_unit_test(test_torture),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -61,7 +61,8 @@ struct unwinder {
 	uint64_t bias; /* its address minus its ELF address */
 	uint32_t needs;
 	int broken; /* negative errno: the conversation is over */
-	enum dump_end trouble; /* of this step: what could not be found or read */
+	bool interrupted; /* this step is out of a signal's handler */
+	enum dump_end trouble; /* of this step: what could not be found or read first */
 	struct dump_frame frames[DUMP_MAX_FRAMES];
 	uint32_t frame_count;
 };
@@ -123,6 +124,9 @@ static bool memory_read(struct unwinder *u, uint64_t addr, void *to, size_t len)
 		memcpy(to, u->stack + within, len);
 		return true;
 	}
+	/* libunwind tries what isn't wanted: nobody is asked for that. */
+	if (u->trouble != DUMP_END_BOTTOM && !u->interrupted)
+		return false;
 	for (unsigned char *at = to; len;) {
 		size_t offset = addr % DUMP_PAGE_BYTES, n = DUMP_PAGE_BYTES - offset;
 		const struct page *p = addr < USER_END ? page_get(u, addr - offset) : NULL;
@@ -396,11 +400,10 @@ static bool is_trampoline(struct unwinder *u, unw_cursor_t *cursor, unw_word_t i
 static bool step_by_file(struct unwinder *u, unw_cursor_t *cursor, enum dump_end *ret_end)
 {
 	unw_word_t ip = 0;
-	bool interrupted;
 	int r;
 
 	unw_get_reg(cursor, UNW_REG_IP, &ip);
-	interrupted = is_trampoline(u, cursor, ip);
+	u->interrupted = is_trampoline(u, cursor, ip);
 	u->trouble = DUMP_END_BOTTOM;
 	r = unw_step(cursor);
 	if (r < 0 || u->broken < 0) {
@@ -409,10 +412,10 @@ static bool step_by_file(struct unwinder *u, unw_cursor_t *cursor, enum dump_end
 	}
 	/* DUMP_END_BOTTOM; or it went on without the file's word. */
 	*ret_end = u->trouble;
-	if (r == 0 || (u->trouble != DUMP_END_BOTTOM && !interrupted))
+	if (r == 0 || (u->trouble != DUMP_END_BOTTOM && !u->interrupted))
 		return false;
 	*ret_end = DUMP_END_TOO_DEEP;
-	return frame_add(u, cursor, interrupted ? DUMP_FRAME_EXACT : 0);
+	return frame_add(u, cursor, u->interrupted ? DUMP_FRAME_EXACT : 0);
 }
 
 static enum dump_end walk(struct unwinder *u)
@@ -428,6 +431,7 @@ static enum dump_end walk(struct unwinder *u)
 			mapping_find(u, f->flags & DUMP_FRAME_EXACT ? f->ip : f->ip - 1);
 
 		u->trouble = DUMP_END_BOTTOM;
+		u->interrupted = false;
 		goes_on = m && m->by_frame_pointer ? step_by_frame_pointer(u, &cursor, &end)
 						   : step_by_file(u, &cursor, &end);
 	}

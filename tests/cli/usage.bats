@@ -82,6 +82,21 @@ refuse_all() {
 		replay => which recording?
 		replay a b => one recording at a time: "a" or "b"
 		replay --duration 1 a => unknown option "--duration"
+		dump => which process?
+		dump abc => process "abc" is not a number from 1 to 4194304
+		dump 0 => process "0" is not a number
+		dump -- -1 => process "-1" is not a number
+		dump 1 4194305 => process "4194305" is not a number
+		dump --verify => which process?
+		dump --verify=1 1 => takes no value
+		dump --rows 1 => unknown option "--rows"
+		debug => what is to be looked at?
+		debug rows => there is no "rows" to look at
+		debug unwind => which file or process?
+		debug unwind '' => an empty word is no file
+		debug unwind x y => address "y" is not a hexadecimal number
+		debug unwind x 0x => address "0x" is not
+		debug unwind x 10000000000000000 => address "10000000000000000" is not
 		help nonsense => no command "nonsense"
 		help profile replay => "replay" is one word too many
 		doctor me => "me" is one word too many
@@ -129,6 +144,7 @@ refuse_all() {
 		rpelay => did you mean "replay"?
 		hepl => did you mean "help"?
 		docter => did you mean "doctor"?
+		dupm => did you mean "dump"?
 		surgeon => no command "surgeon": see 'slowburn help'
 		x => no command "x": see
 		'' => no command ""
@@ -165,11 +181,11 @@ refuse_all() {
 	for words in help --help -h; do
 		try slowburn $words
 		equal "$words: status" "$status" 0
-		for command in profile replay doctor version help; do
+		for command in profile replay dump debug doctor version help; do
 			holds "$words" "$output" "slowburn $command"
 		done
 	done
-	for command in profile replay doctor version help; do
+	for command in profile replay dump debug doctor version help; do
 		try slowburn help $command
 		equal "help $command: status" "$status" 0
 		by_help=$output
@@ -187,6 +203,46 @@ refuse_all() {
 		--root= --record= '-h, --help' '[-- COMMAND'; do
 		[[ $output == *"$option"* ]] || { echo "no $option"; return 1; }
 	done
+}
+
+@test "debug unwind: files that are none" {
+	try slowburn debug unwind nothing-there
+	refused 1 'cannot read "nothing-there": No such file'
+	try slowburn debug unwind /
+	refused 1 'no regular file'
+	try slowburn debug unwind /dev/null
+	refused 1 'no regular file'
+	mkfifo fifo
+	try slowburn debug unwind fifo
+	refused 1 'no regular file'
+	echo text > text
+	try slowburn debug unwind text
+	refused 1 'no x86-64 ELF file'
+	head -c 100 "$dir/slowburn" > cut
+	try slowburn debug unwind cut
+	equal status "$status" 0
+	holds "a part of a file" "$output" "no .eh_frame; damaged"
+}
+
+@test "debug unwind: our own tables, without privileges" {
+	try slowburn debug unwind "$dir/slowburn"
+	equal status "$status" 0
+	holds "its tables" "$output" ".eh_frame (and PT_GNU_EH_FRAME)"
+	[[ $output =~ table\ +([0-9]+)\ rows,\ ([0-9]+)\ rules ]] || { echo "$output"; return 1; }
+	[ "${BASH_REMATCH[1]}" -gt 5000 ]
+	try slowburn debug unwind --rows "$dir/slowburn"
+	holds "rows" "$output" "CFA=rsp+16, RA=*(CFA-8)"
+	main=$(nm "$dir/slowburn" | awk '$3 == "main" { print $1 }')
+	try slowburn debug unwind "$dir/slowburn" "$main" 0x1
+	equal "at main, and nowhere" "$output" "0x$(sed 's/^0*//' <<< "$main")  CFA=rsp+8, RA=*(CFA-8)
+0x1  no unwind information"
+}
+
+@test "debug unwind and dump to a full disk and to a pipe that broke" {
+	try sh -c 'slowburn debug unwind --rows "$1" > /dev/full' sh "$dir/slowburn"
+	refused 1 "No space left on device"
+	try bash -c 'slowburn debug unwind --rows "$1" | true; echo ${PIPESTATUS[0]}' bash "$dir/slowburn"
+	equal "lines on standard error" "$(wc -l <<< "$stderr")" 1
 }
 
 @test "help to a full disk and to a pipe that broke" {
@@ -207,7 +263,7 @@ refuse_all() {
 	equal "mandoc: status" "$status" 0
 	equal "mandoc" "$output$stderr" ""
 	mandoc -Tascii slowburn.8 | sed 's/.\x08//g' > page
-	for command in profile replay doctor version help; do
+	for command in profile replay dump debug doctor version help; do
 		while read -r option; do
 			grep -qF -- "$option" page || { echo "slowburn $command: no $option"; return 1; }
 		done < <(slowburn $command --help | grep -oE '^ +(-., )?--[a-z]+' | grep -oE -- '--[a-z]+')

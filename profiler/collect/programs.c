@@ -131,13 +131,21 @@ static uint64_t map_bytes(int fd)
 	return number_parse(line, strcspn(line, "\n"), UINT64_MAX, &bytes) == 0 ? bytes : 0;
 }
 
+/*
+ * Of a hash map whose entries are made when they are needed: its buckets. Before 6.4 the kernel tells what it
+ * would be if it were full.
+ */
+#define BUCKET_BYTES 16u
+
 static uint64_t maps_bytes(const struct programs *p)
 {
 	const struct bpf_map *map;
 	uint64_t bytes = 0;
 
 	bpf_object__for_each_map(map, p->skel->obj)
-		bytes += map_bytes(bpf_map__fd(map));
+		bytes += bpf_map__map_flags(map) & BPF_F_NO_PREALLOC
+				 ? (uint64_t)bpf_map__max_entries(map) * BUCKET_BYTES
+				 : map_bytes(bpf_map__fd(map));
 	return bytes;
 }
 

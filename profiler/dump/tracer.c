@@ -83,13 +83,13 @@ static int await_stop(pid_t tid, uint64_t until_ns, int *ret_signal)
 	}
 }
 
-/* 0 or -ESRCH: it was killed. */
+/* 0 or -ESRCH: it was killed. Its parent learns of that when we have; should it take long, the alarm ends us. */
 static int let_go(struct tracer *t)
 {
 	int r = ptrace(PTRACE_DETACH, t->tid, NULL, (void *)(intptr_t)t->signal) < 0 ? -ESRCH : 0;
 
 	if (r < 0)
-		waitpid(t->tid, NULL, __WALL | WNOHANG);
+		waitpid(t->tid, NULL, __WALL);
 	alarm_set(0);
 	t->tid = 0;
 	return r;

@@ -80,7 +80,7 @@ enum record_frame_kind {
 
 #define RECORD_FLAG_KERNEL 1 /* the sample hit kernel mode */
 #define RECORD_FLAG_KTHREAD 2 /* a kernel thread */
-#define RECORD_FLAG_NO_TABLES 4 /* nothing is known of this process image: frame pointers only */
+#define RECORD_FLAG_NO_TABLES 4 /* nothing is known of this process image: the leaf only */
 #define RECORD_FLAG_REST 8 /* user space hadn't brought what the next frame takes: a rest follows */
 #define RECORD_FLAG_REST_GONE 16 /* a rest followed, and was taken out: in recordings, for one */
 

@@ -47,6 +47,7 @@ stacks() {
 }
 
 @test "400 MiB of code and 64 MiB of memory: counted, the leaf is there, the neighbour's stacks are whole" {
+	[ -z "${SAN:-}" ] || skip "what sanitizers may take isn't limited"
 	load "./giant400 & exec $WORKLOADS/saturate 30"
 	capture 6 64M
 	stacks giant400 --min 50 --leaf --said "unwind tables for which there was no room|tables that made room"

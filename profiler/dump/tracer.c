@@ -4,7 +4,8 @@
  * bytes; then PTRACE_DETACH. Nothing of it is looked at here.
  *
  * A thread that was stopped by a signal is looked at in that stop, and stays stopped. A signal that was about
- * to be delivered when we came is delivered when we go.
+ * to be delivered when we came is delivered when we go, or die: its stop is looked at with WNOWAIT, since the
+ * kernel forgets the signal of a stop that was waited for.
  *
  * Twice bounded: the loop lets a thread go before its time is up, and if the loop doesn't (reading memory
  * that is somebody's userfaultfd waits in the kernel) SIGALRM ends this process, and the kernel lets go of what
@@ -44,7 +45,8 @@ struct tracer {
 	pid_t tid; /* of the stopped thread; 0: none */
 	int signal; /* to be delivered to it */
 	uint64_t until_ns; /* it is to be let go */
-	uint64_t stopped_ns; /* when it stopped */
+	uint64_t since_ns; /* when it stopped */
+	uint64_t stopped_ns; /* for how long the last one was, once it has been let go */
 	struct buffer reply;
 };
 
@@ -58,6 +60,17 @@ static void alarm_set(uint64_t ns)
 	setitimer(ITIMER_REAL, &time, NULL);
 }
 
+/* Takes note of its end, so that its parent can; of stops in between, too. */
+static void await_end(pid_t tid, int flags)
+{
+	siginfo_t info;
+
+	do
+		info = (siginfo_t){ 0 };
+	while (waitid(P_PID, (id_t)tid, &info, WEXITED | WSTOPPED | __WALL | flags) == 0 &&
+	       info.si_code == CLD_TRAPPED);
+}
+
 /* 0 when it has stopped, and *ret_signal is what it was about to get (0: nothing); -ESRCH or -ETIMEDOUT. */
 static int await_stop(pid_t tid, uint64_t until_ns, int *ret_signal)
 {
@@ -67,15 +80,20 @@ static int await_stop(pid_t tid, uint64_t until_ns, int *ret_signal)
 	sigaddset(&child, SIGCHLD);
 	for (;;) {
 		struct timespec left;
-		int status;
-		pid_t r = waitpid(tid, &status, __WALL | WNOHANG);
+		siginfo_t info = { 0 };
+		int r = waitid(P_PID, (id_t)tid, &info,
+			       WEXITED | WSTOPPED | WNOWAIT | WNOHANG | __WALL);
 
-		if (r == tid && WIFSTOPPED(status)) {
-			*ret_signal = status >> 16 == PTRACE_EVENT_STOP ? 0 : WSTOPSIG(status);
+		if (r == 0 && info.si_pid == tid && info.si_code == CLD_TRAPPED) {
+			*ret_signal = info.si_status >> 8 == PTRACE_EVENT_STOP
+					      ? 0
+					      : info.si_status & 0x7f;
 			return 0;
 		}
-		if (r != 0)
+		if (r < 0 || info.si_pid) {
+			await_end(tid, WNOHANG);
 			return -ESRCH;
+		}
 		left = clock_left(until_ns);
 		if (!left.tv_sec && !left.tv_nsec)
 			return -ETIMEDOUT;
@@ -88,8 +106,9 @@ static int let_go(struct tracer *t)
 {
 	int r = ptrace(PTRACE_DETACH, t->tid, NULL, (void *)(intptr_t)t->signal) < 0 ? -ESRCH : 0;
 
+	t->stopped_ns = clock_ns(CLOCK_MONOTONIC) - t->since_ns;
 	if (r < 0)
-		waitpid(t->tid, NULL, __WALL);
+		await_end(t->tid, 0);
 	alarm_set(0);
 	t->tid = 0;
 	return r;
@@ -99,6 +118,7 @@ static int stop(struct tracer *t, pid_t tid)
 {
 	int r;
 
+	t->stopped_ns = 0;
 	if (ptrace(PTRACE_SEIZE, tid, NULL, NULL) < 0)
 		return -errno;
 	alarm_set(DUMP_MAX_STOP_NS);
@@ -112,7 +132,7 @@ static int stop(struct tracer *t, pid_t tid)
 	if (r < 0)
 		return r;
 	t->tid = tid;
-	t->stopped_ns = clock_ns(CLOCK_MONOTONIC);
+	t->since_ns = clock_ns(CLOCK_MONOTONIC);
 	return 0;
 }
 
@@ -208,10 +228,9 @@ static int answer_release(struct tracer *t)
 {
 	struct tracer_released released = { .status = -ESRCH };
 
-	if (t->tid) {
-		released.stopped_ns = clock_ns(CLOCK_MONOTONIC) - t->stopped_ns;
+	if (t->tid)
 		released.status = let_go(t);
-	}
+	released.stopped_ns = t->stopped_ns;
 	buffer_append(&t->reply, &released, sizeof(released));
 	return buffer_error(&t->reply);
 }

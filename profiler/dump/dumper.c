@@ -110,17 +110,14 @@ out:
 	return r;
 }
 
-int dumper_serve(int socket)
+static int serve(struct dumper *d, int socket)
 {
-	_cleanup_(free_ptr) struct dumper *d = calloc(1, sizeof(*d));
 	_cleanup_(fd_close) int service = -1, file = -1;
 	char end[sizeof(struct dump_result) + sizeof(struct err)];
 	struct err err = { "" };
 	size_t len;
 	int r;
 
-	if (!d)
-		return EXIT_FAILURE;
 	d->socket = socket;
 	r = receive_job(d, &service, &file, &err);
 	if (r == 0) {
@@ -133,7 +130,15 @@ int dumper_serve(int socket)
 	len = strlen(err.text);
 	memcpy(end, &d->result, sizeof(d->result));
 	memcpy(end + sizeof(d->result), err.text, len);
-	r = socket_send(socket, DUMP_ENDED, end, sizeof(d->result) + len, NULL, 0,
-			clock_ns(CLOCK_MONOTONIC) + SAY_PATIENCE_NS);
+	return socket_send(socket, DUMP_ENDED, end, sizeof(d->result) + len, NULL, 0,
+			   clock_ns(CLOCK_MONOTONIC) + SAY_PATIENCE_NS);
+}
+
+int dumper_serve(int socket)
+{
+	struct dumper *d = calloc(1, sizeof(*d));
+	int r = d ? serve(d, socket) : -ENOMEM;
+
+	free(d);
 	return r == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

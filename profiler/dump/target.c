@@ -55,13 +55,11 @@ static uint32_t file_of(struct target *t, const struct maps_line *line, uint64_t
 	return file < 0 ? UNWINDER_NO_FILE : (uint32_t)file;
 }
 
-static int mappings_parse(struct target *t, const struct buffer *text)
+/* Each line in turn into *line. */
+static int lines_parse(struct target *t, const struct buffer *text, struct maps_line *line)
 {
-	_cleanup_(free_ptr) struct maps_line *line = malloc(sizeof(*line));
 	uint64_t root = ROOT_UNASKED, end = 0;
 
-	if (!line)
-		return -ENOMEM;
 	for (size_t at = 0, used; at < text->len; at += used) {
 		struct unwinder_mapping *m;
 
@@ -78,6 +76,15 @@ static int mappings_parse(struct target *t, const struct buffer *text)
 		end = line->end;
 	}
 	return 0;
+}
+
+static int mappings_parse(struct target *t, const struct buffer *text)
+{
+	struct maps_line *line = malloc(sizeof(*line));
+	int r = line ? lines_parse(t, text, line) : -ENOMEM;
+
+	free(line);
+	return r;
 }
 
 int target_read(struct target *t, const struct target_sources *from, uint32_t pid, struct err *err)

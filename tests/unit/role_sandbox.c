@@ -153,7 +153,7 @@ static int seize(pid_t pid)
 	if (syscall(SYS_ptrace, PTRACE_SEIZE, pid, 0, 0) < 0)
 		return errno;
 	if (syscall(SYS_ptrace, PTRACE_INTERRUPT, pid, 0, 0) < 0 ||
-	    syscall(SYS_wait4, pid, NULL, __WALL, NULL) != pid ||
+	    syscall(SYS_waitid, P_PID, pid, NULL, WSTOPPED | __WALL, NULL) < 0 ||
 	    syscall(SYS_ptrace, PTRACE_DETACH, pid, 0, 0) < 0)
 		return errno;
 	return 0;

@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-
 #define MAX_STRINGS_BYTES (32u << 20)
 
 void labels_init(struct labels *l)

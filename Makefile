@@ -130,7 +130,9 @@ wanted     = $(if $(ONLY),$(filter $(ONLY),$(1)),$(1))
 UNIT      := $(call wanted,$(patsubst tests/unit/%.c,%,$(wildcard tests/unit/*_*.c)))
 FUZZ      := $(call wanted,$(filter-out replay,$(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/*_*.c))))
 CLI       := $(call wanted,$(patsubst tests/cli/%.bats,%,$(wildcard tests/cli/*.bats)))
-E2E       := $(call wanted,$(patsubst tests/e2e/%.bats,%,$(wildcard tests/e2e/*.bats)))
+# What these bound is time, memory or chance, which are others with a sanitizer: left out then, if not asked for.
+MEASURING := agreement budget lockstep saturation shares
+E2E       := $(call wanted,$(filter-out $(if $(SAN),$(if $(ONLY),,$(MEASURING))),$(patsubst tests/e2e/%.bats,%,$(wildcard tests/e2e/*.bats))))
 WORKLOAD  := $(patsubst tests/workload/%.c,%,$(wildcard tests/workload/*.c))
 
 PROGRAM   := $(if $(MAIN),$(BUILD)/slowburn)

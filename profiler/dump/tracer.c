@@ -18,6 +18,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
@@ -45,6 +46,7 @@ struct tracer {
 	int signal; /* to be delivered to it */
 	uint64_t until_ns; /* it is to be let go */
 	uint64_t stopped_ns; /* when it stopped */
+	bool stuck; /* one was killed, and doesn't end */
 	struct buffer reply;
 };
 
@@ -58,8 +60,8 @@ static void alarm_set(uint64_t ns)
 	setitimer(ITIMER_REAL, &time, NULL);
 }
 
-/* 0 when it has stopped, and *ret_signal is what it was about to get (0: nothing); -ESRCH or -ETIMEDOUT. */
-static int await_stop(pid_t tid, uint64_t until_ns, int *ret_signal)
+/* Until its state has changed, as waitpid(2) tells it: 0; -ESRCH if it isn't ours; -ETIMEDOUT. */
+static int await_change(pid_t tid, uint64_t until_ns, int *ret_status)
 {
 	sigset_t child;
 
@@ -67,15 +69,10 @@ static int await_stop(pid_t tid, uint64_t until_ns, int *ret_signal)
 	sigaddset(&child, SIGCHLD);
 	for (;;) {
 		struct timespec left;
-		int status;
-		pid_t r = waitpid(tid, &status, __WALL | WNOHANG);
+		pid_t r = waitpid(tid, ret_status, __WALL | WNOHANG);
 
-		if (r == tid && WIFSTOPPED(status)) {
-			*ret_signal = status >> 16 == PTRACE_EVENT_STOP ? 0 : WSTOPSIG(status);
-			return 0;
-		}
 		if (r != 0)
-			return -ESRCH;
+			return r == tid ? 0 : -ESRCH;
 		left = clock_left(until_ns);
 		if (!left.tv_sec && !left.tv_nsec)
 			return -ETIMEDOUT;
@@ -83,14 +80,32 @@ static int await_stop(pid_t tid, uint64_t until_ns, int *ret_signal)
 	}
 }
 
-/* 0 or -ESRCH: it was killed. */
+/* 0 when it has stopped, and *ret_signal is what it was about to get (0: nothing); -ESRCH or -ETIMEDOUT. */
+static int await_stop(pid_t tid, uint64_t until_ns, int *ret_signal)
+{
+	int status, r = await_change(tid, until_ns, &status);
+
+	if (r < 0)
+		return r;
+	if (!WIFSTOPPED(status))
+		return -ESRCH;
+	*ret_signal = status >> 16 == PTRACE_EVENT_STOP ? 0 : WSTOPSIG(status);
+	return 0;
+}
+
+/*
+ * 0 or -ESRCH: it was killed. Its parent hears of that only after we have; if it takes too long to end, our own
+ * end will do.
+ */
 static int let_go(struct tracer *t)
 {
 	int r = ptrace(PTRACE_DETACH, t->tid, NULL, (void *)(intptr_t)t->signal) < 0 ? -ESRCH : 0;
+	int status;
 
-	if (r < 0)
-		waitpid(t->tid, NULL, __WALL | WNOHANG);
 	alarm_set(0);
+	if (r < 0)
+		t->stuck = await_change(t->tid, clock_ns(CLOCK_MONOTONIC) + DUMP_MAX_STOP_NS,
+					&status) == -ETIMEDOUT;
 	t->tid = 0;
 	return r;
 }
@@ -282,7 +297,7 @@ int tracer_serve(int socket)
 				   clock_ns(CLOCK_MONOTONIC) + REPLY_PATIENCE_NS);
 		if (r == 0)
 			r = sent;
-	} while (r == 0);
+	} while (r == 0 && !t.stuck);
 	if (t.tid)
 		let_go(&t);
 	socket_message_release(&m);

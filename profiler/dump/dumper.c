@@ -110,14 +110,23 @@ out:
 	return r;
 }
 
+/* The last word: how it ended, and why if it failed. */
+static int say_end(struct dumper *d, const struct err *err)
+{
+	char end[sizeof(d->result) + sizeof(*err)];
+	size_t len = d->result.status < 0 ? strlen(err->text) : 0;
+
+	memcpy(end, &d->result, sizeof(d->result));
+	memcpy(end + sizeof(d->result), err->text, len);
+	return socket_send(d->socket, DUMP_ENDED, end, sizeof(d->result) + len, NULL, 0,
+			   clock_ns(CLOCK_MONOTONIC) + SAY_PATIENCE_NS);
+}
+
 int dumper_serve(int socket)
 {
-	_cleanup_(free_ptr) struct dumper *d = calloc(1, sizeof(*d));
-	_cleanup_(fd_close) int service = -1, file = -1;
-	char end[sizeof(struct dump_result) + sizeof(struct err)];
+	struct dumper *d = calloc(1, sizeof(*d));
+	int service = -1, file = -1, r;
 	struct err err = { "" };
-	size_t len;
-	int r;
 
 	if (!d)
 		return EXIT_FAILURE;
@@ -128,12 +137,9 @@ int dumper_serve(int socket)
 		r = work(d, file, &err);
 	}
 	d->result.status = r;
-	if (r == 0)
-		err.text[0] = '\0';
-	len = strlen(err.text);
-	memcpy(end, &d->result, sizeof(d->result));
-	memcpy(end + sizeof(d->result), err.text, len);
-	r = socket_send(socket, DUMP_ENDED, end, sizeof(d->result) + len, NULL, 0,
-			clock_ns(CLOCK_MONOTONIC) + SAY_PATIENCE_NS);
+	r = say_end(d, &err);
+	fd_close(&service);
+	fd_close(&file);
+	free(d);
 	return r == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

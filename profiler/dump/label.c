@@ -8,8 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "profiler/base/cleanup.h"
-
 #define MAX_STRINGS_BYTES (32u << 20)
 
 void labels_init(struct labels *l)
@@ -81,8 +79,7 @@ static uint32_t name_keep(struct labels *l, const struct symbols *s, uint32_t fu
 
 static void apply(struct labels *l, struct label *labels, uint32_t count, const struct symbols *s)
 {
-	_cleanup_(free_ptr)
-		uint32_t *known = calloc(s->reply->function_count + 1UL, sizeof(*known));
+	uint32_t *known = calloc(s->reply->function_count + 1UL, sizeof(*known));
 
 	for (uint32_t i = 0; known && i < count; i++) {
 		const struct symbol_answer *a = &s->answers[i];
@@ -92,25 +89,27 @@ static void apply(struct labels *l, struct label *labels, uint32_t count, const 
 		labels[i].name = name_keep(l, s, a->function, known);
 		labels[i].within = a->vaddr - s->functions[a->function].start;
 	}
+	free(known);
 }
 
 /* All of one file, or as many as a request may have. */
 static void ask(struct labels *l, const struct target_sources *from, struct label *labels,
 		uint32_t count)
 {
-	_cleanup_(free_ptr) uint64_t *offsets = calloc(count, sizeof(*offsets));
+	uint64_t *offsets = calloc(count, sizeof(*offsets));
+	int fd, r = offsets ? target_file(from, labels->file, &fd) : -ENOMEM;
 	struct symbols s;
 	const void *bytes;
 	uint32_t len;
-	int fd;
 
-	if (!offsets || target_file(from, labels->file, &fd) < 0)
-		return;
-	for (uint32_t i = 0; i < count; i++)
+	for (uint32_t i = 0; r == 0 && i < count; i++)
 		offsets[i] = labels[i].offset;
-	if (symbols_client_ask(from->names->client, SYMBOLS_ELF, &fd, 1, offsets, count, &s, &bytes,
-			       &len, NULL) == 0)
+	if (r == 0)
+		r = symbols_client_ask(from->names->client, SYMBOLS_ELF, &fd, 1, offsets, count, &s,
+				       &bytes, &len, NULL);
+	if (r == 0)
 		apply(l, labels, count, &s);
+	free(offsets);
 }
 
 void labels_ask(struct labels *l, const struct target_sources *from)

@@ -55,13 +55,10 @@ static uint32_t file_of(struct target *t, const struct maps_line *line, uint64_t
 	return file < 0 ? UNWINDER_NO_FILE : (uint32_t)file;
 }
 
-static int mappings_parse(struct target *t, const struct buffer *text)
+static int mappings_parse(struct target *t, const struct buffer *text, struct maps_line *line)
 {
-	_cleanup_(free_ptr) struct maps_line *line = malloc(sizeof(*line));
 	uint64_t root = ROOT_UNASKED, end = 0;
 
-	if (!line)
-		return -ENOMEM;
 	for (size_t at = 0, used; at < text->len; at += used) {
 		struct unwinder_mapping *m;
 
@@ -83,6 +80,7 @@ static int mappings_parse(struct target *t, const struct buffer *text)
 int target_read(struct target *t, const struct target_sources *from, uint32_t pid, struct err *err)
 {
 	_cleanup_(buffer_release) struct buffer text = BUFFER_INIT(MAX_MAPS_BYTES);
+	struct maps_line line;
 	int r;
 
 	*t = (struct target){ .from = from, .pid = pid };
@@ -96,7 +94,7 @@ int target_read(struct target *t, const struct target_sources *from, uint32_t pi
 			       pid, t->status.comm);
 	r = from->source->read(from->source->ctx, PROCESS_TEXT_MAPS, pid, &text);
 	if (r == 0)
-		r = mappings_parse(t, &text);
+		r = mappings_parse(t, &text, &line);
 	if (r == -EACCES || r == -EPERM)
 		return err_set(err, r,
 			       "process %u (%s) may not be looked at: that takes root, or "

@@ -92,6 +92,8 @@ UNWIND_INLINE int frames_rule(struct scratch *s, struct unwind_rule *ret)
 		return STACK_END_NO_MAPPING;
 	if (s->mapping.kind == UNWIND_MAPPING_UNRESOLVED)
 		return STACK_END_NOT_COMPILED;
+	if (s->mapping.kind == UNWIND_MAPPING_REFUSED)
+		return STACK_END_UNSUPPORTED;
 	if (s->mapping.kind != UNWIND_MAPPING_FILE) {
 		*ret = (struct unwind_rule){ .kind = UNWIND_FRAME_POINTER };
 		return STACK_END_NONE;
@@ -160,7 +162,7 @@ static inline int frames_saved_registers(struct task_struct *task, const struct 
 	return ret->ip != 0; /* 0: a kernel worker in a process (io_uring) */
 }
 
-/* The leaf, and by what its callers are to be found: tables, or frame pointers everywhere. */
+/* The leaf, and whether its process has tables by which its callers can be found. */
 static inline void frames_begin(struct scratch *s)
 {
 	struct record_sample *sample = &s->sample;
@@ -174,16 +176,10 @@ static inline void frames_begin(struct scratch *s)
 	s->window_addr = 1;
 	s->mapping.end = 0;
 	if (tables_process(sample->tgid, sample->start_ns, sample->exec_id, &s->process) &&
-	    s->process.count) {
+	    s->process.count)
 		sample->stamp = s->process.stamp;
-		return;
-	}
-	sample->flags |= RECORD_FLAG_NO_TABLES;
-	s->process.count = 0;
-	s->mapping = (struct unwind_mapping){
-		.end = s->user_end,
-		.kind = UNWIND_MAPPING_ANONYMOUS,
-	};
+	else
+		sample->flags |= RECORD_FLAG_NO_TABLES;
 }
 
 /* ---- where it can't go on ---- */
@@ -305,13 +301,16 @@ __attribute__((noinline)) int frames_user(void)
 		return STACK_END_COMPAT;
 	s->first_sp = kernel_read(mm, start_stack);
 	frames_begin(s);
-	/* Frame pointers would be guesses, which user space needn't make where there are tables. */
-	if (s->sample.flags & RECORD_FLAG_NO_TABLES && frames_rest())
+	if (s->sample.flags & RECORD_FLAG_NO_TABLES) {
+		frames_rest();
 		return STACK_END_NO_MAPPING;
+	}
 	for (int i = 0; i < RECORD_MAX_USER_FRAMES - 1; i++) {
 		int end = frames_step();
 
-		if (end == STACK_END_NOT_COMPILED || end == STACK_END_NO_MAPPING)
+		/* A guess that leads nowhere is no stack that user space could find more of. */
+		if (end == STACK_END_NOT_COMPILED ||
+		    (end == STACK_END_NO_MAPPING && !(s->frame.flags & UNWIND_GUESSED)))
 			frames_rest();
 		if (end != STACK_END_NONE)
 			return end;

@@ -80,7 +80,7 @@ enum record_frame_kind {
 
 #define RECORD_FLAG_KERNEL 1 /* the sample hit kernel mode */
 #define RECORD_FLAG_KTHREAD 2 /* a kernel thread */
-#define RECORD_FLAG_NO_TABLES 4 /* nothing is known of this process image: frame pointers only */
+#define RECORD_FLAG_NO_TABLES 4 /* nothing is known of this process image: the leaf only */
 #define RECORD_FLAG_REST 8 /* user space hadn't brought what the next frame takes: a rest follows */
 #define RECORD_FLAG_REST_GONE 16 /* a rest followed, and was taken out: in recordings, for one */
 
@@ -126,10 +126,14 @@ _Static_assert(sizeof(struct record_rest) == 192, "rest layout");
 #define RECORD_MAX_BYTES (sizeof(struct record_sample) + RECORD_MAX_FRAMES * 8)
 
 /*
- * With its rest. A stack has what the frames leave it: 12 KiB in a new process, of which the leaf is all. For more there
- * would have to be more memory for each CPU than the default budget has on the largest machines.
+ * With its rest. A stack has what the frames leave it: most, 12.8 KiB, in a new process, of which the leaf is all. For
+ * more there would have to be more memory for each CPU than the default budget has on the largest machines.
  */
-#define RECORD_MAX_STACK_BYTES 13312
+#define RECORD_MAX_STACK_BYTES 13096
 #define RECORD_MAX_WHOLE_BYTES (RECORD_MAX_BYTES + 4096)
+_Static_assert(sizeof(struct record_sample) + sizeof(__u64) + sizeof(struct record_rest) +
+			       RECORD_MAX_STACK_BYTES ==
+		       RECORD_MAX_WHOLE_BYTES,
+	       "what the leaf leaves to a stack");
 
 #endif

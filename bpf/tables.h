@@ -45,8 +45,9 @@
 
 enum unwind_mapping_kind {
 	UNWIND_MAPPING_FILE, /* rows by its exe; until it has some: see pages */
-	UNWIND_MAPPING_ANONYMOUS, /* code made at run time, or a file that can't be compiled: frame pointers */
+	UNWIND_MAPPING_ANONYMOUS, /* code made at run time, or a file that is no ELF file: frame pointers */
 	UNWIND_MAPPING_UNRESOLVED, /* a file of which nothing is known yet */
+	UNWIND_MAPPING_REFUSED, /* a file of which nothing will be: a guess in it would be a wrong frame */
 };
 
 /* An executable mapping. ELF address = address - start + vaddr. */

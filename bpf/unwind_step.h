@@ -164,6 +164,9 @@ UNWIND_INLINE int unwind_signal(const struct unwind_rule *rule, struct unwind_fr
 		return UNWIND_END_BAD_READ;
 	if (!frame_pointer_is_code(next.ip, from->user_end) || next.sp >= from->user_end)
 		return UNWIND_END_BAD_FRAME;
+	/* The kernel puts it below what it interrupted, or on another stack: this one is made up. */
+	if (next.sp == f->sp)
+		return UNWIND_END_BAD_FRAME;
 	*f = next;
 	return UNWIND_END_NONE;
 }
@@ -211,7 +214,11 @@ UNWIND_INLINE int unwind_step(const struct unwind_rule *rule, struct unwind_fram
 		return UNWIND_END_BOTTOM;
 	if (end != UNWIND_END_NONE)
 		return end;
-	/* Each caller's frame lies above: so every stack has an end, whatever it holds. */
+	/*
+	 * Each caller's frame lies above, so that every stack has an end, whatever it holds. Not so what a signal
+	 * interrupted, which may be on any stack: made-up signal frames that lead to each other go on until the
+	 * caller has as many frames as it takes.
+	 */
 	if (cfa & 7 || cfa <= f->sp || cfa >= from->user_end)
 		return UNWIND_END_BAD_FRAME;
 	if (from->read(from->memory, cfa - 8, &return_address))

@@ -13,7 +13,6 @@
 #include <stdlib.h>
 
 #define PLACE_SECTION_SHIFT 31
-#define PLACE_OFFSET_MASK (UINT32_MAX >> 1)
 
 #define RADIX_BITS 11
 #define RADIX_SIZE (1u << RADIX_BITS)
@@ -193,7 +192,7 @@ bool unwind_fdes_open(struct unwind_fdes *x, const struct unwind_fde *fde, struc
 		      const struct cfi_cie **ret_cie)
 {
 	const struct cfi_section *s = &x->sections[fde->place >> PLACE_SECTION_SHIFT];
-	uint64_t offset = fde->place & PLACE_OFFSET_MASK;
+	uint64_t offset = fde->place & UNWIND_PLACE_OFFSET_MASK;
 	const struct cfi_cie *cie;
 	struct cfi_entry e;
 

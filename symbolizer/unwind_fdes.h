@@ -26,6 +26,7 @@ struct unwind_fde {
 	uint32_t size;
 	uint32_t place; /* section << 31 | offset in it */
 };
+#define UNWIND_PLACE_OFFSET_MASK (UINT32_MAX >> 1)
 
 struct unwind_fdes {
 	struct cfi_section sections[UNWIND_SECTION_COUNT]; /* .data is owned */

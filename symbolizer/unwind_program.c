@@ -93,9 +93,9 @@ static enum unwind_fp rule_fp(const struct cfi_state *s, struct unwind_rule *rul
 	case CFI_AT_CFA:
 		break;
 	case CFI_AT_RSP:
-		if (rule->kind != UNWIND_SP)
+		if (rule->kind != UNWIND_SP ||
+		    __builtin_sub_overflow(offset, rule->cfa_offset, &offset))
 			return UNWIND_FP_LOST;
-		offset -= rule->cfa_offset;
 		break;
 	case CFI_AT_RBP:
 		fp = rule_fp_by_itself(rule);

@@ -24,7 +24,7 @@
 
 /*
  * What compiling may take: a twentieth of the time, which may be saved up; and so much at once, as rings hold 2 s. It is
- * looked at between requests, of which the longest takes 0.1 s.
+ * looked at between requests, of which the longest takes 0.1 s; one that hangs, and is the last of its file, 1.5 s.
  */
 #define COMPILE_PART 20
 #define COMPILE_SAVED_NS NS_PER_S
@@ -265,6 +265,11 @@ static int file_open(struct unwinding *u, const struct wish *w, int *ret_fd, boo
 	return 0;
 }
 
+static bool may_compile(const struct unwinding *u)
+{
+	return u->spent_ns < u->allowance_ns && u->spent_ns < COMPILE_AT_ONCE_NS;
+}
+
 /* Asks for what is wished and stores it. A huge file is asked about three times: for all, for its segments, for a part. */
 static void compile(struct unwinding *u, const struct wish *w, int fd)
 {
@@ -272,16 +277,20 @@ static void compile(struct unwinding *u, const struct wish *w, int fd)
 	struct unwind_answer answer;
 
 	for (int i = 0; i < 3; i++) {
+		uint64_t begin_ns = clock_ns(CLOCK_MONOTONIC);
 		int r;
 
-		if (!exes_missing(&u->exes, w->exe, w->offset, u->now_ns, &request))
+		if ((i && !may_compile(u)) ||
+		    !exes_missing(&u->exes, w->exe, w->offset, u->now_ns, &request))
 			return;
 		r = symbols_client_unwind(u->with.names->client, fd, &request, &answer, NULL);
+		u->spent_ns += clock_ns(CLOCK_MONOTONIC) - begin_ns;
 		if (r < 0) {
 			bool at_fault = symbols_client_asked(u->with.names->client) && r != -ENOMEM;
 
 			counter_add(u->with.counters, COUNTER_UNWIND_FILES_BAD, at_fault);
-			exes_refuse(&u->exes, w->exe, at_fault, u->now_ns);
+			exes_refuse(&u->exes, w->exe, at_fault ? EXE_REFUSED : EXE_UNKNOWN,
+				    u->now_ns);
 			return;
 		}
 		if (answer.reply->status != SYMBOLS_LIMIT &&
@@ -302,21 +311,16 @@ static void fulfil(struct unwinding *u, const struct wish *w)
 	if (!exes_missing(&u->exes, w->exe, w->offset, u->now_ns, &request))
 		return;
 	r = file_open(u, w, &fd, &own);
+	u->spent_ns += clock_ns(CLOCK_MONOTONIC) - begin_ns;
 	if (r < 0) {
 		if (r == -ENOTSUP)
 			counter_add(u->with.counters, COUNTER_UNWIND_FILES_BAD, 1);
-		exes_refuse(&u->exes, w->exe, r == -ENOTSUP, u->now_ns);
+		exes_refuse(&u->exes, w->exe, r == -ENOTSUP ? EXE_REFUSED : EXE_UNKNOWN, u->now_ns);
 	} else {
 		compile(u, w, fd);
 		if (own)
 			fd_close(&fd);
 	}
-	u->spent_ns += clock_ns(CLOCK_MONOTONIC) - begin_ns;
-}
-
-static bool may_compile(const struct unwinding *u)
-{
-	return u->spent_ns < u->allowance_ns && u->spent_ns < COMPILE_AT_ONCE_NS;
 }
 
 /* The next drain's share. */
@@ -356,7 +360,9 @@ static enum record_stack_end file_rule(struct unwinding *u, const struct mapping
 	}
 	if (r == -EAGAIN)
 		return STACK_END_NOT_COMPILED;
-	if (r == -ENOEXEC) /* which the kernel side treats the same way */
+	if (r == -ENOTSUP) /* here and below as the kernel side does */
+		return STACK_END_UNSUPPORTED;
+	if (r == -ENOEXEC)
 		*ret = (struct unwind_rule){ .kind = UNWIND_FRAME_POINTER };
 	return STACK_END_NONE;
 }

@@ -33,7 +33,7 @@
 	X(STACKS_FINISHED, "stacks_finished",                                                     \
 	  "user stacks of new processes or files, finished by a copy of the stack")               \
 	X(STACKS_UNFINISHED, "stacks_unfinished",                                                 \
-	  "user stacks of new processes or files that a copy of the stack couldn't finish")       \
+	  "user stacks of new processes or files that no copy of the stack could finish")         \
 	X(FRAMES_UNMAPPED, "frames_unmapped", "frames outside every known mapping")               \
 	X(FRAMES_UNKNOWN_PROCESS, "frames_unknown_process",                                       \
 	  "frames of processes gone before they were seen")                                       \
@@ -60,6 +60,8 @@
 	  "unwind rules for which there was no room: their code ends stacks")                     \
 	X(UNWIND_PROCESSES_REFUSED, "unwind_processes_refused",                                   \
 	  "processes whose mappings found no room among the unwind tables")                       \
+	X(UNWIND_COPIES_DROPPED, "unwind_copies_dropped",                                         \
+	  "copies of stacks dropped: their share of --memory was full")                           \
 	X(UNWIND_FILES_BAD, "unwind_files_bad", "binaries without a usable unwind table")
 
 #define COUNTERS(X) BPF_COUNTERS(X) AGENT_COUNTERS(X)

@@ -160,8 +160,10 @@ int batch_add(struct batch *b, enum batch_kind kind, const void *bytes, size_t l
 	if (is_sample && !has_room_for_rest(b, len))
 		stored = decode_sample_bytes(bytes);
 	r = store(b, kind, bytes, stored, time_ns);
-	if (r == 0 && stored != len)
+	if (r == 0 && stored != len) {
 		decode_strip((struct record_sample *)(b->bytes.data + off));
+		counter_add(b->counters, COUNTER_UNWIND_COPIES_DROPPED, 1);
+	}
 	if (r < 0)
 		counter_add(b->counters,
 			    is_sample ? COUNTER_SAMPLES_DROPPED_MEMORY : COUNTER_EVENTS_LOST, 1);

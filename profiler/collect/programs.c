@@ -131,13 +131,31 @@ static uint64_t map_bytes(int fd)
 	return number_parse(line, strcspn(line, "\n"), UINT64_MAX, &bytes) == 0 ? bytes : 0;
 }
 
+/*
+ * Before 6.4 the kernel tells of each map what a full hash of it would be: 2.5 MB too much, for the most part of
+ * the processes' map, whose entries are made when they are needed. Of that the buckets count, and arrays are
+ * what is in them.
+ */
+#define BUCKET_BYTES 16u
+
+static uint64_t map_kernel_bytes(const struct bpf_map *map)
+{
+	uint64_t entries = bpf_map__max_entries(map);
+
+	if (bpf_map__map_flags(map) & BPF_F_NO_PREALLOC)
+		return entries * BUCKET_BYTES;
+	if (bpf_map__type(map) == BPF_MAP_TYPE_ARRAY)
+		return entries * ((bpf_map__value_size(map) + 7u) & ~7u);
+	return map_bytes(bpf_map__fd(map));
+}
+
 static uint64_t maps_bytes(const struct programs *p)
 {
 	const struct bpf_map *map;
 	uint64_t bytes = 0;
 
 	bpf_object__for_each_map(map, p->skel->obj)
-		bytes += map_bytes(bpf_map__fd(map));
+		bytes += map_kernel_bytes(map);
 	return bytes;
 }
 

@@ -30,8 +30,6 @@ struct header {
 };
 _Static_assert(sizeof(struct header) == 12, "the table follows");
 
-#define PLACE_OFFSET ((1u << 31) - 1)
-
 static void elf_image_free(struct elf_image *i)
 {
 	if (!i)
@@ -84,7 +82,7 @@ static int entries_make(struct elf_image *i, const struct unwind_fdes *fdes, uin
 	for (uint32_t k = 0; k < fdes->list.count; k++) {
 		const struct unwind_fde *fde = &fdes->list.items[k];
 		int64_t start = (int64_t)(fde->start - base);
-		uint32_t offset = fde->place & PLACE_OFFSET;
+		uint32_t offset = fde->place & UNWIND_PLACE_OFFSET_MASK;
 		struct elf_image_entry *e;
 
 		if (start < INT32_MIN || start > INT32_MAX || offset > INT32_MAX)

@@ -29,6 +29,7 @@
 #define DUMP_STACK_BYTES (256u << 10) /* read at once, from sp on */
 #define DUMP_MAX_READ_BYTES (64u << 10)
 #define DUMP_MAX_MAPPINGS 8192u
+#define DUMP_USER_END (1ULL << 56) /* no user address is above: with 5-level paging */
 
 /* ---- registers, frames ---- */
 
@@ -112,7 +113,7 @@ struct tracer_bytes {
 struct tracer_released {
 	int32_t status; /* 0; -ESRCH: it was not stopped any more */
 	uint32_t reserved;
-	uint64_t stopped_ns; /* for how long */
+	uint64_t stopped_ns; /* for how long, whoever let it go; 0: no thread was */
 };
 
 #define TRACER_MAX_REQUEST_BYTES 64u
@@ -165,6 +166,10 @@ _Static_assert(DUMP_MAX_MAPPINGS * sizeof(struct unwinder_mapping) <= UNWINDER_M
 #define UNWINDER_MAX_REPLY_BYTES (DUMP_MAX_FRAMES * sizeof(struct dump_frame) + 64u)
 /* Of one walk: pages and files. */
 #define UNWINDER_MAX_NEEDS 8192u
+
+/* Of `count`, as they are above, the one that has the address, or NULL. */
+const struct unwinder_mapping *unwinder_mapping_find(const struct unwinder_mapping *all,
+						     uint32_t count, uint64_t addr);
 
 int unwinder_serve(int socket);
 

@@ -206,8 +206,10 @@ static void put_thread_text(struct report *r, const struct stacks *s, const stru
 	put_escaped(out, x->status.comm);
 	if (x->status.state)
 		buffer_printf(out, ", %c (%s)", x->status.state, state_words(x->status.state));
-	if (x->walked)
+	if (x->walked && x->stopped_ns)
 		buffer_printf(out, ", stopped for %.2f ms:\n", (double)x->stopped_ns / 1e6);
+	else if (x->walked) /* the tracer failed */
+		buffer_text(out, ", stopped for an unknown time:\n");
 	else
 		buffer_text(out, ": no stack\n");
 	if (*x->why.text) {

@@ -168,19 +168,34 @@ int rows_add(struct rows *r, uint32_t file, int fd, struct err *err)
 	return f->error;
 }
 
-bool rows_vaddr(const struct rows_file *f, uint64_t offset, uint64_t *ret)
+/* The ELF address by the last segment that has the offset when its start is rounded down to `unit`. */
+static bool vaddr_at(const struct rows_file *f, uint64_t offset, uint64_t unit, uint64_t *ret)
 {
 	const struct unwind_answer *a = f->parts.count ? &f->parts.items[0].answer : NULL;
+	bool found = false;
 
 	for (uint32_t i = 0; a && i < a->reply->segment_count; i++) {
 		const struct unwind_segment *s = &a->segments[i];
 
-		if (offset < s->offset || offset - s->offset >= s->size)
+		if (offset < s->offset - s->offset % unit ||
+		    (offset >= s->offset && offset - s->offset >= s->size))
 			continue;
 		*ret = s->vaddr + (offset - s->offset);
-		return true;
+		found = true;
 	}
-	return false;
+	return found;
+}
+
+/* Code is its own segment's, also in a page of the file that two segments share. */
+bool rows_vaddr(const struct rows_file *f, uint64_t offset, uint64_t *ret)
+{
+	return vaddr_at(f, offset, 1, ret) || vaddr_at(f, offset, UNWIND_PAGE_BYTES, ret);
+}
+
+/* The page where a segment begins also has the end of the one before: a mapping begins with the former. */
+bool rows_mapping_vaddr(const struct rows_file *f, uint64_t offset, uint64_t *ret)
+{
+	return vaddr_at(f, offset, UNWIND_PAGE_BYTES, ret);
 }
 
 const struct unwind_rule *rows_rule(const struct rows_file *f, uint64_t vaddr)

@@ -56,6 +56,8 @@ void rows_each(const struct rows_file *f, row_fn each, void *ctx);
 
 /* The ELF address of a file offset in executable code. */
 bool rows_vaddr(const struct rows_file *f, uint64_t offset, uint64_t *ret);
+/* Of the offset where an executable mapping begins: its page may begin before the segment does. */
+bool rows_mapping_vaddr(const struct rows_file *f, uint64_t offset, uint64_t *ret);
 
 /* The rule in force there, or NULL: no row. */
 const struct unwind_rule *rows_rule(const struct rows_file *f, uint64_t vaddr);

@@ -162,18 +162,24 @@ static int threads_dump(struct dump *d, const struct target *t, const struct buf
 {
 	uint32_t tid, count = 0;
 	size_t at = 0;
-	int r = 0;
+	int r = 0, shown;
 
 	while (r == 0 && process_pids_next(tids, &at, &tid)) {
-		if (count++ == MAX_THREADS)
-			return err_set(err, -E2BIG, "only %u threads of process %u are shown",
-				       MAX_THREADS, t->pid);
+		if (count++ == MAX_THREADS) {
+			r = -E2BIG;
+			break;
+		}
 		r = thread_dump(d, t, tid, at >= tids->len && !d->stacks.threads.count);
 		if (r == 0 && !stacks_have_room(&d->stacks))
 			r = threads_show(d, t);
 	}
+	/* Also where there are no more of them: these were stopped and walked. */
+	shown = threads_show(d, t);
+	if (r == -E2BIG && shown == 0)
+		return err_set(err, r, "only %u threads of process %u are shown", MAX_THREADS,
+			       t->pid);
 	if (r == 0)
-		r = threads_show(d, t);
+		r = shown;
 	return r < 0 ? err_errno(err, r, "cannot show the threads of process %u", t->pid) : 0;
 }
 
@@ -200,6 +206,7 @@ static int process_dump(struct dump *d, uint32_t pid)
 	struct target t;
 	int r = process_read(d, &t, pid, &tids, &err);
 
+	stacks_clear(&d->stacks); /* of the process before, should any be left */
 	d->unwinder.pid = 0; /* a pid may be another's by now */
 	if (r == 0 || d->report.json)
 		report_process(&d->report, pid, t.status.comm);

@@ -118,19 +118,7 @@ void target_release(struct target *t)
 
 const struct unwinder_mapping *target_mapping(const struct target *t, uint64_t addr)
 {
-	uint32_t low = 0, high = t->mappings.count;
-
-	while (low < high) {
-		uint32_t middle = low + (high - low) / 2;
-
-		if (t->mappings.items[middle].end <= addr)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low < t->mappings.count && t->mappings.items[low].start <= addr
-		       ? &t->mappings.items[low]
-		       : NULL;
+	return unwinder_mapping_find(t->mappings.items, t->mappings.count, addr);
 }
 
 int target_file(const struct target_sources *from, uint32_t file, int *ret_fd)

@@ -47,7 +47,7 @@ static int ask(struct thread *t, uint32_t type, const void *bytes, size_t len, s
 		r = err_errno(err, -EPROTO, "the tracer's answer could not be read");
 	}
 	if (r < 0)
-		t->stopped = false;
+		t->stopped = t->to_go = false;
 	else
 		*ret = &t->tracer.reply.bytes;
 	return r;
@@ -83,7 +83,7 @@ int thread_stop(struct thread *t, uint32_t tid, struct err *err)
 	int r;
 
 	t->page_count = 0;
-	t->stopped = false;
+	t->stopped = t->to_go = false;
 	t->tid = tid;
 	r = ask(t, TRACER_STOP, &request, sizeof(request), sizeof(head), &reply, err);
 	if (r < 0)
@@ -100,7 +100,7 @@ int thread_stop(struct thread *t, uint32_t tid, struct err *err)
 	t->stack_addr = head.stack_addr;
 	t->stack_bytes = head.stack_bytes;
 	memcpy(t->stack, reply->data + sizeof(head), head.stack_bytes);
-	t->stopped = true;
+	t->stopped = t->to_go = true;
 	return 0;
 }
 
@@ -109,9 +109,10 @@ uint64_t thread_go(struct thread *t)
 	const struct buffer *reply;
 	struct tracer_released released = { 0 };
 
-	if (t->stopped && ask(t, TRACER_RELEASE, NULL, 0, sizeof(released), &reply, NULL) == 0)
+	/* Also of one that the tracer has let go by itself: it knows when. */
+	if (t->to_go && ask(t, TRACER_RELEASE, NULL, 0, sizeof(released), &reply, NULL) == 0)
 		memcpy(&released, reply->data, sizeof(released));
-	t->stopped = false;
+	t->stopped = t->to_go = false;
 	return released.stopped_ns;
 }
 

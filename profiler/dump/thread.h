@@ -25,7 +25,8 @@ struct thread_page {
 struct thread {
 	struct peer tracer;
 	struct buffer request;
-	bool stopped;
+	bool stopped; /* more can be read of it */
+	bool to_go; /* it was stopped, and for how long has not been asked */
 	uint32_t tid;
 	struct dump_registers registers;
 	uint64_t stack_addr;

@@ -4,7 +4,8 @@
  * bytes; then PTRACE_DETACH. Nothing of it is looked at here.
  *
  * A thread that was stopped by a signal is looked at in that stop, and stays stopped. A signal that was about
- * to be delivered when we came is delivered when we go.
+ * to be delivered when we came is delivered when we go, or die: its stop is looked at with WNOWAIT, since the
+ * kernel forgets the signal of a stop that was waited for.
  *
  * Twice bounded: the loop lets a thread go before its time is up, and if the loop doesn't (reading memory
  * that is somebody's userfaultfd waits in the kernel) SIGALRM ends this process, and the kernel lets go of what
@@ -18,7 +19,6 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
@@ -45,8 +45,8 @@ struct tracer {
 	pid_t tid; /* of the stopped thread; 0: none */
 	int signal; /* to be delivered to it */
 	uint64_t until_ns; /* it is to be let go */
-	uint64_t stopped_ns; /* when it stopped */
-	bool stuck; /* one was killed, and doesn't end */
+	uint64_t since_ns; /* when it stopped */
+	uint64_t stopped_ns; /* for how long the last one was, once it has been let go */
 	struct buffer reply;
 };
 
@@ -60,8 +60,19 @@ static void alarm_set(uint64_t ns)
 	setitimer(ITIMER_REAL, &time, NULL);
 }
 
-/* Until its state has changed, as waitpid(2) tells it: 0; -ESRCH if it isn't ours; -ETIMEDOUT. */
-static int await_change(pid_t tid, uint64_t until_ns, int *ret_status)
+/* Takes note of its end, so that its parent can; of stops in between, too. */
+static void await_end(pid_t tid, int flags)
+{
+	siginfo_t info;
+
+	do
+		info = (siginfo_t){ 0 };
+	while (waitid(P_PID, (id_t)tid, &info, WEXITED | WSTOPPED | __WALL | flags) == 0 &&
+	       info.si_code == CLD_TRAPPED);
+}
+
+/* 0 when it has stopped, and *ret_signal is what it was about to get (0: nothing); -ESRCH or -ETIMEDOUT. */
+static int await_stop(pid_t tid, uint64_t until_ns, int *ret_signal)
 {
 	sigset_t child;
 
@@ -69,10 +80,20 @@ static int await_change(pid_t tid, uint64_t until_ns, int *ret_status)
 	sigaddset(&child, SIGCHLD);
 	for (;;) {
 		struct timespec left;
-		pid_t r = waitpid(tid, ret_status, __WALL | WNOHANG);
+		siginfo_t info = { 0 };
+		int r = waitid(P_PID, (id_t)tid, &info,
+			       WEXITED | WSTOPPED | WNOWAIT | WNOHANG | __WALL);
 
-		if (r != 0)
-			return r == tid ? 0 : -ESRCH;
+		if (r == 0 && info.si_pid == tid && info.si_code == CLD_TRAPPED) {
+			*ret_signal = info.si_status >> 8 == PTRACE_EVENT_STOP
+					      ? 0
+					      : info.si_status & 0x7f;
+			return 0;
+		}
+		if (r < 0 || info.si_pid) {
+			await_end(tid, WNOHANG);
+			return -ESRCH;
+		}
 		left = clock_left(until_ns);
 		if (!left.tv_sec && !left.tv_nsec)
 			return -ETIMEDOUT;
@@ -80,32 +101,15 @@ static int await_change(pid_t tid, uint64_t until_ns, int *ret_status)
 	}
 }
 
-/* 0 when it has stopped, and *ret_signal is what it was about to get (0: nothing); -ESRCH or -ETIMEDOUT. */
-static int await_stop(pid_t tid, uint64_t until_ns, int *ret_signal)
-{
-	int status, r = await_change(tid, until_ns, &status);
-
-	if (r < 0)
-		return r;
-	if (!WIFSTOPPED(status))
-		return -ESRCH;
-	*ret_signal = status >> 16 == PTRACE_EVENT_STOP ? 0 : WSTOPSIG(status);
-	return 0;
-}
-
-/*
- * 0 or -ESRCH: it was killed. Its parent hears of that only after we have; if it takes too long to end, our own
- * end will do.
- */
+/* 0 or -ESRCH: it was killed. Its parent learns of that when we have; should it take long, the alarm ends us. */
 static int let_go(struct tracer *t)
 {
 	int r = ptrace(PTRACE_DETACH, t->tid, NULL, (void *)(intptr_t)t->signal) < 0 ? -ESRCH : 0;
-	int status;
 
-	alarm_set(0);
+	t->stopped_ns = clock_ns(CLOCK_MONOTONIC) - t->since_ns;
 	if (r < 0)
-		t->stuck = await_change(t->tid, clock_ns(CLOCK_MONOTONIC) + DUMP_MAX_STOP_NS,
-					&status) == -ETIMEDOUT;
+		await_end(t->tid, 0);
+	alarm_set(0);
 	t->tid = 0;
 	return r;
 }
@@ -114,6 +118,7 @@ static int stop(struct tracer *t, pid_t tid)
 {
 	int r;
 
+	t->stopped_ns = 0;
 	if (ptrace(PTRACE_SEIZE, tid, NULL, NULL) < 0)
 		return -errno;
 	alarm_set(DUMP_MAX_STOP_NS);
@@ -127,7 +132,7 @@ static int stop(struct tracer *t, pid_t tid)
 	if (r < 0)
 		return r;
 	t->tid = tid;
-	t->stopped_ns = clock_ns(CLOCK_MONOTONIC);
+	t->since_ns = clock_ns(CLOCK_MONOTONIC);
 	return 0;
 }
 
@@ -223,10 +228,9 @@ static int answer_release(struct tracer *t)
 {
 	struct tracer_released released = { .status = -ESRCH };
 
-	if (t->tid) {
-		released.stopped_ns = clock_ns(CLOCK_MONOTONIC) - t->stopped_ns;
+	if (t->tid)
 		released.status = let_go(t);
-	}
+	released.stopped_ns = t->stopped_ns;
 	buffer_append(&t->reply, &released, sizeof(released));
 	return buffer_error(&t->reply);
 }
@@ -297,7 +301,7 @@ int tracer_serve(int socket)
 				   clock_ns(CLOCK_MONOTONIC) + REPLY_PATIENCE_NS);
 		if (r == 0)
 			r = sent;
-	} while (r == 0 && !t.stuck);
+	} while (r == 0);
 	if (t.tid)
 		let_go(&t);
 	socket_message_release(&m);

@@ -31,7 +31,6 @@ int UNW_OBJ(dwarf_search_unwind_table)(unw_addr_space_t as, unw_word_t ip, unw_d
 
 #define ANSWER_PATIENCE_NS (5 * NS_PER_S)
 #define MAX_PAGES 64u /* of a walk, beside its stack */
-#define USER_END (1ULL << 56) /* with 5-level paging */
 /* Where tables that were made are read: no process has memory there. */
 #define MADE_TABLE 0xffff800000000000ULL
 
@@ -129,7 +128,7 @@ static bool memory_read(struct unwinder *u, uint64_t addr, void *to, size_t len)
 		return false;
 	for (unsigned char *at = to; len;) {
 		size_t offset = addr % DUMP_PAGE_BYTES, n = DUMP_PAGE_BYTES - offset;
-		const struct page *p = addr < USER_END ? page_get(u, addr - offset) : NULL;
+		const struct page *p = addr < DUMP_USER_END ? page_get(u, addr - offset) : NULL;
 
 		if (!p || p->end != DUMP_END_BOTTOM) {
 			u->trouble = p ? p->end : DUMP_END_BAD_READ;
@@ -160,19 +159,7 @@ static struct elf_image *image_get(struct unwinder *u, uint32_t file)
 
 static const struct unwinder_mapping *mapping_find(const struct unwinder *u, uint64_t addr)
 {
-	uint32_t low = 0, high = u->mappings.count;
-
-	while (low < high) {
-		uint32_t middle = low + (high - low) / 2;
-
-		if (u->mappings.items[middle].end <= addr)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low < u->mappings.count && u->mappings.items[low].start <= addr
-		       ? &u->mappings.items[low]
-		       : NULL;
+	return unwinder_mapping_find(u->mappings.items, u->mappings.count, addr);
 }
 
 /* ---- what libunwind asks ---- */
@@ -365,14 +352,14 @@ static bool step_by_frame_pointer(struct unwinder *u, unw_cursor_t *cursor, enum
 		return false;
 	/* 0 is the outermost frame's mark only at the end of a chain. */
 	*ret_end = fp == 0 && guessed ? DUMP_END_BOTTOM : DUMP_END_BAD_FRAME;
-	if (!frame_pointer_is_sane(fp, sp, USER_END))
+	if (!frame_pointer_is_sane(fp, sp, DUMP_USER_END))
 		return false;
 	if (!memory_read(u, fp, &pair, sizeof(pair))) {
 		*ret_end = u->trouble;
 		return false;
 	}
 	*ret_end = pair.return_address ? DUMP_END_BAD_FRAME : DUMP_END_BOTTOM;
-	if (!frame_pointer_is_code(pair.return_address, USER_END))
+	if (!frame_pointer_is_code(pair.return_address, DUMP_USER_END))
 		return false;
 	u->known = 1u << DUMP_RIP | 1u << DUMP_RSP | 1u << DUMP_RBP;
 	u->registers.values[DUMP_RIP] = pair.return_address - 1;

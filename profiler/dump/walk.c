@@ -14,8 +14,6 @@
 
 /* A walk of 4,096 frames through files that are on a cold disk. */
 #define WALK_PATIENCE_NS (5 * NS_PER_S)
-/* The end of user addresses, but for 5-level paging, which a process has to ask for. */
-#define USER_END 0x7ffffffff000ULL
 
 /* ---- libunwind ---- */
 
@@ -71,13 +69,14 @@ static int space_add_file(struct space *s, const struct unwinder_mapping *m,
 	uint64_t at = m->start, vaddr;
 	int r = 0;
 
-	if (!rows_vaddr(f, m->offset, &vaddr))
+	if (!rows_mapping_vaddr(f, m->offset, &vaddr))
 		return space_add(s, m, m->start, m->end, false);
 	for (uint32_t i = 0; r == 0 && i < f->by_frame_pointer.count; i++) {
 		const struct rows_range *range = &f->by_frame_pointer.items[i];
 		uint64_t start, end;
 
-		if (range->limit <= vaddr || range->start - vaddr >= m->end - m->start)
+		if (range->limit <= vaddr ||
+		    (range->start >= vaddr && range->start - vaddr >= m->end - m->start))
 			continue;
 		start = range->start < vaddr ? m->start : m->start + (range->start - vaddr);
 		end = range->limit - vaddr < m->end - m->start ? m->start + (range->limit - vaddr)
@@ -344,7 +343,7 @@ void walk_by_rows(const struct rows *rows, const struct target *t, struct thread
 	const struct unwind_source from = { .read = read_word,
 					    .leaf_register = read_register,
 					    .memory = &s,
-					    .user_end = USER_END };
+					    .user_end = DUMP_USER_END };
 	struct unwind_frame f = { .ip = registers[DUMP_RIP],
 				  .sp = registers[DUMP_RSP],
 				  .fp = registers[DUMP_RBP],

@@ -485,12 +485,8 @@ static const struct role_limit tracer_limits[] = {
 #define PTRACE(request) CALL_IF("ptrace", #request, ARGUMENT_IS(0, request))
 
 static const struct role_call tracer_calls[] = {
-	PTRACE(PTRACE_SEIZE),
-	PTRACE(PTRACE_INTERRUPT),
-	PTRACE(PTRACE_GETREGSET),
-	PTRACE(PTRACE_DETACH),
-	CALL("wait4"),
-	CALL("rt_sigtimedwait"),
+	PTRACE(PTRACE_SEIZE),     PTRACE(PTRACE_INTERRUPT), PTRACE(PTRACE_GETREGSET),
+	PTRACE(PTRACE_DETACH),    CALL("waitid"),           CALL("rt_sigtimedwait"),
 	CALL("setitimer"), /* SIGALRM ends it, if it doesn't let go in time */
 	CALL("process_vm_readv"),
 };

@@ -55,7 +55,7 @@ uint32_t exes_find(const struct exes *x, uint32_t file)
 	return file < x->by_file.count ? x->by_file.items[file] : EXE_NONE;
 }
 
-/* What it has in the kernel is given up. It is EXE_UNKNOWN then, or stays EXE_BAD. */
+/* What it has in the kernel is given up. It is EXE_UNKNOWN then, or stays what it is for good. */
 static void exe_empty(struct exes *x, uint32_t number, uint64_t now_ns)
 {
 	struct exe *e = &x->all[number];
@@ -71,7 +71,7 @@ static void exe_empty(struct exes *x, uint32_t number, uint64_t now_ns)
 	array_release(&e->pieces);
 	array_release(&e->rules);
 	e->index = 0;
-	if (e->state != EXE_BAD)
+	if (!exe_has_none(e))
 		e->state = EXE_UNKNOWN;
 }
 
@@ -147,11 +147,13 @@ void exes_drop(struct exes *x, uint32_t number, uint64_t now_ns)
 
 /*
  * A mapping begins at a page, which may begin before the segment does: what is before it in the file is
- * mapped, too, and what is behind it.
+ * mapped, too, and what is behind it. Where two share a page, a mapping that begins there is the later one's.
  */
 bool exes_vaddr(const struct exes *x, uint32_t number, uint64_t offset, uint64_t *ret_vaddr)
 {
 	const struct exe *e = &x->all[number];
+	uint64_t latest = 0;
+	bool found = false;
 
 	for (uint32_t i = 0; i < e->segment_count; i++) {
 		const struct unwind_segment *s = &e->segments[i];
@@ -159,10 +161,29 @@ bool exes_vaddr(const struct exes *x, uint32_t number, uint64_t offset, uint64_t
 
 		if (offset < first || offset - first >= s->size + (s->offset - first))
 			continue;
+		if (found && first < latest)
+			continue;
 		*ret_vaddr = s->vaddr + (offset - s->offset);
-		return true;
+		latest = first;
+		found = true;
 	}
-	return false;
+	return found;
+}
+
+/* The same of any place in a mapping: that of its segment, where two share its page. */
+static bool place_vaddr(const struct exes *x, uint32_t number, uint64_t offset, uint64_t *ret_vaddr)
+{
+	const struct exe *e = &x->all[number];
+
+	for (uint32_t i = 0; i < e->segment_count; i++) {
+		const struct unwind_segment *s = &e->segments[i];
+
+		if (offset >= s->offset && offset - s->offset < s->size) {
+			*ret_vaddr = s->vaddr + (offset - s->offset);
+			return true;
+		}
+	}
+	return exes_vaddr(x, number, offset, ret_vaddr);
 }
 
 /* The index's entry for a page; all 0: it isn't here. -ENOMEM: the index can't be mapped. */
@@ -194,8 +215,8 @@ int exes_rule(const struct exes *x, uint32_t number, uint64_t offset, uint64_t i
 	uint64_t vaddr;
 	uint32_t row;
 
-	if (e->state == EXE_BAD)
-		return -ENOEXEC;
+	if (exe_has_none(e))
+		return e->state == EXE_BAD ? -ENOEXEC : -ENOTSUP;
 	if (!e->segments || !e->index)
 		return -EAGAIN;
 	if (!exes_vaddr(x, number, offset, &vaddr))
@@ -220,7 +241,7 @@ bool exes_missing(const struct exes *x, uint32_t number, uint64_t offset, uint64
 	const struct exe *e = &x->all[number];
 	uint64_t vaddr, page;
 
-	if (e->state == EXE_BAD || e->state == EXE_WHOLE || now_ns < e->next_ask_ns)
+	if (exe_has_none(e) || e->state == EXE_WHOLE || now_ns < e->next_ask_ns)
 		return false;
 	*ret = (struct unwind_request){ .limit = UINT64_MAX, .max_rows = UNWIND_REPLY_MAX_ROWS };
 	if (!e->huge)
@@ -229,7 +250,7 @@ bool exes_missing(const struct exes *x, uint32_t number, uint64_t offset, uint64
 		ret->limit = 0;
 		return true;
 	}
-	if (!exes_vaddr(x, number, offset, &vaddr) || vaddr < e->start)
+	if (!place_vaddr(x, number, offset, &vaddr) || vaddr < e->start)
 		return false;
 	page = (vaddr - e->start) / UNWIND_PAGE_BYTES;
 	if (page >= e->pages || (e->index && page_is_there(x, e, page)))
@@ -249,14 +270,14 @@ static void back_off(struct exe *e, uint64_t now_ns)
 	e->next_ask_ns = now_ns + e->backoff_ns;
 }
 
-void exes_refuse(struct exes *x, uint32_t number, bool for_good, uint64_t now_ns)
+void exes_refuse(struct exes *x, uint32_t number, enum exe_state state, uint64_t now_ns)
 {
 	struct exe *e = &x->all[number];
 
 	back_off(e, now_ns);
-	if (!for_good || e->state == EXE_BAD)
+	if (state == EXE_UNKNOWN || exe_has_none(e))
 		return;
-	e->state = EXE_BAD;
+	e->state = state;
 	exe_empty(x, number, now_ns);
 	x->known++;
 }
@@ -286,6 +307,8 @@ static int room_make(struct exes *x, uint64_t words, uint32_t but, uint64_t now_
 {
 	bool enough = x->chunks->leaving && room_will_be(x, words);
 
+	if (words > room(x))
+		return -ENOSPC;
 	while (!enough) {
 		uint32_t oldest = EXE_NONE;
 
@@ -502,6 +525,8 @@ static int segments_learn(struct exes *x, struct exe *e, const struct unwind_ans
 	e->start = a->segments[0].vaddr & ~(uint64_t)(UNWIND_PAGE_BYTES - 1);
 	pages = (last->vaddr + (last->size - 1) - e->start) / UNWIND_PAGE_BYTES + 1;
 	e->pages = pages < UNWIND_REPLY_MAX_PAGES ? (uint32_t)pages : UNWIND_REPLY_MAX_PAGES;
+	if (pages > e->pages)
+		counter_add(x->counters, COUNTER_UNWIND_REFUSED, 1);
 	x->known++;
 	return 0;
 }
@@ -546,14 +571,14 @@ int exes_store(struct exes *x, uint32_t number, const struct unwind_answer *a,
 	bool cut;
 	int r;
 
-	if (e->state == EXE_BAD)
-		r = -ENOEXEC;
-	else if (a->reply->status == SYMBOLS_LIMIT)
+	if (exe_has_none(e))
+		return 0;
+	if (a->reply->status == SYMBOLS_LIMIT)
 		r = too_large(x, e);
 	else
 		r = a->reply->status == SYMBOLS_OK ? segments_learn(x, e, a) : -ENOEXEC;
 	if (r == -ENOEXEC) {
-		exes_refuse(x, number, true, now_ns);
+		exes_refuse(x, number, EXE_BAD, now_ns);
 		return 0;
 	}
 	if (r == 1 || (r == 0 && !request->limit))

@@ -35,7 +35,8 @@ enum exe_state {
 	EXE_UNKNOWN, /* nothing of it is here; it may be asked for */
 	EXE_WHOLE,
 	EXE_REGIONS, /* what was touched is here */
-	EXE_BAD, /* it has no tables and never will */
+	EXE_BAD, /* it has no tables and never will: no code that was compiled ahead of time */
+	EXE_REFUSED, /* it may have, but we never will: it broke the symbolizer, or is on a slow file system */
 };
 
 struct exe_piece {
@@ -112,7 +113,13 @@ bool exes_missing(const struct exes *x, uint32_t number, uint64_t offset, uint64
  */
 int exes_store(struct exes *x, uint32_t number, const struct unwind_answer *a,
 	       const struct unwind_request *request, uint64_t now_ns);
-/* There was no answer: it has no tables (for good), or could not be opened now. */
-void exes_refuse(struct exes *x, uint32_t number, bool for_good, uint64_t now_ns);
+/* There was no answer: it is `state` for good (EXE_BAD, EXE_REFUSED), or may be asked for again (EXE_UNKNOWN). */
+void exes_refuse(struct exes *x, uint32_t number, enum exe_state state, uint64_t now_ns);
+
+/* For good. */
+static inline bool exe_has_none(const struct exe *e)
+{
+	return e->state == EXE_BAD || e->state == EXE_REFUSED;
+}
 
 #endif

@@ -272,16 +272,19 @@ static struct image_list *list_plan(struct images *m, const struct image *p,
 	l->refs = 1;
 	for (uint32_t i = 0; i < count; i++) {
 		struct unwind_mapping *to = &m->scratch[l->count];
+		bool is_file = all[i].kind == MAPPING_FILE || all[i].kind == MAPPING_VDSO;
 		uint32_t exe = EXE_NONE;
 		uint64_t vaddr;
 
-		if (all[i].kind == MAPPING_FILE || all[i].kind == MAPPING_VDSO)
+		if (is_file)
 			exe = exe_of(ctx, p->pid, &all[i]);
 		*to = (struct unwind_mapping){ .start = all[i].start,
 					       .end = all[i].end,
 					       .kind = UNWIND_MAPPING_ANONYMOUS };
 		l->count++;
-		if (exe == EXE_NONE || m->exes->all[exe].state == EXE_BAD)
+		if (exe == EXE_NONE ? is_file : m->exes->all[exe].state == EXE_REFUSED)
+			to->kind = UNWIND_MAPPING_REFUSED;
+		if (exe == EXE_NONE || exe_has_none(&m->exes->all[exe]))
 			continue;
 		if (!m->exes->all[exe].segments) {
 			to->kind = UNWIND_MAPPING_UNRESOLVED;
@@ -424,7 +427,7 @@ static bool list_is_stale(const struct images *m, const struct image_list *l)
 	for (uint32_t i = 0; i < l->exe_count; i++) {
 		const struct exe *e = &m->exes->all[l->exes[i]];
 
-		known += e->segments || e->state == EXE_BAD;
+		known += e->segments || exe_has_none(e);
 	}
 	return known > l->exe_count - l->unresolved;
 }

@@ -104,7 +104,11 @@ class Grammar:
     """All stacks of a variant."""
 
     def __init__(self, variant):
-        tops = [[]] + [[Token(t) for t in top.split()] for top in [f"on_time {RESTORE}", *variant.tops]]
+        on_time = [Token(t) for t in f"on_time {RESTORE}".split()]
+        tops = [[], on_time]
+        for top in variant.tops:
+            tokens = [Token(t) for t in top.split()]
+            tops += [tokens] + [on_time + tokens[i:] for i in range(len(tokens))]  # it may interrupt these, too
         self.sequences = []
         for text in variant.chains:
             tokens = [Token(t) for t in text.split()]
@@ -287,6 +291,7 @@ def selftest():
         ("gcc-tail", f"echo@x delta@x charlie@x bravo@x alpha@x chain@x {bottom}", "wrong"),
         ("gcc-tail", f"echo@x delta@x bravo@x alpha@x chain@x {bottom}", "exact"),
         ("gcc-signal", f"hotel@x handler@x ?@libc.so.6 charlie@x bravo@x alpha@x chain@x {bottom}", "exact"),
+        ("gcc-signal", f"?@libc.so.6 handler@x ?@libc.so.6 echo@x delta@x charlie@x bravo@x alpha@x chain@x {bottom}", "exact"),
         ("gcc-signal", f"hotel@x ?@libc.so.6 charlie@x bravo@x alpha@x chain@x {bottom}", "wrong"),
         ("clock", f"__vdso_clock_gettime@[vdso] clock_gettime@libc.so.6 echo@x delta@x charlie@x bravo@x alpha@x chain@x {bottom}",
          "exact"),

@@ -9,6 +9,7 @@ load capture
 
 setup_file() {
 	need_root
+	[ -z "${SAN:-}" ] || return 0
 	local i
 	cd "$BATS_FILE_TMPDIR" || return 1
 	for i in 400 1100; do
@@ -22,6 +23,7 @@ setup_file() {
 setup() {
 	need_root
 	only_slowburn
+	[ -z "${SAN:-}" ] || skip "what sanitizers may take isn't limited"
 	cd "$BATS_FILE_TMPDIR" || return 1
 }
 
@@ -49,7 +51,7 @@ stacks() {
 @test "400 MiB of code and 64 MiB of memory: counted, the leaf is there, the neighbour's stacks are whole" {
 	load "./giant400 & exec $WORKLOADS/saturate 30"
 	capture 6 64M
-	stacks giant400 --min 50 --leaf --said "binaries without a usable unwind table"
+	stacks giant400 --min 50 --leaf --said "unwind tables for which there was no room|tables that made room"
 	stacks saturate --min 50 --whole 0.9
 }
 
@@ -62,7 +64,7 @@ stacks() {
 @test "more than a gigabyte of code: refused, told, and nobody else's loss" {
 	load "./giant1100 & exec $WORKLOADS/saturate 30"
 	capture 6 256M
-	stacks giant1100 --min 50 --leaf --said "binaries without a usable unwind table"
+	stacks giant1100 --min 50 --leaf --said "unwind tables for which there was no room|binaries without a usable unwind table"
 	stacks saturate --min 50 --whole 0.9
 }
 

@@ -12,8 +12,8 @@ load capture
 lies='counts functions ranges empty ids addresses strings no-end status type fds length half-and-leave endless die eat'
 waits='half slow late nothing'
 # About unwind tables: those of the second line can't be told from the truth.
-table_lies='table-rows table-die'
-table_stories='table-cfas table-guesses table-ends table-signals table-segments table-no-pages table-one-page'
+table_lies='table-rows table-die table-no-pages'
+table_stories='table-cfas table-guesses table-ends table-signals table-segments table-one-page'
 
 setup_file() {
 	need_root

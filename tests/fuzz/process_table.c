@@ -82,6 +82,8 @@ static int source_read(void *ctx, enum process_text what, uint32_t pid, struct b
 		buffer_printf(out, "%u\n", answer % 3U);
 		break;
 	case PROCESS_TEXT_CGROUP:
+	case PROCESS_TEXT_STATUS:
+	case PROCESS_TEXT_THREADS:
 	case PROCESS_TEXT_COUNT:
 		abort();
 	}

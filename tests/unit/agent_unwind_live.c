@@ -628,6 +628,10 @@ static struct record_sample first_sample(struct capture *c, pid_t pid)
 IN(launch) static void launch(const struct scenario *c)
 {
 	shared->tail_count = backtrace(shared->tail, MAX_TAIL);
+	/* A sanitizer's own frame comes first. */
+	while (shared->tail_count && place_of((uintptr_t)shared->tail[0] - 1) != PLACE_launch)
+		memmove(shared->tail, shared->tail + 1,
+			(size_t)--shared->tail_count * sizeof(shared->tail[0]));
 	shared->ready = 1;
 	c->body();
 	AFTER_CALL();

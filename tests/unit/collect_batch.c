@@ -126,6 +126,7 @@ static void test_rests(void **state)
 	}
 	assert_int_equal(with, 5);
 	assert_int_equal(without, 15);
+	assert_int_equal(counter_get(&counters, COUNTER_UNWIND_COPIES_DROPPED), 15);
 	assert_int_equal(counter_get(&counters, COUNTER_SAMPLES_DROPPED_MEMORY), 0);
 	batch_free(b);
 }

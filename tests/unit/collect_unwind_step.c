@@ -262,6 +262,11 @@ static void test_signal(void **state)
 	p.words[9 + 16] = CODE;
 	p.words[9 + 15] = END;
 	assert_int_equal(step(&p, &rule, &bad), UNWIND_END_BAD_FRAME);
+	p.words[9 + 15] = bad.sp; /* interrupted within itself: would never end */
+	assert_int_equal(step(&p, &rule, &bad), UNWIND_END_BAD_FRAME);
+	p.words[9 + 15] = bad.sp + 8;
+	f = bad;
+	assert_int_equal(step(&p, &rule, &f), UNWIND_END_NONE);
 	bad.sp = TOP - 64;
 	assert_int_equal(step(&p, &rule, &bad), UNWIND_END_BAD_READ);
 }

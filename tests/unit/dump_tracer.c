@@ -220,6 +220,7 @@ static void test_holes(void **state)
 /* Nobody asks for it, and it is let go in time. */
 static void test_bound(void **state)
 {
+	struct tracer_released released;
 	uint64_t start_ns, before;
 	struct tracing x;
 
@@ -232,8 +233,10 @@ static void test_bound(void **state)
 	assert_int_not_equal(*x.count, before);
 	/* Twice the bound, on a machine that is busy. */
 	assert_in_range(clock_ns(CLOCK_MONOTONIC) - start_ns, 0, 2 * DUMP_MAX_STOP_NS);
-	/* The tracer lives. */
-	assert_int_equal(release(&x).status, -ESRCH);
+	/* The tracer lives, and knows how long it was: less than its alarm, or it would not. */
+	released = release(&x);
+	assert_int_equal(released.status, -ESRCH);
+	assert_in_range(released.stopped_ns, DUMP_MAX_STOP_NS / 2, DUMP_MAX_STOP_NS);
 	assert_int_equal(stop(&x, x.target).status, 0);
 	end(&x);
 }
@@ -361,6 +364,80 @@ static void test_storm(void **state)
 	end(&x);
 }
 
+static void send_all(pid_t target, uint64_t total)
+{
+	union sigval value = { 0 };
+
+	while (total)
+		if (sigqueue(target, SIGRTMIN, value) == 0)
+			total--;
+		else
+			nap(NS_PER_MS); /* too many are pending */
+	_exit(0);
+}
+
+/* Was it stopped? Where many want the CPU, a tracer may be late, and end of that. */
+static bool try_stop(struct tracing *x, pid_t tid)
+{
+	const struct tracer_stop request = { .tid = (uint32_t)tid };
+	struct tracer_stopped head;
+
+	if (socket_send(x->socket, TRACER_STOP, &request, sizeof(request), NULL, 0, deadline()) <
+		    0 ||
+	    socket_receive(x->socket, &x->reply, deadline()) < 0)
+		return false;
+	assert_true(x->reply.bytes.len >= sizeof(head));
+	memcpy(&head, x->reply.bytes.data, sizeof(head));
+	return head.status == 0;
+}
+
+/* A tracer that is killed takes no signal with it, also not one whose delivery it stopped. */
+static void test_storm_and_end(void **state)
+{
+	const struct sigaction action = { .sa_handler = count_signal };
+	const uint64_t total = 200000;
+	volatile uint64_t *counts =
+		mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	pid_t target, sender;
+	int stops = 0;
+
+	assert_true(counts != MAP_FAILED);
+	handled = counts;
+	target = fork();
+	assert_true(target >= 0);
+	if (!target) {
+		sigaction(SIGRTMIN, &action, NULL);
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		handled[2] = 1;
+		for (;;)
+			++handled[0];
+	}
+	for (int i = 0; i < 500 && !counts[2]; i++)
+		nap(10 * NS_PER_MS);
+	sender = fork();
+	assert_true(sender >= 0);
+	if (!sender) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		send_all(target, total);
+	}
+	for (int i = 0; i < 60; i++) {
+		struct tracing x;
+
+		begin(&x);
+		stops += try_stop(&x, target);
+		kill(x.tracer, SIGKILL);
+		end(&x);
+	}
+	assert_in_range(stops, 30, 60);
+	assert_int_equal(waitpid(sender, NULL, 0), sender);
+	for (int i = 0; i < 500 && counts[1] != total; i++)
+		nap(10 * NS_PER_MS);
+	assert_int_equal(counts[1], total);
+	kill(target, SIGKILL);
+	waitpid(target, NULL, 0);
+	munmap((void *)counts, 4096);
+}
+
 static void test_refusals(void **state)
 {
 	struct tracing x;
@@ -368,6 +445,7 @@ static void test_refusals(void **state)
 
 	begin(&x);
 	assert_int_equal(stop(&x, 0x3ffffffe).status, -ESRCH);
+	assert_int_equal(release(&x).stopped_ns, 0);
 	assert_int_equal(stop(&x, x.tracer).status, -EPERM); /* itself */
 	/* Somebody traces it. */
 	assert_int_equal(ptrace(PTRACE_SEIZE, x.target, NULL, NULL), 0);
@@ -450,6 +528,7 @@ int main(void)
 		cmocka_unit_test(test_stopped_stays_stopped),
 		cmocka_unit_test(test_signals_arrive),
 		cmocka_unit_test(test_storm),
+		cmocka_unit_test(test_storm_and_end),
 		cmocka_unit_test(test_refusals),
 		cmocka_unit_test(test_one_at_a_time),
 		cmocka_unit_test(test_nonsense),

@@ -273,13 +273,21 @@ static void test_vaddr(void **state)
 	static const struct {
 		uint64_t offset, vaddr; /* 0: none */
 	} table[] = {
-		{ 0xfff, 0 },           { 0x1000, 0x401000 }, /* before the segment's first byte, but mapped with it */
-		{ 0x1234, 0x401234 },   { 0x3233, 0x403233 },   { 0x3234, 0 },
-		{ 0x9000, 0x80000000 }, { 0x9fff, 0x80000fff }, { 0xa000, 0 },
+		{ 0xfff, 0 },
+		{ 0x1000, 0x401000 }, /* before the segment's first byte, but mapped with it */
+		{ 0x1234, 0x401234 },
+		{ 0x2fff, 0x402fff },
+		{ 0x3000, 0x8ffff800 }, /* the page that two segments share */
+		{ 0x4000, 0x90000800 },
+		{ 0x4800, 0 },
+		{ 0x9000, 0x80000000 },
+		{ 0x9fff, 0x80000fff },
+		{ 0xa000, 0 },
 		{ UINT64_MAX, 0 },
 	};
 	static const struct unwind_segment segments[] = { { 0x401234, 0x1234, 0x2000 },
-							  { 0x80000000, 0x9000, 0x1000 } };
+							  { 0x80000000, 0x9000, 0x1000 },
+							  { 0x90000000, 0x3800, 0x1000 } };
 	struct made *m = made_new();
 	struct unwind_request request;
 	struct fixture f;
@@ -290,7 +298,7 @@ static void test_vaddr(void **state)
 	assert_true(exes_missing(&f.exes, exe, 0, 1, &request));
 	made_init(m, 0x401000, 3, 0x401000, 3, 5, 0);
 	m->answer.segments = segments;
-	m->reply.segment_count = 2;
+	m->reply.segment_count = 3;
 	exes_store(&f.exes, exe, &m->answer, &request, 1);
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
 		uint64_t vaddr = 0;
@@ -335,7 +343,10 @@ static void test_no_rule(void **state)
 	}
 	assert_int_equal(exes_rule(&f.exes, exe, 0x2000, 0x1000, &rule), 0);
 	assert_int_equal(rule.kind, UNWIND_NONE);
-	exes_refuse(&f.exes, exe, true, 1);
+	exes_refuse(&f.exes, exe, EXE_REFUSED, 1);
+	assert_int_equal(exes_rule(&f.exes, exe, 0, 0, &rule), -ENOTSUP);
+	exe = exes_intern(&f.exes, 1, 1);
+	exes_refuse(&f.exes, exe, EXE_BAD, 1);
 	assert_int_equal(exes_rule(&f.exes, exe, 0, 0, &rule), -ENOEXEC);
 	munmap(m, sizeof(*m));
 	fixture_release(&f);
@@ -402,14 +413,14 @@ static void test_refusals(void **state)
 	assert_int_equal(fixture_init(&f, 1, 1024, 2), 0);
 	exe = exes_intern(&f.exes, 5, 1);
 	for (int i = 0; i < 6; i++) {
-		exes_refuse(&f.exes, exe, false, now_ns);
+		exes_refuse(&f.exes, exe, EXE_UNKNOWN, now_ns);
 		for (waited_ns = 0; !exes_missing(&f.exes, exe, 0, now_ns, &request);
 		     waited_ns += 10000000)
 			now_ns += 10000000;
 		assert_true(waited_ns > last_ns);
 		last_ns = waited_ns;
 	}
-	exes_refuse(&f.exes, exe, true, now_ns);
+	exes_refuse(&f.exes, exe, EXE_BAD, now_ns);
 	assert_false(exes_missing(&f.exes, exe, 0, UINT64_MAX, &request));
 	/* Numbers of files that nobody maps are others', those that are held aren't. */
 	exes_hold(&f.exes, exe);

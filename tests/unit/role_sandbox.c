@@ -150,10 +150,12 @@ static int try_traceme(void)
 /* Stops another's thread for a moment. */
 static int seize(pid_t pid)
 {
+	siginfo_t info;
+
 	if (syscall(SYS_ptrace, PTRACE_SEIZE, pid, 0, 0) < 0)
 		return errno;
 	if (syscall(SYS_ptrace, PTRACE_INTERRUPT, pid, 0, 0) < 0 ||
-	    syscall(SYS_wait4, pid, NULL, __WALL, NULL) != pid ||
+	    syscall(SYS_waitid, P_PID, pid, &info, WSTOPPED | __WALL, NULL) < 0 ||
 	    syscall(SYS_ptrace, PTRACE_DETACH, pid, 0, 0) < 0)
 		return errno;
 	return 0;

@@ -20,6 +20,7 @@
 #include "profiler/base/clock.h"
 #include "profiler/command/command.h"
 #include "profiler/command/interrupt.h"
+#include "profiler/command/priority.h"
 #include "profiler/opener/protocol.h"
 #include "profiler/role/role.h"
 #include "profiler/role/socket.h"
@@ -33,7 +34,6 @@
 #define MESSAGE_PATIENCE_NS (5 * NS_PER_S)
 /* A process's sockets are closed some time before it can be said how it ended. */
 #define END_PATIENCE_NS (500 * NS_PER_MS)
-#define RAISED_NICE (-10)
 /* Of the agent: binaries held open, and events, five for each CPU. */
 #define WANTED_FDS 4096
 
@@ -226,17 +226,6 @@ int crew_wait(struct crew *c, int other, uint64_t until_ns, struct err *err)
 }
 
 /* ---- life ---- */
-
-/*
- * Ahead of the crowd, unless whoever started us chose a priority: 35 ms of CPU time must be had before the
- * first sample, and on a machine with twice as many busy threads as CPUs that took 160 to 2,100 ms
- * (90 ms like this). Without the right to it nothing changes.
- */
-static void priority_raise(void)
-{
-	if (getpriority(PRIO_PROCESS, 0) == 0)
-		setpriority(PRIO_PROCESS, 0, RAISED_NICE);
-}
 
 /* With fewer, binaries are let go early: no error. */
 static void files_allow(void)

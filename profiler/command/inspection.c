@@ -14,6 +14,7 @@
 #include "profiler/base/clock.h"
 #include "profiler/command/command.h"
 #include "profiler/command/interrupt.h"
+#include "profiler/command/priority.h"
 #include "profiler/dump/protocol.h"
 #include "profiler/role/socket.h"
 #include "profiler/role/supervisor.h"
@@ -101,8 +102,10 @@ static int start(struct inspection *x, const struct dump_job *job, int file, str
 {
 	_cleanup_(buffer_release) struct buffer bytes = BUFFER_INIT(DUMP_MAX_JOB_BYTES);
 	_cleanup_(fd_close) int service = -1;
-	int r = supervisor_confine(DUMP_SUPERVISOR_ROLE, err);
+	int r;
 
+	priority_raise();
+	r = supervisor_confine(DUMP_SUPERVISOR_ROLE, err);
 	if (r == 0)
 		r = supervisor_new(&x->supervisor, NULL, err);
 	if (r == 0)

@@ -24,6 +24,7 @@
 /* A look again at a thread that waits in the kernel: most such waits are for a disk. */
 #define LOOKS 4
 #define LOOK_NS (10 * NS_PER_MS)
+#define ATTEMPTS 5
 
 struct dump {
 	struct dumper *dumper;
@@ -66,14 +67,41 @@ static int thread_status(struct dump *d, uint32_t tid, struct process_status *re
 	return 0;
 }
 
+/* Worth another attempt? The tracer that failed may be about to end, and so still be the one who traces it. */
+static bool may_pass(int r, int attempt)
+{
+	return r == -ETIMEDOUT || r == -EPIPE || (r == -EPERM && attempt > 0);
+}
+
+/*
+ * On a busy machine the thread, or the tracer, may wait for a CPU until its time is up: it is tried again, and runs
+ * when it can in between.
+ */
+static int thread_halt(struct dump *d, const struct target *t, struct thread_stacks *x)
+{
+	static const struct timespec nap = { .tv_nsec = LOOK_NS };
+	int r = unwinder_prepare(&d->unwinder, &d->dumper->rows, t, &x->why);
+
+	if (r < 0)
+		return r;
+	for (int i = 0; i < ATTEMPTS; i++) {
+		if (i)
+			clock_nanosleep(CLOCK_MONOTONIC, 0, &nap, NULL);
+		r = thread_stop(&d->thread, x->tid, &x->why);
+		if (!may_pass(r, i))
+			break;
+	}
+	if (r == 0)
+		x->why.text[0] = '\0';
+	return r;
+}
+
 /* Both walks, while it is stopped: what one of them asks for, the other sees as well. */
 static void thread_walk(struct dump *d, const struct target *t, struct thread_stacks *x)
 {
 	bool verify = d->dumper->job.verify;
-	int r = unwinder_prepare(&d->unwinder, &d->dumper->rows, t, &x->why);
+	int r = thread_halt(d, t, x);
 
-	if (r == 0)
-		r = thread_stop(&d->thread, x->tid, &x->why);
 	if (r < 0)
 		return;
 	if (verify)

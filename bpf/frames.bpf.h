@@ -251,7 +251,7 @@ static inline void rest_copy(struct scratch *s, struct record_rest *rest, __u32 
 	rest->bytes = done && rest->stack + done > end ? end - rest->stack : done;
 }
 
-/* 1, or 0: the sample has to do without. Global, as the step is. */
+/* The sample may have to do without. Global, as the step is: so it returns something, which says nothing. */
 __attribute__((noinline)) int frames_rest(void)
 {
 	struct scratch *s = scratch_get();
@@ -275,7 +275,7 @@ __attribute__((noinline)) int frames_rest(void)
 	rest_copy(s, rest, at + sizeof(*rest));
 	s->rest_bytes = sizeof(*rest) + rest->bytes;
 	s->sample.flags |= RECORD_FLAG_REST;
-	return 1;
+	return 0;
 }
 
 /*

@@ -95,13 +95,19 @@ static struct window_frame user_frame(struct pipeline *p, const struct record_sa
 		f.address = addr - m.start + m.offset;
 	else if (m.kind == MAPPING_ANONYMOUS)
 		f.address = addr;
-	if (word >> FRAME_KIND_SHIFT == FRAME_POINTER) {
+	if (word >> FRAME_KIND_SHIFT == FRAME_POINTER)
 		f.flags = WINDOW_FRAME_GUESSED;
-		counter_add(&p->counters, COUNTER_FRAMES_GUESSED, 1);
-	}
-	counter_add(&p->counters, COUNTER_FRAMES, 1);
 	*ret_mapping = m;
 	return f;
+}
+
+/* What is counted is what the answer shows. */
+static void frame_add(struct pipeline *p, struct window_frame frames[MAX_FRAMES], uint32_t *n,
+		      const struct window_frame *f)
+{
+	frames[(*n)++] = *f;
+	counter_add(&p->counters, COUNTER_FRAMES, 1);
+	counter_add(&p->counters, COUNTER_FRAMES_GUESSED, f->flags == WINDOW_FRAME_GUESSED);
 }
 
 /* It was guessed, and there is no code. */
@@ -131,7 +137,7 @@ static enum record_stack_end rest_frames(struct pipeline *p, const struct record
 			end = STACK_END_BAD_FRAME;
 			break;
 		}
-		frames[(*n)++] = f;
+		frame_add(p, frames, n, &f);
 		*addr = word & FRAME_ADDR_MASK;
 	}
 	p->rests.end(p->rests.ctx, end);
@@ -170,7 +176,7 @@ static enum record_stack_end record_frames(struct pipeline *p, const struct reco
 		f = user_frame(p, s, user[i], m);
 		if (is_nowhere(m, user[i]))
 			return STACK_END_BAD_FRAME;
-		frames[(*n)++] = f;
+		frame_add(p, frames, n, &f);
 		*addr = user[i] & FRAME_ADDR_MASK;
 	}
 	if (s->stack_end == STACK_END_BOTTOM && s->user_frames && is_outdated(s, m, 0))

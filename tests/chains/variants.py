@@ -24,6 +24,7 @@ VDSO = r".*@\[vdso\]/*"
 
 # Until the process has tables in the kernel, some drains after its first sample.
 NEW = "while a program is new its stacks are followed in copies, which don't reach {}"
+FULL = "the copies of a thread's stack are whole ones, and at 2 kHz there is no room for all"
 
 
 @dataclass
@@ -62,13 +63,13 @@ for compiler in ("gcc", "clang"):
     variant(f"{compiler}-realign-k", chain("-O2 -DREALIGNED -fno-omit-frame-pointer", compiler))
     variant(f"{compiler}-big", chain("-O2 -DBIG", compiler), early=NEW.format("across a frame of 2 MB"), least=0.4)
     variant(f"{compiler}-noret", chain("-O2 -DNORETURN", compiler),
-            [f"echo delta_for_ever charlie bravo alpha chain main {GLIBC}"])
+            [f"{way} delta_for_ever charlie bravo alpha chain main {GLIBC}" for way in ("echo", r"_exit@libc\.so\.6")])
     variant(f"{compiler}-tail", chain("-O2 -DTAIL", compiler),
             [f"echo delta bravo alpha chain main {GLIBC}", f"charlie bravo alpha chain main {GLIBC}"])
     variant(f"{compiler}-signal", chain("-O2 -DSIGNAL", compiler), tops=[f"hotel handler {RESTORE}"])
     variant(f"{compiler}-altstack", chain("-O1 -DSIGNAL=2", compiler), tops=[f"hotel handler {RESTORE}"],
             early=NEW.format("from one stack to another"), least=0.4)
-    variant(f"{compiler}-threads", chain("-O2 -DTHREADS", compiler), [f"{CHAIN[:-5]} {THREAD}"])
+    variant(f"{compiler}-threads", chain("-O2 -DTHREADS", compiler), [f"{CHAIN[:-5]} {THREAD}"], early=FULL, least=0.6)
 
 variant("lld", chain("-O2 -fuse-ld=lld", "clang"))
 variant("lld-joined", chain("-O2 -fuse-ld=lld -Wl,--no-rosegment", "clang"))
@@ -122,7 +123,7 @@ for name, compiler, flags in (
 variant("static", chain("-O2 -static"), [f"{CHAIN} {STATIC}"])
 variant("static-pie", chain("-O2 -static-pie"), [f"{CHAIN} {STATIC}"])
 variant("static-signal", chain("-O2 -static -DSIGNAL"), [f"{CHAIN} {STATIC}"], [f"hotel handler {RESTORE}"])
-variant("static-threads", chain("-O2 -static -DTHREADS"), [f"{CHAIN[:-5]} {THREAD}"])
+variant("static-threads", chain("-O2 -static -DTHREADS"), [f"{CHAIN[:-5]} {THREAD}"], early=FULL, least=0.6)
 variant("static-nohdr", chain("-O2 -static -Wl,--no-eh-frame-hdr"), [f"{CHAIN} {STATIC}"])
 variant("nohdr", chain("-O2 -Wl,--no-eh-frame-hdr"))
 variant("debug-frame", chain("-O2 -g -fno-asynchronous-unwind-tables -fno-unwind-tables"))

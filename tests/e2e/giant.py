@@ -81,7 +81,7 @@ def check(arguments):
     samples = [s for s in profile.samples if s.comm == args.comm]
     n = sum(s.count for s in samples)
     users = [(s.count, [f for f in s.frames if not f.kernel]) for s in samples]
-    whole = [(k, f) for k, f in users if f and f[-1].name != "[truncated]"]
+    whole = [(k, f) for k, f in users if f and not f[-1].name.startswith("[truncated")]
     share = sum(k for k, _ in whole) / max(n, 1)
     print(f"{args.comm}: {n} samples, {100 * share:.1f} % whole; {'; '.join(profile.comments)}")
     if n < args.min:
@@ -90,7 +90,7 @@ def check(arguments):
         complaints.append(f"{100 * share:.1f} % are whole, not {100 * args.whole:g} %")
     if args.depth and any(len(f) != args.depth for _, f in whole):
         complaints.append(f"depths {sorted({len(f) for _, f in whole})}, not {args.depth}")
-    if args.leaf and any(not f or f[0].name == "[truncated]" for _, f in users):
+    if args.leaf and any(not f or f[0].name.startswith("[truncated") for _, f in users):
         complaints.append("a sample without its leaf")
     if args.said and not any(words in c for c in profile.comments for words in args.said.split("|")):
         complaints.append(f'nothing is said of "{args.said}"')

@@ -457,7 +457,7 @@ def check_complete(args):
 def is_chain(frames, chain):
     """From its innermost function to the outermost: exactly these, and below them a bottom that was reached."""
     names = [f.name for f in frames if not f.kernel]
-    return names[:len(chain)] == chain and "[truncated]" not in names
+    return names[:len(chain)] == chain and not any(n.startswith("[truncated") for n in names)
 
 
 def check_chain(args):

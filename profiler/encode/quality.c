@@ -69,20 +69,22 @@ static void samples_line(struct page *g, const struct ranking *k)
 }
 
 /* What helps, or "". */
-static const char *truncation_mend(enum truncation t)
+static const char *truncation_mend(enum truncation t, const struct truncation_place *at)
 {
 	switch (t) {
 	case TRUNCATED_NO_ROW:
-		return "a build that has it (assembly: .cfi directives) helps";
+		return "a build that has it helps";
 	case TRUNCATED_BAD_FRAME:
-		return "for JIT code frame pointers help (java -XX:+PreserveFramePointer)";
+		return at->kind == PROFILE_MAPPING_ANONYMOUS && at->module_count
+			       ? "java -XX:+PreserveFramePointer and the like help"
+			       : "";
 	case TRUNCATED_TOO_NEW:
 	case TRUNCATED_NOT_COPIED:
 		return "a longer capture has fewer of them";
 	case TRUNCATED_NOT_COMPILED:
 		return "a longer capture or more --memory helps";
 	case TRUNCATED_TOO_DEEP:
-		return "the 1,023 innermost frames are there";
+		return "the innermost frames are kept";
 	default:
 		return "";
 	}
@@ -122,7 +124,7 @@ static void truncation_line(struct page *g, const struct ranking *k, enum trunca
 {
 	const struct truncation_place *at = &k->truncations.places[t];
 	const struct call_module *m = &k->tree.modules.items[at->module];
-	const char *mend = truncation_mend(t);
+	const char *mend = truncation_mend(t, at);
 
 	buffer_printf(g->out, "%6s  ", truncated_share(k, truncated_by(k, t)).text);
 	page_say(g, "%s", truncation_words(t));
@@ -140,10 +142,9 @@ static void truncation_line(struct page *g, const struct ranking *k, enum trunca
 }
 
 /* The less frequent ones in the last line, without more about them. */
-static void truncation_lines(struct page *g, const struct ranking *k)
+static void truncation_lines(struct page *g, const struct ranking *k, const enum truncation *sorted,
+			     uint32_t count)
 {
-	enum truncation sorted[TRUNCATION_COUNT];
-	uint32_t count = truncations_sort(k, sorted);
 	uint32_t lines = count > SHOWN_TRUNCATIONS ? SHOWN_TRUNCATIONS - 1 : count;
 	uint64_t rest = 0;
 
@@ -163,13 +164,14 @@ static void stacks_lines(struct page *g, const struct ranking *k)
 {
 	uint64_t truncated = counter(k, COUNTER_STACKS_TRUNCATED);
 	uint64_t guessed = counter(k, COUNTER_FRAMES_GUESSED);
+	enum truncation sorted[TRUNCATION_COUNT];
+	uint32_t reasons = truncations_sort(k, sorted);
 
-	if (truncated) {
-		page_say(g, "%s %% of stacks end before their outermost frame:",
-			 truncated_share(k, truncated).text);
-		page_paragraph(g, 2);
-		truncation_lines(g, k);
-	}
+	if (truncated)
+		page_say(g, "%s %% of stacks end before their outermost frame%s",
+			 truncated_share(k, truncated).text, reasons ? ":" : ".");
+	page_paragraph(g, 2);
+	truncation_lines(g, k, sorted, reasons);
 	if (guessed)
 		page_say(g, "%s %% of user frames are guesses, found by frame pointer.",
 			 figure_percent(figure_share(guessed, counter(k, COUNTER_FRAMES))).text);

@@ -13,6 +13,7 @@
 struct truncation_place {
 	uint64_t count; /* samples */
 	uint32_t module; /* of the tree: the one that most of them end in; 0 if there are none */
+	uint32_t kind; /* of code there: enum profile_mapping_kind */
 	uint64_t module_count; /* of them */
 };
 

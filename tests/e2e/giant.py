@@ -12,6 +12,7 @@ and the last one spins. The chain is CHAIN functions long and _start calls the f
 giant.py --check PROFILE COMM …: what a profile has of such a program's stacks.
 """
 import argparse
+import collections
 import os
 import struct
 import sys
@@ -74,6 +75,7 @@ def check(arguments):
     parser.add_argument("--whole", type=float, default=0)
     parser.add_argument("--depth", type=int, help="user frames of those that are whole")
     parser.add_argument("--leaf", action="store_true", help="all know at least where they are")
+    parser.add_argument("--why", help="most of those that aren't whole end by this reason")
     parser.add_argument("--said", help="a counter that is not 0, in one of these words: A|B")
     args = parser.parse_args(arguments)
     profile = read_pprof(args.profile)
@@ -92,6 +94,12 @@ def check(arguments):
         complaints.append(f"depths {sorted({len(f) for _, f in whole})}, not {args.depth}")
     if args.leaf and any(not f or f[0].name.startswith("[truncated") for _, f in users):
         complaints.append("a sample without its leaf")
+    ends = collections.Counter()
+    for k, f in users:
+        if f and f[-1].name.startswith("[truncated"):
+            ends[f[-1].name] += k
+    if args.why and [e for e, _ in ends.most_common(1)] != [f"[truncated: {args.why}]"]:
+        complaints.append(f"they end by {dict(ends)}, not by {args.why}")
     if args.said and not any(words in c for c in profile.comments for words in args.said.split("|")):
         complaints.append(f'nothing is said of "{args.said}"')
     for complaint in complaints:

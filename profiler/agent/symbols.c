@@ -15,7 +15,7 @@
 /*
  * The largest honest request takes 0.1 s; the rest is for a cold disk and a machine that is busy (that is
  * why it is being profiled), and less than the 2 s that the rings hold. A hostile file can cost as much,
- * once.
+ * once for its names and three times for its unwind table.
  */
 #define DEADLINE_NS (1500 * NS_PER_MS)
 /* The kernel's own table is nobody's trap, is read at the end, and takes an emulated machine 3 s. */

@@ -46,10 +46,9 @@ static const char *alternate_below(const char *path)
 
 	if (!strncmp(path, FOLDER "/", len))
 		path += len;
-	else if (*path == '/')
-		return NULL;
-	while (!strncmp(path, "../", 3))
-		path += 3;
+	else
+		while (!strncmp(path, "../", 3))
+			path += 3;
 	return *path && *path != '/' && !goes_up(path) ? path : NULL;
 }
 

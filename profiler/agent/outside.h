@@ -38,6 +38,12 @@ const struct process_source *outside_source(struct outside *o);
  */
 int outside_kernel(struct outside *o, int *ret_kallsyms, int *ret_modules, struct err *err);
 
+/*
+ * The perf map of the process that started then, as process/perfmap.h; the caller's to close. 0 or negative
+ * errno.
+ */
+int outside_perfmap(struct outside *o, uint32_t pid, uint64_t start_ns, int *ret_fd);
+
 /* Of a request, in ns. For tests; the default is 1 s. */
 void outside_set_deadline(struct outside *o, uint64_t ns);
 

@@ -50,6 +50,12 @@
 	  "binaries on slow file systems that could not be copied in time")                       \
 	X(FILES_PIN_EVICTED, "files_pin_evicted", "binaries let go before their names were read") \
 	X(FILES_BAD, "files_bad", "binaries that are no usable ELF file")                         \
+	X(CODE_REFUSED, "code_refused",                                                           \
+	  "processes with code made at run time beyond the limit of their table")                 \
+	X(CODE_MAPS_REFUSED, "code_maps_refused",                                                 \
+	  "perf maps that were not taken: another's, no plain file, or on a slow file system")    \
+	X(CODE_MAPS_BAD, "code_maps_bad",                                                         \
+	  "perf maps and jitdumps that are damaged in part, or too long")                         \
 	X(SYMBOLIZER_FAILED, "symbolizer_failed",                                                 \
 	  "requests on which the symbolizer died, hung or lied")                                  \
 	X(OPENER_FAILED, "opener_failed", "requests on which the opener died, hung or lied")      \

@@ -47,6 +47,8 @@ enum opener_message {
 	OPENER_KERNEL,
 	/* Two NUL-terminated strings, mount and path; reply: struct opener_result and the lines. */
 	OPENER_CGROUP,
+	/* struct opener_process; reply: struct opener_result and the descriptor of its perf map. */
+	OPENER_PERFMAP,
 	OPENER_REPLY = 100,
 };
 
@@ -68,6 +70,12 @@ struct opener_place {
 	uint32_t unused; /* 0 */
 };
 
+struct opener_process {
+	uint64_t start_ns; /* CLOCK_BOOTTIME */
+	uint32_t pid;
+	uint32_t unused; /* 0 */
+};
+
 /*
  * Answers requests on `socket` until it ends; the body of both roles (`fetcher`: which). Returns an exit
  * status.
@@ -82,6 +90,9 @@ void opener_place_write(const struct file_place *place, struct buffer *out);
 /* A request's texts, checked, borrowed from `bytes`: 0 or -EPROTO. */
 int opener_texts_parse(const struct buffer *bytes, const struct opener_text **ret,
 		       uint32_t *ret_count);
+
+/* A request's process, checked: 0 or -EPROTO. */
+int opener_process_parse(const struct buffer *bytes, struct opener_process *ret);
 
 /* A request's cgroup, checked, borrowed from `bytes`: 0 or -EPROTO. */
 int opener_cgroup_parse(const struct buffer *bytes, const char **ret_mount, const char **ret_path);

@@ -75,8 +75,14 @@ struct dump_load {
 
 static void dump_begin(const char *folder)
 {
-	struct dump_header h = { 0x4a695444, 1, sizeof(h), EM_X86_64, 0, (uint32_t)getpid(),
-				 clock_ns(CLOCK_MONOTONIC), 0 };
+	struct dump_header h = { 0x4a695444,
+				 1,
+				 sizeof(h),
+				 EM_X86_64,
+				 0,
+				 (uint32_t)getpid(),
+				 clock_ns(CLOCK_MONOTONIC),
+				 0 };
 
 	snprintf(dump_path, sizeof(dump_path), "%s/jit-%d.dump", folder, (int)getpid());
 	dump = fopen(dump_path, "w+e");

@@ -59,6 +59,12 @@
 	  "stripped binaries whose debug file could not be read in time")                          \
 	X(DEBUG_FILES_UNASKED, "debug_files_unasked",                                              \
 	  "stripped binaries beyond the limit of those whose debug file is looked for")            \
+	X(CODE_REFUSED, "code_refused",                                                            \
+	  "processes with code made at run time beyond the limit of their table")                  \
+	X(CODE_MAPS_REFUSED, "code_maps_refused",                                                  \
+	  "perf maps that were not taken: another's, no plain file, or on a slow file system")     \
+	X(CODE_MAPS_BAD, "code_maps_bad",                                                          \
+	  "perf maps and jitdumps that are damaged in part, or too long")                          \
 	X(SYMBOLIZER_FAILED, "symbolizer_failed",                                                  \
 	  "requests on which the symbolizer died, hung or lied")                                   \
 	X(OPENER_FAILED, "opener_failed", "requests on which the opener died, hung or lied")       \

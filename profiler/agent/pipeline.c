@@ -42,6 +42,8 @@ int pipeline_init(struct pipeline *p, const struct process_source *source,
 		r = process_table_new(&p->processes, source, p->files, &p->counters,
 				      budget_processes(budget));
 	if (r >= 0)
+		r = jit_new(&p->jit, p->processes, p->files, &p->counters);
+	if (r >= 0)
 		r = cgroup_names_new(&p->cgroups, cgroups, source);
 	if (r >= 0)
 		r = batch_new(&p->batch, &p->counters, budget_batch_bytes(budget));
@@ -56,13 +58,15 @@ void pipeline_release(struct pipeline *p)
 {
 	batch_free(p->batch);
 	cgroup_names_free(p->cgroups);
+	jit_free(p->jit);
 	process_table_free(p->processes);
 	file_table_free(p->files);
 	window_release(&p->window);
 	*p = (struct pipeline){ 0 };
 }
 
-static uint32_t mapping_space(const struct mapping *m)
+static uint32_t mapping_space(struct pipeline *p, const struct process_id *id,
+			      const struct mapping *m)
 {
 	switch ((enum mapping_kind)m->kind) {
 	case MAPPING_FILE:
@@ -70,7 +74,7 @@ static uint32_t mapping_space(const struct mapping *m)
 	case MAPPING_VDSO:
 		return WINDOW_SPACE_VDSO;
 	case MAPPING_ANONYMOUS:
-		return WINDOW_SPACE_ANONYMOUS;
+		return jit_space(p->jit, id);
 	case MAPPING_UNKNOWN_PROCESS:
 		return WINDOW_SPACE_UNKNOWN_PROCESS;
 	case MAPPING_UNMAPPED:
@@ -90,7 +94,7 @@ static struct window_frame user_frame(struct pipeline *p, const struct record_sa
 	process_table_resolve(p->processes, s->time_ns, &id, addr, &m);
 	if (p->unwinding)
 		unwinding_use(p->unwinding, &m);
-	f.space = mapping_space(&m);
+	f.space = mapping_space(p, &id, &m);
 	if (m.kind == MAPPING_FILE || m.kind == MAPPING_VDSO)
 		f.address = addr - m.start + m.offset;
 	else if (m.kind == MAPPING_ANONYMOUS)
@@ -351,7 +355,7 @@ void pipeline_run(struct pipeline *p, uint64_t until_ns)
 	const struct batch_record *b;
 
 	refusals_follow(p);
-
+	jit_begin(p->jit, until_ns);
 	while ((b = batch_next(p->batch, until_ns))) {
 		const struct record_sample *s;
 		struct event e;
@@ -363,4 +367,5 @@ void pipeline_run(struct pipeline *p, uint64_t until_ns)
 			event_apply(p, &e);
 	}
 	batch_drop(p->batch);
+	jit_end(p->jit);
 }

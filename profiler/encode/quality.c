@@ -8,6 +8,7 @@
 #include <inttypes.h>
 
 #include "profiler/encode/figure.h"
+#include "profiler/model/runtime.h"
 
 /* Less is shown as 0.0. */
 #define SHOWN_SHARE 0.05
@@ -37,6 +38,7 @@ static bool is_said(enum counter id)
 	case COUNTER_SAMPLES:
 	case COUNTER_FRAMES:
 	case COUNTER_FRAMES_GUESSED:
+	case COUNTER_FRAMES_ANONYMOUS: /* those without a name are among the unnamed */
 	case COUNTER_STACKS_TRUNCATED:
 		return true;
 	default:
@@ -197,6 +199,15 @@ static const char *unnamed_reason(const struct call_frame *f)
 	}
 }
 
+/* What would have named it, where that is known. */
+static void advice_say(struct page *g, const char *stand_in)
+{
+	const char *advice = runtime_advice_for(stand_in);
+
+	if (advice)
+		page_say(g, ": %s", advice);
+}
+
 static void unnamed_lines(struct page *g, const struct ranking *k)
 {
 	uint32_t top[SHOWN_UNNAMED], count = ranking_top_unnamed(k, SHOWN_UNNAMED, top);
@@ -214,6 +225,8 @@ static void unnamed_lines(struct page *g, const struct ranking *k)
 			      figure_share(k->functions[top[i]].self_value, k->value));
 		page_name(g, &g->sentence, &k->profile->strings.items[f->name], 40, false);
 		page_say(g, " %s", unnamed_reason(f));
+		if (f->kind == PROFILE_MAPPING_ANONYMOUS)
+			advice_say(g, profile_text(k->profile, f->name));
 		page_hang(g, 8);
 		rest -= k->functions[top[i]].self_value;
 	}

@@ -290,6 +290,9 @@ COUNTED = {
     "unfetched": "binaries on slow file systems that could not be copied in time",
     "unopened": "binaries that could not be opened",
     "bad": "binaries that are no usable ELF file",
+    "debug-missing": "stripped binaries whose debug file is not on this machine",
+    "debug-refused": "stripped binaries whose debug file is another build's, another owner's or no ELF file",
+    "debug-unread": "stripped binaries whose debug file could not be read in time",
 }
 
 

@@ -122,7 +122,7 @@ time.sleep(300)
 wait_done() {
 	local i
 	for ((i = 0; i < 600; i++)); do
-		! grep -qx done "$work/$1.said" || return 0
+		! grep -qx "done" "$work/$1.said" || return 0
 		sleep 0.05
 	done
 	echo "$1 is not done"

@@ -343,7 +343,6 @@ static void a_fetcher_that_fails(void **state)
 	int fd = linked(b, &right);
 	char counted[50];
 
-	put(b, "a.debug", &right);
 	for (uint32_t i = 0; i < COUNT(rows); i++) {
 		b->place.pid = rows[i].pid;
 		snprintf(counted, sizeof(counted), "0 0 %u 0", i + 1);
@@ -351,8 +350,13 @@ static void a_fetcher_that_fails(void **state)
 	}
 	b->place.pid = HANG;
 	expect(b, 10, fd, -ETIMEDOUT, "0 0 7 0");
-	b->place.pid = 0;
+	/* What ours has it takes from nobody. */
+	put(b, "a.debug", &right);
 	expect(b, 11, fd, 0, "0 0 7 0");
+	b->place.pid = DIE;
+	expect(b, 12, fd, 0, "0 0 7 0");
+	b->place.pid = 0;
+	expect(b, 13, fd, 0, "0 0 7 0");
 	close(fd);
 	buffer_release(&right);
 }

@@ -10,8 +10,11 @@
  * A message is a frame of role/socket.h. Request:
  *
  *	struct symbol_request, then count × u64 addresses in ascending order
+ *	SYMBOLS_CODE: then count × struct symbol_moment
  *	fds: SYMBOLS_ELF: the file (offsets in it are the addresses), and its debug file if there is one
  *	     SYMBOLS_KERNEL: /proc/kallsyms, and /proc/modules if there is one
+ *	     SYMBOLS_CODE: what a process says of the code that it made: a jitdump, a perf map, or
+ *	     both, in any order
  *
  * Reply:
  *
@@ -62,6 +65,7 @@
 #define SYMBOLS_MESSAGE_DEBUG_REPLY 6
 
 #define SYMBOLS_MAX_ADDRESSES 65536
+#define SYMBOLS_MAX_CODE_ADDRESSES 16384 /* of SYMBOLS_CODE: with their moments no more bytes */
 #define SYMBOLS_MAX_REPLY_BYTES (16u << 20)
 #define SYMBOLS_MAX_NAME 4096 /* bytes of a name, mangled or not; longer ones are cut */
 #define SYMBOLS_MAX_BUILD_ID_BYTES 64
@@ -70,6 +74,7 @@
 enum symbol_space {
 	SYMBOLS_ELF = 1, /* addresses are file offsets */
 	SYMBOLS_KERNEL, /* addresses are kernel addresses */
+	SYMBOLS_CODE, /* addresses are a process's, of code that it made at run time */
 };
 
 enum symbol_status {
@@ -87,6 +92,15 @@ struct symbol_request {
 	uint32_t count;
 };
 
+/*
+ * When code was seen at an address. Another's may have been there before, and be there now: the last one to
+ * be known by then is meant, or else the first that became known later.
+ */
+struct symbol_moment {
+	uint64_t map_bytes; /* so long was the perf map */
+	uint64_t time_ns; /* CLOCK_MONOTONIC, for a jitdump */
+};
+
 struct symbol_reply {
 	uint32_t status; /* enum symbol_status */
 	uint32_t answer_count, function_count, module_count, string_bytes;
@@ -97,7 +111,7 @@ struct symbol_reply {
  * An address that lies in no segment or module has neither, and vaddr 0: no kernel address leaves.
  */
 struct symbol_answer {
-	uint64_t vaddr; /* ELF address; for the kernel, relative to the module's start */
+	uint64_t vaddr; /* ELF address; for the kernel, relative to the module's start; else as asked */
 	uint32_t function; /* or SYMBOLS_NONE */
 	uint32_t module; /* SYMBOLS_KERNEL; for an ELF file its loadable segment; or SYMBOLS_NONE */
 };

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "symbolizer/code.h"
 #include "symbolizer/elf_debug.h"
 #include "symbolizer/elf_symbols.h"
 #include "symbolizer/kallsyms.h"
@@ -16,19 +17,39 @@
 #include "symbolizer/reply.h"
 #include "symbolizer/unwind_answer.h"
 
+_Static_assert(SYMBOLS_MAX_CODE_ADDRESSES *(sizeof(uint64_t) + sizeof(struct symbol_moment)) <=
+		       SYMBOLS_MAX_ADDRESSES * sizeof(uint64_t),
+	       "the largest request is one for an ELF file");
+
+/* How many addresses there may be, and what each takes; 0 if there is no such space. */
+static size_t space_limits(uint32_t space, uint32_t *ret_most)
+{
+	*ret_most = space == SYMBOLS_CODE ? SYMBOLS_MAX_CODE_ADDRESSES : SYMBOLS_MAX_ADDRESSES;
+	switch (space) {
+	case SYMBOLS_ELF:
+	case SYMBOLS_KERNEL:
+		return sizeof(uint64_t);
+	case SYMBOLS_CODE:
+		return sizeof(uint64_t) + sizeof(struct symbol_moment);
+	default:
+		return 0;
+	}
+}
+
 static int request_check(const void *bytes, size_t len, uint32_t fd_count,
 			 struct symbol_request *ret, const uint64_t **ret_addresses)
 {
 	struct symbol_request request;
 	const uint64_t *addresses;
+	uint32_t most;
+	size_t each;
 
 	if (len < sizeof(request))
 		return -EPROTO;
 	memcpy(&request, bytes, sizeof(request));
-	if (request.count > SYMBOLS_MAX_ADDRESSES ||
-	    len - sizeof(request) != request.count * sizeof(uint64_t) || fd_count < 1)
-		return -EPROTO;
-	if (request.space != SYMBOLS_ELF && request.space != SYMBOLS_KERNEL)
+	each = space_limits(request.space, &most);
+	if (!each || request.count > most || len - sizeof(request) != request.count * each ||
+	    fd_count < 1)
 		return -EPROTO;
 	addresses = (const uint64_t *)((const char *)bytes + sizeof(request));
 	for (uint32_t i = 1; i < request.count; i++) {
@@ -46,6 +67,10 @@ static int answer(const struct symbol_request *request, const uint64_t *addresse
 	if (request->space == SYMBOLS_ELF)
 		return elf_symbols_answer(fds[0], fd_count > 1 ? fds[1] : -1, addresses,
 					  request->count, reply);
+	if (request->space == SYMBOLS_CODE)
+		return code_answer(fds, fd_count, addresses,
+				   (const struct symbol_moment *)(addresses + request->count),
+				   request->count, reply);
 	return kallsyms_answer(fds[0], fd_count > 1 ? fds[1] : -1, addresses, request->count,
 			       reply);
 }

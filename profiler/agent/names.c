@@ -117,6 +117,28 @@ int live_names_ask(void *ctx, uint32_t space, int fd, const uint64_t *addresses,
 	return r < 0 ? r : 0;
 }
 
+int live_names_ask_code(struct live_names *n, uint32_t owner, int dump_fd,
+			const uint64_t *addresses, const struct symbol_moment *moments,
+			uint32_t count, struct symbols *ret, struct err *err)
+{
+	int map_fd = n->maps ? perfmaps_fd(n->maps, owner) : -1, fds[2];
+	const void *bytes = NULL;
+	uint32_t fd_count = 0, len = 0;
+	int r;
+
+	if (dump_fd >= 0)
+		fds[fd_count++] = dump_fd;
+	if (map_fd >= 0)
+		fds[fd_count++] = map_fd;
+	if (!fd_count)
+		return err_set(err, -ENOENT, "the process says nothing of its code");
+	r = symbols_client_ask_code(n->client, fds, fd_count, addresses, moments, count, ret,
+				    &bytes, &len, err);
+	if (n->told)
+		n->told(n->told_ctx, NAMES_CODE_SPACE(owner), bytes, r < 0 ? 0 : len);
+	return r < 0 ? r : 0;
+}
+
 void live_names_release(struct live_names *n)
 {
 	fd_close(&n->vdso_fd);

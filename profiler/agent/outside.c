@@ -300,6 +300,31 @@ int outside_debug(struct outside *o, const struct debug_place *place, uint32_t f
 	return r;
 }
 
+int outside_perfmap(struct outside *o, uint32_t pid, uint64_t start_ns, int *ret_fd)
+{
+	const struct opener_process process = { .start_ns = start_ns, .pid = pid };
+	const char *bytes;
+	uint32_t len;
+	int r = descriptor_room();
+
+	if (r < 0)
+		return r;
+	if (is_culprit(&o->pids, pid))
+		return -ETIMEDOUT;
+	buffer_clear(&o->request);
+	buffer_append(&o->request, &process, sizeof(process));
+	r = ask(o, &o->opener, OPENER_PERFMAP, o->deadline_ns, NULL);
+	if (r < 0) {
+		if (o->opener.asked)
+			culprit_add(&o->pids, pid);
+		return r;
+	}
+	r = reply_status(o, &o->opener, 1, &bytes, &len);
+	if (r > 0 || (r == 0 && len))
+		return disbelieve(o, &o->opener);
+	return r < 0 ? r : descriptor_take(o, &o->opener, 0, false, ret_fd);
+}
+
 int outside_kernel(struct outside *o, int *ret_kallsyms, int *ret_modules, struct err *err)
 {
 	_cleanup_(fd_close) int kallsyms = -1;

@@ -46,6 +46,12 @@ int outside_kernel(struct outside *o, int *ret_kallsyms, int *ret_modules, struc
 int outside_debug(struct outside *o, const struct debug_place *place, uint32_t first, int *ret_fd,
 		  uint32_t *ret_uid);
 
+/*
+ * The perf map of the process that started then, as process/perfmap.h; the caller's to close. 0 or negative
+ * errno.
+ */
+int outside_perfmap(struct outside *o, uint32_t pid, uint64_t start_ns, int *ret_fd);
+
 /* Of a request, in ns. For tests; the default is 1 s. */
 void outside_set_deadline(struct outside *o, uint64_t ns);
 

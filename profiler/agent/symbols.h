@@ -37,6 +37,14 @@ int symbols_client_ask(struct symbols_client *c, enum symbol_space space, const 
 		       struct err *err);
 
 /*
+ * The same for code that a process made (SYMBOLS_CODE): ≤ SYMBOLS_MAX_CODE_ADDRESSES, each with its moment.
+ */
+int symbols_client_ask_code(struct symbols_client *c, const int *fds, uint32_t fd_count,
+			    const uint64_t *addresses, const struct symbol_moment *moments,
+			    uint32_t count, struct symbols *ret, const void **ret_bytes,
+			    uint32_t *ret_len, struct err *err);
+
+/*
  * The unwind table of the file `fd`, as `request` says. On success *ret stays valid until the next call of either
  * kind. Errors as above; no recording has these.
  */

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "bpf/counters.h"
+#include "profiler/base/truncation.h"
 
 /* X(identifier, "metric_name", "one clause for people") */
 #define AGENT_COUNTERS(X)                                                                          \
@@ -58,6 +59,12 @@
 	  "stripped binaries whose debug file could not be read in time")                          \
 	X(DEBUG_FILES_UNASKED, "debug_files_unasked",                                              \
 	  "stripped binaries beyond the limit of those whose debug file is looked for")            \
+	X(CODE_REFUSED, "code_refused",                                                            \
+	  "processes with code made at run time beyond the limit of their table")                  \
+	X(CODE_MAPS_REFUSED, "code_maps_refused",                                                  \
+	  "perf maps that were not taken: another's, no plain file, or on a slow file system")     \
+	X(CODE_MAPS_BAD, "code_maps_bad",                                                          \
+	  "perf maps and jitdumps that are damaged in part, or too long")                          \
 	X(SYMBOLIZER_FAILED, "symbolizer_failed",                                                  \
 	  "requests on which the symbolizer died, hung or lied")                                   \
 	X(OPENER_FAILED, "opener_failed", "requests on which the opener died, hung or lied")       \
@@ -72,7 +79,10 @@
 	  "copies of stacks dropped: their share of --memory was full")                            \
 	X(UNWIND_FILES_BAD, "unwind_files_bad", "binaries without a usable unwind table")
 
-#define COUNTERS(X) BPF_COUNTERS(X) AGENT_COUNTERS(X)
+/* What STACKS_TRUNCATED counts, by why: each such stack is in one of these. */
+#define COUNTER_OF_TRUNCATED(words) "user stacks truncated: " words
+
+#define COUNTERS(X) BPF_COUNTERS(X) AGENT_COUNTERS(X) TRUNCATIONS(X, COUNTER_OF_TRUNCATED)
 
 enum counter {
 #define X(id, name, help) COUNTER_##id,
@@ -97,6 +107,11 @@ static inline void counter_add(struct counters *c, enum counter id, uint64_t n)
 static inline uint64_t counter_get(const struct counters *c, enum counter id)
 {
 	return c->value[id];
+}
+
+static inline enum counter counter_of_truncation(enum truncation t)
+{
+	return (enum counter)(COUNTER_TRUNCATED_NO_ROW + t);
 }
 
 /* Samples that were taken but are in no result, whatever the reason. */

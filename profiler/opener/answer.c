@@ -126,16 +126,21 @@ static int answer_status(struct opener_reply *reply, int status)
 
 /*
  * All that is looked at of a file: it keeps an agent that was taken over from being handed what is no
- * binary (keys, mails), and the symbolizer from being asked about it.
+ * binary (keys, mails), and the symbolizer from being asked about it. A jitdump is mapped like a binary,
+ * for us to find it; a debug file is none.
  */
-static int elf_check(int fd)
+static int magic_check(int fd, bool jitdump_too)
 {
 	char magic[SELFMAG];
 	ssize_t n = pread(fd, magic, sizeof(magic), 0);
 
 	if (n < 0)
 		return -errno;
-	return n == (ssize_t)sizeof(magic) && !memcmp(magic, ELFMAG, SELFMAG) ? 0 : -ENOEXEC;
+	if (n != (ssize_t)sizeof(magic))
+		return -ENOEXEC;
+	if (jitdump_too && !memcmp(magic, "DTiJ", sizeof(magic)))
+		return 0;
+	return !memcmp(magic, ELFMAG, SELFMAG) ? 0 : -ENOEXEC;
 }
 
 static int answer_place(int (*get)(void *, const struct file_place *, int *), void *ctx,
@@ -147,7 +152,7 @@ static int answer_place(int (*get)(void *, const struct file_place *, int *), vo
 	if (r < 0)
 		return r;
 	r = get(ctx, &place, &reply->fds[0]);
-	unfit = reply->fds[0] >= 0 ? elf_check(reply->fds[0]) : 0;
+	unfit = reply->fds[0] >= 0 ? magic_check(reply->fds[0], true) : 0;
 	if (unfit < 0) {
 		fd_close(&reply->fds[0]);
 		r = unfit;
@@ -167,7 +172,7 @@ static int debug_find(const struct debug_place *place, uint32_t first, int *ret_
 
 		if (r < 0)
 			return error < 0 && r == -ENOENT ? error : r;
-		unfit = elf_check(*ret_fd);
+		unfit = magic_check(*ret_fd, false);
 		if (unfit == 0)
 			return r;
 		fd_close(ret_fd);
@@ -192,6 +197,19 @@ static int answer_debug(const struct buffer *request, struct opener_reply *reply
 	if (r >= 0)
 		buffer_append(&reply->bytes, &found, sizeof(found));
 	return result_end(reply, at, r);
+}
+
+static int answer_perfmap(const struct process_source *source, const struct buffer *request,
+			  struct opener_reply *reply)
+{
+	struct opener_process process;
+	int r = opener_process_parse(request, &process);
+
+	if (r < 0)
+		return r;
+	r = source->perfmap(source->ctx, process.pid, process.start_ns, &reply->fds[0]);
+	reply->fd_count = reply->fds[0] >= 0;
+	return answer_status(reply, r);
 }
 
 /* Opened by us: whether they show addresses is decided then, by who has CAP_SYSLOG. */
@@ -239,6 +257,8 @@ int opener_answer(const struct process_source *source, bool fetcher,
 		return bytes->len ? -EPROTO : answer_kernel(reply);
 	case OPENER_CGROUP:
 		return answer_cgroup(source, bytes, reply);
+	case OPENER_PERFMAP:
+		return answer_perfmap(source, bytes, reply);
 	default:
 		return -EPROTO;
 	}

@@ -17,6 +17,7 @@ _Static_assert(sizeof(struct opener_result) == 8, "wire format");
 _Static_assert(sizeof(struct opener_place) == 56, "wire format");
 _Static_assert(sizeof(struct opener_debug) == 32 + DEBUG_FILE_MAX_ID_BYTES, "wire format");
 _Static_assert(sizeof(struct opener_debug_found) == 8, "wire format");
+_Static_assert(sizeof(struct opener_process) == 16, "wire format");
 
 int opener_place_parse(const struct buffer *bytes, struct file_place *ret)
 {
@@ -141,6 +142,19 @@ int opener_texts_parse(const struct buffer *bytes, const struct opener_text **re
 			return -EPROTO;
 	*ret = texts;
 	*ret_count = (uint32_t)count;
+	return 0;
+}
+
+int opener_process_parse(const struct buffer *bytes, struct opener_process *ret)
+{
+	struct opener_process process;
+
+	if (bytes->len != sizeof(process))
+		return -EPROTO;
+	memcpy(&process, bytes->data, sizeof(process));
+	if (process.unused || !process.pid)
+		return -EPROTO;
+	*ret = process;
 	return 0;
 }
 

@@ -54,6 +54,8 @@ enum opener_message {
 	 * struct opener_debug_found and a descriptor, which may be a sealed copy. The fetcher's.
 	 */
 	OPENER_DEBUG,
+	/* struct opener_process; reply: struct opener_result and the descriptor of its perf map. */
+	OPENER_PERFMAP,
 	OPENER_REPLY = 100,
 };
 
@@ -91,6 +93,12 @@ struct opener_debug_found {
 	uint32_t unused; /* 0 */
 };
 
+struct opener_process {
+	uint64_t start_ns; /* CLOCK_BOOTTIME */
+	uint32_t pid;
+	uint32_t unused; /* 0 */
+};
+
 /*
  * Answers requests on `socket` until it ends; the body of both roles (`fetcher`: which). Returns an exit
  * status.
@@ -109,6 +117,9 @@ void opener_debug_write(const struct debug_place *place, uint32_t first, struct 
 /* A request's texts, checked, borrowed from `bytes`: 0 or -EPROTO. */
 int opener_texts_parse(const struct buffer *bytes, const struct opener_text **ret,
 		       uint32_t *ret_count);
+
+/* A request's process, checked: 0 or -EPROTO. */
+int opener_process_parse(const struct buffer *bytes, struct opener_process *ret);
 
 /* A request's cgroup, checked, borrowed from `bytes`: 0 or -EPROTO. */
 int opener_cgroup_parse(const struct buffer *bytes, const char **ret_mount, const char **ret_path);

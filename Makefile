@@ -88,6 +88,7 @@ uses_command    := base symbolizer opener collect process aggregate model encode
 
 # The libraries it is linked with: pkg-config's names, and those that pkg-config doesn't know.
 pkgs_base       := libxxhash
+pkgs_symbolizer := liblzma
 libs_symbolizer := -liberty
 libs_encode     := -lm
 pkgs_role       := libcap libseccomp

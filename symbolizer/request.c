@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "symbolizer/elf_debug.h"
 #include "symbolizer/jit_answer.h"
 #include "symbolizer/elf_symbols.h"
 #include "symbolizer/kallsyms.h"
@@ -64,7 +65,8 @@ static int answer(const struct symbol_request *request, const uint64_t *addresse
 		  uint32_t fd_count, struct reply *reply)
 {
 	if (request->space == SYMBOLS_ELF)
-		return elf_symbols_answer(fds[0], addresses, request->count, reply);
+		return elf_symbols_answer(fds[0], fd_count > 1 ? fds[1] : -1, addresses,
+					  request->count, reply);
 	if (request->space == SYMBOLS_CODE)
 		return jit_answer(fds, fd_count, addresses,
 				  (const struct symbol_moment *)(addresses + request->count),
@@ -109,4 +111,15 @@ int request_answer_unwind(const void *bytes, size_t len, const int *fds, uint32_
 	if (request.start > request.limit || request.max_rows > UNWIND_REPLY_MAX_ROWS)
 		return -EPROTO;
 	return unwind_answer(fds[0], &request, reply);
+}
+
+int request_answer_debug(const void *bytes, size_t len, const int *fds, uint32_t fd_count,
+			 struct buffer *reply)
+{
+	struct debug_request request;
+
+	if (len != sizeof(request))
+		return -EPROTO;
+	memcpy(&request, bytes, sizeof(request));
+	return elf_debug_answer(&request, fds, fd_count, reply);
 }

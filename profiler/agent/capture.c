@@ -102,6 +102,7 @@ static int parts_new(struct capture *c, const struct capture_config *config, str
 	if (r < 0)
 		return r;
 	code_setup(c);
+	c->live_names.files = c->pipeline.files;
 	c->pipeline.learn_cgroup = learn_cgroup;
 	c->pipeline.learn_ctx = c;
 	if (c->recorder)
@@ -238,6 +239,9 @@ static int outside_setup(struct capture *c, struct err *err)
 		.client = c->symbols, .outside = c->outside, .maps = c->perfmaps, .vdso_fd = -1
 	};
 	c->names = (struct name_source){ .ctx = c, .ask = ask_names, .ask_code = ask_code_names };
+	if (r >= 0 && debug_files_new(&c->live_names.debug, c->outside, c->symbols,
+				      &c->pipeline.counters) < 0)
+		r = err_errno(err, -ENOMEM, "cannot set up the capture");
 	return r;
 }
 
@@ -313,6 +317,7 @@ void capture_free(struct capture *c)
 	capture_forget(c); /* what it has in the session's maps, too */
 	session_free(c->session);
 	symbols_client_free(c->symbols);
+	debug_files_free(c->live_names.debug);
 	live_names_release(&c->live_names);
 	profile_release(&c->profile);
 	recorder_free(c->recorder);

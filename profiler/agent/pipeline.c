@@ -193,6 +193,34 @@ static bool is_whole(enum record_stack_end end)
 	return end == STACK_END_BOTTOM || end == STACK_END_NONE;
 }
 
+/*
+ * In the words of the answer: `end` is no whole stack's, `m` is where its last frame is. Two of the reasons are two
+ * reasons to people: a mapping that nobody knows isn't one that was learnt of too late, nor is memory that is
+ * not there memory that we didn't copy.
+ */
+static enum truncation truncation_of(const struct record_sample *s, enum record_stack_end end,
+				     const struct mapping *m)
+{
+	static const enum truncation plain[STACK_END_COUNT] = {
+		[STACK_END_BAD_READ] = TRUNCATED_BAD_READ,
+		[STACK_END_BAD_FRAME] = TRUNCATED_BAD_FRAME,
+		[STACK_END_TOO_DEEP] = TRUNCATED_TOO_DEEP,
+		[STACK_END_COMPAT] = TRUNCATED_COMPAT,
+		[STACK_END_NO_MAPPING] = TRUNCATED_NO_MAPPING,
+		[STACK_END_NOT_COMPILED] = TRUNCATED_NOT_COMPILED,
+		[STACK_END_NO_ROW] = TRUNCATED_NO_ROW,
+		[STACK_END_UNSUPPORTED] = TRUNCATED_UNSUPPORTED,
+		[STACK_END_LOST] = TRUNCATED_LOST,
+	};
+
+	_Static_assert(STACK_END_COUNT == 11, "a new reason needs its line above");
+	if (end == STACK_END_NO_MAPPING && s->user_frames && m->kind <= MAPPING_ANONYMOUS)
+		return TRUNCATED_TOO_NEW;
+	if (end == STACK_END_BAD_READ && s->flags & (RECORD_FLAG_REST | RECORD_FLAG_REST_GONE))
+		return TRUNCATED_NOT_COPIED;
+	return plain[end];
+}
+
 static uint32_t sample_frames(struct pipeline *p, const struct record_sample *s,
 			      struct window_frame frames[MAX_FRAMES])
 {
@@ -213,8 +241,12 @@ static uint32_t sample_frames(struct pipeline *p, const struct record_sample *s,
 	if (p->unwinding)
 		unwinding_sample(p->unwinding, s, end, s->user_frames ? &m : NULL, addr);
 	if (!is_whole(end)) {
-		frames[n++] = (struct window_frame){ .space = WINDOW_SPACE_TRUNCATED };
+		enum truncation why = truncation_of(s, end, &m);
+
+		frames[n++] =
+			(struct window_frame){ .space = WINDOW_SPACE_TRUNCATED, .address = why };
 		counter_add(&p->counters, COUNTER_STACKS_TRUNCATED, 1);
+		counter_add(&p->counters, counter_of_truncation(why), 1);
 	}
 	return n;
 }

@@ -238,6 +238,23 @@ static int run_stand_in(struct resolver *r, const struct run *run, struct module
 	return function < 0 ? function : 0;
 }
 
+/* Stand-ins for where stacks go on: one a reason. */
+static int run_truncated(struct resolver *r, const struct run *run, const struct module *module)
+{
+	const struct profile_mapping m = { .kind = module->kind, .limit = PAGE_BYTES };
+	int mapping = mapping_add(r->profile, module->path, "", m), e = 0;
+
+	for (uint32_t i = 0; i < run->count && mapping >= 0 && e >= 0; i++) {
+		const char *name = truncation_frame((enum truncation)run_address(r, run, i));
+		int function = function_add(r->profile, name, name);
+
+		e = function < 0 ? function
+				 : location_set(r, run, i, (uint32_t)mapping, 0, false,
+						(uint32_t)function);
+	}
+	return mapping < 0 ? mapping : e;
+}
+
 /* The reply's functions and modules, entered in the profile. */
 static int reply_enter(struct resolver *r, const struct module *module, const struct symbols *s)
 {
@@ -468,6 +485,8 @@ static int run_name(struct resolver *r, const struct run *run)
 	struct module module = is_code ? module_of_code(r, run->owner)
 				       : module_of(r, run->space, text, sizeof(text));
 
+	if (run->space == WINDOW_SPACE_TRUNCATED)
+		return run_truncated(r, run, &module);
 	for (uint32_t done = 0; done < run->count;) {
 		bool ask = can_be_asked(r, run); /* no more, once a part of it failed */
 		struct run part = *run;

@@ -19,7 +19,7 @@ enum window_space {
 	WINDOW_SPACE_ANONYMOUS, /* address: as in the process */
 	WINDOW_SPACE_UNMAPPED, /* address: 0 */
 	WINDOW_SPACE_UNKNOWN_PROCESS, /* address: 0 */
-	WINDOW_SPACE_TRUNCATED, /* address: 0; stands at the root of a stack that goes on */
+	WINDOW_SPACE_TRUNCATED, /* address: enum truncation; the root of a stack that goes on */
 	WINDOW_SPACE_FILES = 16, /* address: file offset */
 	/*
 	 * From here on code that a process made at run time, by process and moment (agent/jit.h); address:

@@ -40,6 +40,13 @@ const struct process_source *outside_source(struct outside *o);
 int outside_kernel(struct outside *o, int *ret_kallsyms, int *ret_modules, struct err *err);
 
 /*
+ * Appends the names of the Debian packages that have these paths (≤ PACKAGE_MAX_PATHS) in the root of process `pid`, a
+ * line each (process/package.h). 0 or negative errno. Takes some tenths of a second.
+ */
+int outside_packages(struct outside *o, uint32_t pid, const char *const *paths, uint32_t count,
+		     struct buffer *out);
+
+/*
  * The perf map of the process that started then, as process/perfmap.h; the caller's to close. 0 or negative
  * errno.
  */

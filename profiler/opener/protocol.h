@@ -16,6 +16,7 @@
 #include "profiler/base/buffer.h"
 #include "profiler/base/err.h"
 #include "profiler/process/debug_file.h"
+#include "profiler/process/package.h"
 #include "profiler/process/source.h"
 
 #define OPENER_ROLE "opener"
@@ -56,6 +57,8 @@ enum opener_message {
 	 * struct opener_debug_found and a descriptor, which may be a sealed copy. The fetcher's.
 	 */
 	OPENER_DEBUG,
+	/* struct opener_packages and as many NUL-terminated paths; reply: struct opener_result and a line each. The fetcher's. */
+	OPENER_PACKAGES,
 	OPENER_REPLY = 100,
 };
 
@@ -75,6 +78,11 @@ struct opener_place {
 	uint32_t pid, parent_pid, major, minor;
 	uint32_t path_bytes; /* with its NUL */
 	uint32_t unused; /* 0 */
+};
+
+struct opener_packages {
+	uint32_t pid; /* in whose root */
+	uint32_t count; /* 1 to PACKAGE_MAX_PATHS */
 };
 
 struct opener_process {
@@ -117,6 +125,10 @@ void opener_debug_write(const struct debug_place *place, uint32_t first, struct 
 /* A request's texts, checked, borrowed from `bytes`: 0 or -EPROTO. */
 int opener_texts_parse(const struct buffer *bytes, const struct opener_text **ret,
 		       uint32_t *ret_count);
+
+/* A request's paths, checked, borrowed from `bytes`; `paths` has room for PACKAGE_MAX_PATHS. 0 or -EPROTO. */
+int opener_packages_parse(const struct buffer *bytes, struct opener_packages *ret,
+			  const char **paths);
 
 /* A request's process, checked: 0 or -EPROTO. */
 int opener_process_parse(const struct buffer *bytes, struct opener_process *ret);

@@ -111,7 +111,7 @@ leaves() {
 		total = sum(leaves.values())
 		leaves = collections.Counter({leaf: n / total for leaf, n in leaves.items()})
 		print(total, leaves.most_common(8))
-		sys.exit(0 if total > 20 and eval(sys.argv[3]) else 1)
+		sys.exit(0 if total > 20 and eval("(" + sys.argv[3] + ")") else 1)
 	END
 }
 

@@ -43,8 +43,8 @@ enum unwind_kind {
 	UNWIND_NONE, /* not: the file says nothing about this code. Zeroed memory is this. */
 	UNWIND_UNSUPPORTED, /* not: what the file says can't be expressed here */
 	UNWIND_STOP, /* not: the outermost frame, whose return address is undefined */
-	UNWIND_SP, /* sp + cfa_offset */
-	UNWIND_FP, /* fp + cfa_offset */
+	UNWIND_SP, /* sp + cfa_offset; parameter: UNWIND_INTERRUPTED, UNWIND_OTHER_STACK */
+	UNWIND_FP, /* fp + cfa_offset; parameter: as with UNWIND_SP */
 	UNWIND_PLT, /* sp + cfa_offset, + 8 where ip & 15 >= parameter: a stub pushed a word */
 	UNWIND_DEREF_SP, /* *(sp + cfa_offset) + 8 × parameter */
 	UNWIND_DEREF_FP, /* *(fp + cfa_offset) + 8 × parameter */
@@ -53,6 +53,10 @@ enum unwind_kind {
 	UNWIND_FRAME_POINTER, /* fp + 16, if the chain of frame pointers is sane: a guess */
 	UNWIND_KIND_COUNT
 };
+
+/* What a parameter says of the caller where the CFA is found by sp or fp. */
+#define UNWIND_INTERRUPTED 1u /* it made no call: it stands right at the return address */
+#define UNWIND_OTHER_STACK 2u /* it may be on another stack, which may lie lower */
 
 /* How the caller's fp is found. */
 enum unwind_fp {

@@ -195,6 +195,12 @@ UNWIND_INLINE int unwind_caller_fp(const struct unwind_rule *rule, const struct 
 	return from->read(from->memory, at, &next->fp) ? UNWIND_END_BAD_READ : UNWIND_END_NONE;
 }
 
+/* What the rule says of the caller: UNWIND_INTERRUPTED, UNWIND_OTHER_STACK. */
+UNWIND_INLINE __u32 unwind_caller_is(const struct unwind_rule *rule)
+{
+	return rule->kind == UNWIND_SP || rule->kind == UNWIND_FP ? unwind_rule_parameter(rule) : 0;
+}
+
 /*
  * From a frame to its caller: UNWIND_END_NONE, and *f is the caller; else why the stack ends, and
  * *f is as it was.
@@ -216,10 +222,11 @@ UNWIND_INLINE int unwind_step(const struct unwind_rule *rule, struct unwind_fram
 		return end;
 	/*
 	 * Each caller's frame lies above, so that every stack has an end, whatever it holds. Not so what a signal
-	 * interrupted, which may be on any stack: made-up signal frames that lead to each other go on until the
-	 * caller has as many frames as it takes.
+	 * interrupted, or what went to another stack for the call: made-up frames of that kind that lead to each
+	 * other go on until the caller has as many frames as it takes.
 	 */
-	if (cfa & 7 || cfa <= f->sp || cfa >= from->user_end)
+	if (cfa & 7 || cfa >= from->user_end || cfa == f->sp ||
+	    (cfa < f->sp && !(unwind_caller_is(rule) & UNWIND_OTHER_STACK)))
 		return UNWIND_END_BAD_FRAME;
 	if (from->read(from->memory, cfa - 8, &return_address))
 		return UNWIND_END_BAD_READ;
@@ -233,7 +240,7 @@ UNWIND_INLINE int unwind_step(const struct unwind_rule *rule, struct unwind_fram
 	end = unwind_caller_fp(rule, f, from, cfa, &next);
 	if (end != UNWIND_END_NONE)
 		return end;
-	next.ip = return_address - 1;
+	next.ip = return_address - !(unwind_caller_is(rule) & UNWIND_INTERRUPTED);
 	next.sp = cfa;
 	next.flags |= rule->kind == UNWIND_FRAME_POINTER ? UNWIND_GUESSED : 0;
 	*f = next;

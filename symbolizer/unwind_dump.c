@@ -51,6 +51,10 @@ void unwind_dump_rule(const struct unwind_rule *rule, struct buffer *out)
 		break;
 	case UNWIND_SP:
 	case UNWIND_FP:
+		buffer_printf(out, "%+d%s%s", rule->cfa_offset,
+			      parameter & UNWIND_INTERRUPTED ? " interrupted" : "",
+			      parameter & UNWIND_OTHER_STACK ? " other stack" : "");
+		break;
 	case UNWIND_SIGNAL:
 		buffer_printf(out, "%+d", rule->cfa_offset);
 		break;
@@ -94,9 +98,15 @@ static void words_cfa(const struct unwind_rule *rule, struct buffer *out)
 		buffer_printf(out, "CFA=%s%+d", base, rule->cfa_offset);
 	if (rule->kind == UNWIND_PLT)
 		buffer_printf(out, " (+8 where rip & 15 >= %u)", parameter);
-	else if (rule->kind != UNWIND_REGISTER && parameter)
+	else if ((rule->kind == UNWIND_DEREF_SP || rule->kind == UNWIND_DEREF_FP) && parameter)
 		buffer_printf(out, "+%u", parameter * 8);
 	buffer_text(out, ", RA=*(CFA-8)");
+	if (rule->kind != UNWIND_SP && rule->kind != UNWIND_FP)
+		return;
+	if (parameter & UNWIND_INTERRUPTED)
+		buffer_text(out, ", which made no call");
+	if (parameter & UNWIND_OTHER_STACK)
+		buffer_text(out, ", on another stack maybe");
 }
 
 void unwind_dump_words(const struct unwind_rule *rule, struct buffer *out)

@@ -74,9 +74,9 @@ static void section_note(struct elf_file *f, const char *name, const Elf64_Shdr 
 		ret->compressed = true;
 	else if (strcmp(name, ".debug_frame") == 0)
 		place_set(f, s, &ret->debug_frame);
-	else if (strcmp(name, ".gopclntab") == 0 || strcmp(name, ".data.rel.ro.gopclntab") == 0 ||
-		 strcmp(name, ".note.go.buildid") == 0)
-		ret->go = true;
+	else if (strcmp(name, ".gopclntab") == 0 || strcmp(name, ".data.rel.ro.gopclntab") == 0)
+		place_set(f, s, &ret->go_table);
+	ret->go |= ret->go_table.bytes || strcmp(name, ".note.go.buildid") == 0;
 }
 
 static void by_names(struct elf_file *f, const Elf64_Ehdr *e, struct unwind_sections *ret)

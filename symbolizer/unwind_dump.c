@@ -19,6 +19,8 @@ static const char *const kinds[UNWIND_KIND_COUNT] = {
 	[UNWIND_REGISTER] = "cfa=",
 	[UNWIND_SIGNAL] = "signal=rsp",
 	[UNWIND_FRAME_POINTER] = "frame pointer",
+	[UNWIND_GOROUTINE] = "goroutine",
+	[UNWIND_GO_CALLS_C] = "goroutine=[rsp",
 };
 
 static const char *const registers[16] = { "rax", "rdx", "rcx", "rbx", "rsi", "rdi", "rbp", "rsp",
@@ -66,6 +68,10 @@ void unwind_dump_rule(const struct unwind_rule *rule, struct buffer *out)
 		buffer_printf(out, "%+d]+%u", rule->cfa_offset, parameter * 8);
 		break;
 	}
+	if (rule->kind == UNWIND_GOROUTINE)
+		buffer_printf(out, "=g%+d, m%+d", rule->fp_offset, rule->cfa_offset);
+	if (rule->kind == UNWIND_GO_CALLS_C)
+		buffer_printf(out, "%+d]", rule->cfa_offset);
 	dump_fp(rule, out);
 }
 
@@ -126,6 +132,15 @@ void unwind_dump_words(const struct unwind_rule *rule, struct buffer *out)
 		return;
 	case UNWIND_FRAME_POINTER:
 		buffer_text(out, "by frame pointer: CFA=rbp+16, RA=*(CFA-8), rbp=*(CFA-16)");
+		return;
+	case UNWIND_GOROUTINE:
+		buffer_printf(out,
+			      "the goroutine's stack, by the thread's g at fs:%d and its m's at %d",
+			      rule->fp_offset, rule->cfa_offset);
+		return;
+	case UNWIND_GO_CALLS_C:
+		buffer_printf(out, "the goroutine's stack, by its depth at rsp%+d",
+			      rule->cfa_offset);
 		return;
 	}
 	words_cfa(rule, out);

@@ -32,6 +32,9 @@
 #define MAX_NAME 64u /* longer names are none of the runtime's below */
 #define MAX_SPECIAL 4096u /* bytes of a function that is looked through for what it does to rsp */
 
+#define MAX_SYSTEM 512u /* bytes of systemstack and asmcgocall */
+#define C_DEPTH 40 /* where asmcgocall leaves what leads back */
+
 #define FRAME_RBP (-16) /* where both prologues keep it, relative to the CFA */
 #define CONTEXT_OFFSET 40 /* of struct sigcontext in what a signal handler's return leaves at rsp */
 
@@ -46,6 +49,8 @@ enum role {
 	ROLE_NONE,
 	ROLE_OUTERMOST, /* nobody called it */
 	ROLE_LEAVES, /* once it has written rsp, its stack is another's, and this one begins */
+	ROLE_SYSTEM, /* runtime.systemstack: goes to the thread's own stack and comes back */
+	ROLE_CALLS_C, /* runtime.asmcgocall: the same */
 	ROLE_INTERRUPTS, /* the kernel or a handler of Go's made the call: the caller stood elsewhere */
 	ROLE_RETURNS, /* rt_sigreturn */
 };
@@ -56,6 +61,7 @@ static const struct {
 } roles[] = {
 	{ "_rt0_amd64", ROLE_OUTERMOST },
 	{ "_rt0_amd64_linux", ROLE_OUTERMOST },
+	{ "runtime.asmcgocall", ROLE_CALLS_C },
 	{ "runtime.asyncPreempt", ROLE_INTERRUPTS },
 	{ "runtime.cgoSigtramp", ROLE_INTERRUPTS },
 	{ "runtime.debugCallV1", ROLE_INTERRUPTS },
@@ -70,6 +76,7 @@ static const struct {
 	{ "runtime.sigreturn", ROLE_RETURNS },
 	{ "runtime.sigreturn__sigaction", ROLE_RETURNS },
 	{ "runtime.sigtramp", ROLE_INTERRUPTS },
+	{ "runtime.systemstack", ROLE_SYSTEM },
 };
 
 struct unwind_go {
@@ -328,6 +335,102 @@ static uint64_t epilogue(struct frame *f, const struct go_values *v)
 }
 
 /*
+ * systemstack without a frame. On its way back it takes the goroutine's sp from where it can be found meanwhile:
+ *
+ *	mov fs:tls, %rax; mov 48(%rax), %rbx; mov curg(%rbx), %rax; mov %rax, fs:tls; mov 56(%rax), %rsp
+ *
+ * The two with the thread's g have the offset in them, or take it from `mov $tls, %rcx` in front.
+ */
+static bool system_find(struct frame *f, struct unwind_rule *ret, uint64_t *ret_end)
+{
+	static const uint8_t get_m[] = { 0x48, 0x8b, 0x58, UNWIND_GO_M, 0x48, 0x8b, 0x83 };
+	static const uint8_t get_sp[] = { 0x48, 0x8b, 0x60, UNWIND_GO_SCHED_SP };
+	static const uint8_t tls[] = { 0x64, 0x48, 0x8b, 0x04, 0x25 };
+	static const uint8_t tls_rcx[] = { 0x64, 0x48, 0x8b, 0x01 },
+			     set_rcx[] = { 0x48, 0xc7, 0xc1 };
+	uint32_t len;
+	const uint8_t *code = code_at(f->go, f->sp_written, MAX_SYSTEM, &len), *m, *sp;
+	int32_t g, curg;
+
+	m = memmem(code, len, get_m, sizeof(get_m));
+	if (!m || m - code < 11 || (uint32_t)(m - code) + sizeof(get_m) + sizeof(curg) > len)
+		return false;
+	memcpy(&curg, m + sizeof(get_m), sizeof(curg));
+	if (memcmp(m - 9, tls, sizeof(tls)) == 0)
+		memcpy(&g, m - 4, sizeof(g));
+	else if (memcmp(m - 4, tls_rcx, sizeof(tls_rcx)) == 0 &&
+		 memcmp(m - 11, set_rcx, sizeof(set_rcx)) == 0)
+		memcpy(&g, m - 8, sizeof(g));
+	else
+		return false;
+	sp = memmem(m, len - (size_t)(m - code), get_sp, sizeof(get_sp));
+	if (!sp || g != (int16_t)g)
+		return false;
+	*ret = (struct unwind_rule){ .kind = UNWIND_GOROUTINE,
+				     .fp_offset = (int16_t)g,
+				     .cfa_offset = curg };
+	*ret_end = f->sp_written + (uint64_t)(sp - code) + sizeof(get_sp);
+	return true;
+}
+
+static int system_rows(struct frame *f, const struct go_values *v, uint64_t from)
+{
+	struct unwind_rule rule, by_sp = rule_by_sp(f, v->value);
+	uint64_t end = v->limit, begin = f->sp_written > from ? f->sp_written : from;
+	int r = add(f, from, f->sp_written < end ? f->sp_written : end, &by_sp);
+
+	if (r < 0 || begin >= end)
+		return r;
+	if (!system_find(f, &rule, &end))
+		return add(f, begin, v->limit, &rule_unsupported);
+	end = end < v->limit ? end : v->limit;
+	r = add(f, begin, end, &rule);
+	return r == 0 ? add(f, end > from ? end : from, v->limit, &by_sp) : r;
+}
+
+/*
+ * asmcgocall without a frame. Twice, for a goroutine and without one, it makes room for C (sub $64, %rsp), leaves there
+ * what leads back, calls (call *%rax) and goes back (mov %rsi, %rsp). Between the first two nothing leads back.
+ */
+static int calls_c_rows(struct frame *f, const struct go_values *v, uint64_t from)
+{
+	static const uint8_t back[] = {
+		0x48,   0x8b, 0x7c, 0x24,
+		0x30, /* mov 48(%rsp), %rdi */
+		0x48,   0x8b, 0x77, UNWIND_GO_STACK_HI, /* mov 8(%rdi), %rsi */
+		0x48,   0x2b, 0x74, 0x24,
+		C_DEPTH
+	}; /* sub 40(%rsp), %rsi */
+	struct unwind_rule by_sp = rule_by_sp(f, v->value);
+	struct unwind_rule calls = { .kind = UNWIND_GO_CALLS_C, .cfa_offset = C_DEPTH };
+	const struct unwind_rule *rule = &by_sp;
+	uint64_t done = from;
+	uint32_t len;
+	const uint8_t *code = code_at(f->go, from, MAX_SYSTEM, &len);
+	int r = 0;
+
+	if (!memmem(code, len, back, sizeof(back)))
+		calls = rule_unsupported;
+	for (uint32_t i = 0; r == 0 && i + 4 <= len && from + i < v->limit; i++) {
+		const struct unwind_rule *next = rule;
+		uint64_t at = from + i;
+
+		if (rule == &rule_unsupported && memcmp(code + i, "\xff\xd0", 2) == 0)
+			next = &calls;
+		else if (memcmp(code + i, "\x48\x89\xf4", 3) == 0)
+			next = &by_sp, at += 3;
+		else if (memcmp(code + i, "\x48\x83\xec\x40", 4) == 0 || writes_sp(code + i, 4))
+			next = &rule_unsupported, at += 4;
+		if (next == rule)
+			continue;
+		r = add(f, done, at, rule);
+		rule = next;
+		done = at;
+	}
+	return r == 0 ? add(f, done, v->limit, rule) : r;
+}
+
+/*
  * [from, v->limit) of a function that writes rsp: it is as it was up to `begin`, and from `end` on.
  */
 static int run_writing_sp(struct frame *f, const struct go_values *v, uint64_t from)
@@ -337,7 +440,11 @@ static int run_writing_sp(struct frame *f, const struct go_values *v, uint64_t f
 	uint64_t begin = f->sp_written, end = v->limit;
 	int r;
 
-	if (f->role == ROLE_NONE && f->runtime && f->rbp_set != UINT64_MAX) {
+	if (f->role == ROLE_SYSTEM && f->rbp_set == UINT64_MAX)
+		return system_rows(f, v, from);
+	if (f->role == ROLE_CALLS_C && f->rbp_set == UINT64_MAX)
+		return calls_c_rows(f, v, from);
+	if (f->role != ROLE_LEAVES && f->runtime && f->rbp_set != UINT64_MAX) {
 		rule = &rule_by_rbp;
 		begin = unwind_rule_fp(&by_sp) == UNWIND_FP_AT_CFA ? f->rbp_set : end;
 		end = epilogue(f, v);

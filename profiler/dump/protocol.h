@@ -40,6 +40,7 @@
 
 struct dump_registers {
 	uint64_t values[DUMP_REGISTERS];
+	uint64_t thread_pointer; /* fs base */
 };
 
 #define DUMP_FRAME_EXACT 1u /* ip is where it stood, not a return address: leaf, or interrupted */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Names of file offsets, from an ELF file's symbol tables: .symtab and .dynsym, taken as one.
+ * Names of file offsets, from an ELF file's symbol tables: .symtab and .dynsym, taken as one. In a file that
+ * Go compiled, its own table (go_pclntab.h) comes before all but .symtab's symbols with a size: it is there
+ * in stripped ones.
  *
  * Symbols that count are named, defined, of type FUNC, GNU_IFUNC or NOTYPE, and lie in a section of
  * code. Of those that contain an address, the answer is

@@ -19,6 +19,7 @@
 #include "profiler/base/cleanup.h"
 #include "symbolizer/unwind_eh_return.h"
 #include "symbolizer/unwind_fdes.h"
+#include "symbolizer/unwind_gaps.h"
 #include "symbolizer/unwind_sections.h"
 
 #define MAX_PADDING 15u /* functions are aligned to 16 bytes: shorter gaps are not told */
@@ -35,6 +36,7 @@ struct compiler {
 	struct elf_file *file;
 	struct unwind_sections sections;
 	struct unwind_fdes fdes;
+	struct unwind_gaps gaps;
 	struct unwind_table *table;
 	struct unwind_outcome *outcome;
 	uint64_t limit; /* of what is asked for */
@@ -101,17 +103,23 @@ static bool keeps_frame_pointers(struct compiler *c, uint64_t from, uint64_t to)
 /* Nothing describes [c->at, to). */
 static int gap(struct compiler *c, uint64_t to)
 {
-	const struct unwind_rule *rule = &rule_none;
 	uint64_t from = c->at;
+	bool told;
+	int r;
 
 	c->at = to;
+	if (to - from <= MAX_PADDING)
+		return unwind_table_add(c->table, from, &rule_none);
 	if (keeps_frame_pointers(c, from, to)) {
-		rule = &rule_frame_pointer;
 		c->outcome->guessed_gaps++;
-	} else if (to - from > MAX_PADDING) {
-		c->outcome->gaps++;
+		return unwind_table_add(c->table, from, &rule_frame_pointer);
 	}
-	return unwind_table_add(c->table, from, rule);
+	r = unwind_gaps_add(&c->gaps, from, to, c->table, &told);
+	if (told)
+		c->outcome->solved_gaps++;
+	else
+		c->outcome->gaps++;
+	return r;
 }
 
 /* A function's rows for [floor, end), but for the part in which they would lie. */
@@ -213,8 +221,10 @@ static int segments(struct compiler *c, uint64_t start, uint32_t max_rows)
 
 static void compiler_free(struct compiler **c)
 {
-	if (*c)
+	if (*c) {
 		unwind_fdes_release(&(*c)->fdes);
+		unwind_gaps_release(&(*c)->gaps);
+	}
 	free(*c);
 }
 
@@ -247,12 +257,13 @@ int unwind_compile(struct elf_file *f, uint64_t start, uint64_t limit, uint32_t 
 	if (c->sections.go) /* its .debug_frame doesn't say where frame pointers are kept */
 		c->sections.debug_frame.bytes = 0;
 	sources_note(c);
+	unwind_gaps_init(&c->gaps, f, &c->fdes, start, limit);
 	r = unwind_fdes_read(f, &c->sections, start, limit, &c->fdes);
 	if (r == 0)
 		r = segments(c, start, max_rows);
 	ret_outcome->fdes_refused += c->fdes.refused;
 	ret_outcome->damaged = f->damaged || c->fdes.damaged;
-	ret_outcome->too_large |= f->too_large || c->fdes.too_large || r == -E2BIG;
+	ret_outcome->too_large |= f->too_large || c->fdes.too_large || c->gaps.too_large || r == -E2BIG;
 	ret_outcome->compressed = c->sections.compressed;
 	return r == -E2BIG ? 0 : r;
 }

@@ -1,0 +1,708 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * A region is what can be reached from one instruction without call or return. Its states are found going
+ * forward, in terms of its start (code_state.h); then its exits say what the CFA and the caller's rbp
+ * are in these terms; then each of its instructions gets a rule. An exit is a ret, a jump out of the piece or to
+ * where a function begins, and also an instruction that has a rule already: what is reached by a
+ * jump table only, begins somewhere in the middle, and ends in what is known.
+ *
+ * Functions of symbols come first, then what is called, then what is left, by address.
+ *
+ * Refused: to follow jump tables (what they lead to ends in a ret as well), and a search for where functions
+ * begin (nothing depends on it but calls that don't return).
+ */
+#include "symbolizer/code_rules.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "symbolizer/code_state.h"
+
+#define NO_PLACE UINT32_MAX
+#define MAX_ENDS_ROUNDS 16u
+#define SIGRETURN 15 /* system calls */
+#define CLONE 56
+#define CLONE3 435
+#define SIGNAL_CONTEXT 40 /* of a signal frame, from rsp when its handler has returned: in ucontext */
+
+enum progress { FRESH, TOLD, REFUSED };
+
+enum trust {
+	TRUST_NONE,
+	TRUST_CALLED, /* somebody calls it, or has its address; nothing else leads there */
+	TRUST_SYMBOL, /* the file says that a function begins there */
+	TRUST_PROGRAM, /* the first function of a program: it has no caller */
+};
+
+struct place {
+	uint32_t insn;
+	bool waits; /* to be followed (again) */
+	struct code_state state;
+};
+
+struct region {
+	uint32_t start;
+	enum trust trust;
+	bool refused, has_exit, fp_differs;
+	struct code_value cfa, fp; /* what the exits say */
+	ARRAY(struct place) places;
+	ARRAY(uint32_t) waiting;
+	struct code_bases bases;
+};
+
+struct solver {
+	const struct code_piece *piece;
+	struct code_insn *insns;
+	uint32_t count;
+	struct unwind_rule *rules;
+	uint8_t *progress;
+	uint32_t *place_of; /* each instruction's in the region, or NO_PLACE */
+	uint64_t steps, max_steps;
+	uint32_t told;
+	struct region region;
+	bool no_memory;
+};
+
+/* What is done on the way along a region's instructions. */
+enum walk { WALK_SPREAD, WALK_EXITS, WALK_RULES };
+
+static const struct unwind_rule none = { .kind = UNWIND_NONE };
+
+/* ---- which code returns */
+
+/* Is a way out ahead of this one, as far as is known? */
+static bool ends(const struct solver *s, uint32_t n)
+{
+	const struct code_insn *i = &s->insns[n];
+	bool next = n + 1 < s->count && s->insns[n + 1].flags & CODE_ENDS;
+	bool there = i->target < s->count ? s->insns[i->target].flags & CODE_ENDS
+					  : i->target != CODE_NOWHERE;
+
+	switch (i->flow) {
+	case CODE_NEXT:
+		return next;
+	case CODE_BRANCH:
+		return next || there;
+	case CODE_CALL:
+		return next && there;
+	case CODE_JUMP:
+		return there;
+	case CODE_RETURN:
+	case CODE_JUMP_ANYWHERE:
+	case CODE_JUMP_STUB:
+		return true;
+	}
+	return false;
+}
+
+/* A call of what never ends doesn't return: abort() and those who call it last. */
+static void ends_find(struct solver *s)
+{
+	bool changed = true;
+
+	for (uint32_t round = 0; changed && round < MAX_ENDS_ROUNDS; round++) {
+		changed = false;
+		for (uint32_t n = s->count; n-- > 0;) {
+			if (s->insns[n].flags & CODE_ENDS || !ends(s, n))
+				continue;
+			s->insns[n].flags |= CODE_ENDS;
+			changed = true;
+		}
+	}
+}
+
+static bool is_function(const struct code_insn *i)
+{
+	return i->flags & (CODE_SYMBOL | CODE_CALLED);
+}
+
+/* Does this call return, and to this function? Padding behind it, or another function, says no. */
+static bool call_returns(const struct solver *s, uint32_t n)
+{
+	const struct code_insn *i = &s->insns[n];
+
+	if (n + 1 >= s->count || is_function(&s->insns[n + 1]) ||
+	    s->insns[n + 1].flags & CODE_PADDING)
+		return false;
+	return i->target >= s->count || s->insns[i->target].flags & CODE_ENDS;
+}
+
+/* ---- system calls that are not like others */
+
+static bool sets_number(const struct code_insn *i, int32_t number)
+{
+	return i->op == CODE_CONSTANT && i->to == CODE_RAX && i->value == number;
+}
+
+/*
+ * What a signal handler returns to: gdb, too, knows it by these two instructions. Its address less one is
+ * looked up, so that the padding before it counts as well.
+ */
+static void restorers_find(struct solver *s)
+{
+	struct unwind_rule rule = { .kind = UNWIND_SIGNAL, .cfa_offset = SIGNAL_CONTEXT };
+
+	for (uint32_t n = 0; n + 1 < s->count; n++) {
+		uint32_t first = n && s->insns[n - 1].flags & CODE_PADDING ? n - 1 : n;
+
+		if (!sets_number(&s->insns[n], SIGRETURN) || s->insns[n + 1].op != CODE_SYSCALL)
+			continue;
+		for (uint32_t k = first; k <= n + 1; k++) {
+			s->rules[k] = rule;
+			s->progress[k] = TOLD;
+			s->told++;
+		}
+	}
+}
+
+/*
+ * clone() returns on two stacks. Its number is known, or what comes out of a system call is looked at
+ * at once, as nobody else does.
+ */
+static bool is_fork(const struct solver *s, uint32_t n, const struct code_state *state)
+{
+	struct code_value number = state->registers[CODE_RAX];
+	const struct code_insn *next = n + 1 < s->count ? &s->insns[n + 1] : NULL;
+
+	if (s->insns[n].op != CODE_SYSCALL)
+		return false;
+	if (number.base == CODE_NUMBER)
+		return number.offset == CLONE || number.offset == CLONE3;
+	return next && next->op == CODE_TEST_RAX;
+}
+
+/* ---- values to rules and back */
+
+static bool told_by(const struct code_state *s, struct code_value v, uint32_t reg, int64_t *ret)
+{
+	*ret = (int64_t)v.offset - s->registers[reg].offset;
+	return v.base >= CODE_START && s->registers[reg].base == v.base;
+}
+
+/* A word at [rsp or rbp + …] that holds v less some words. */
+static bool cfa_by_word(const struct region *g, const struct code_state *s, struct code_value at,
+			int64_t more, struct unwind_rule *ret, uint32_t *ret_parameter)
+{
+	int64_t offset;
+
+	if (more < 0 || more % 8 || more / 8 > UNWIND_MAX_PARAMETER)
+		return false;
+	if (told_by(s, at, CODE_SP, &offset) && offset >= 0)
+		ret->kind = UNWIND_DEREF_SP;
+	else if (told_by(s, at, CODE_FP, &offset))
+		ret->kind = UNWIND_DEREF_FP;
+	else
+		return false;
+	ret->cfa_offset = (int32_t)offset;
+	*ret_parameter = (uint32_t)more / 8;
+	return offset == ret->cfa_offset;
+}
+
+static bool cfa_by_memory(const struct region *g, const struct code_state *s,
+			  struct unwind_rule *ret, uint32_t *ret_parameter)
+{
+	const struct code_base *base = g->cfa.base >= CODE_FIRST_BASE ? &g->bases.items[g->cfa.base]
+								      : NULL;
+
+	for (uint32_t i = 0; i < s->slot_count; i++) {
+		const struct code_slot *slot = &s->slots[i];
+
+		if (slot->holds.base == g->cfa.base &&
+		    cfa_by_word(g, s, slot->at, (int64_t)g->cfa.offset - slot->holds.offset, ret,
+				ret_parameter))
+			return true;
+	}
+	return base && base->insn == CODE_UNKNOWN &&
+	       cfa_by_word(g, s, base->loaded, g->cfa.offset, ret, ret_parameter);
+}
+
+static bool cfa_by_register(const struct region *g, const struct code_state *s,
+			    struct unwind_rule *ret, uint32_t *ret_parameter)
+{
+	static const uint8_t dwarf[CODE_REGISTERS] = { 0, 2, 1, 3, 7, 6, 4, 5, 8, 9, 10, 11, 12, 13, 14, 15 };
+	int64_t offset;
+
+	for (uint32_t i = 0; i < CODE_REGISTERS; i++) {
+		if (i == CODE_SP || i == CODE_FP || !told_by(s, g->cfa, i, &offset) ||
+		    offset != (int32_t)offset)
+			continue;
+		ret->kind = UNWIND_REGISTER;
+		ret->cfa_offset = (int32_t)offset;
+		*ret_parameter = dwarf[i];
+		return true;
+	}
+	return false;
+}
+
+static bool cfa_rule(const struct region *g, const struct code_state *s, struct unwind_rule *ret,
+		     uint32_t *ret_parameter)
+{
+	int64_t offset;
+
+	*ret_parameter = 0;
+	if (told_by(s, g->cfa, CODE_SP, &offset)) {
+		ret->kind = UNWIND_SP;
+		ret->cfa_offset = (int32_t)offset;
+		return offset >= 8 && offset == ret->cfa_offset; /* else it was taken off the stack */
+	}
+	if (told_by(s, g->cfa, CODE_FP, &offset)) {
+		ret->kind = UNWIND_FP;
+		ret->cfa_offset = (int32_t)offset;
+		return offset == ret->cfa_offset;
+	}
+	return cfa_by_memory(g, s, ret, ret_parameter) || cfa_by_register(g, s, ret, ret_parameter);
+}
+
+/* A word that holds the caller's rbp, told by the CFA or by rbp. */
+static bool fp_by_word(const struct region *g, const struct code_state *s, struct code_value at,
+		       bool by_rbp, struct unwind_rule *ret, enum unwind_fp *ret_fp)
+{
+	int64_t offset, depth;
+
+	if (told_by(s, at, CODE_SP, &depth) && depth < 0)
+		return false; /* below the stack's top */
+	*ret_fp = UNWIND_FP_AT_CFA;
+	offset = (int64_t)at.offset - g->cfa.offset;
+	if (at.base != g->cfa.base) {
+		*ret_fp = UNWIND_FP_AT_FP;
+		if (!by_rbp || !told_by(s, at, CODE_FP, &offset))
+			return false;
+	}
+	ret->fp_offset = (int16_t)offset;
+	return offset == ret->fp_offset;
+}
+
+static enum unwind_fp fp_rule(const struct region *g, const struct code_state *s,
+			      struct unwind_rule *ret)
+{
+	bool by_rbp = ret->kind == UNWIND_FP || ret->kind == UNWIND_DEREF_FP;
+	const struct code_base *base = g->fp.base >= CODE_FIRST_BASE ? &g->bases.items[g->fp.base] : NULL;
+	enum unwind_fp fp;
+
+	if (g->fp.base < CODE_START)
+		return UNWIND_FP_LOST;
+	for (uint32_t i = 0; i < s->slot_count; i++) {
+		if (code_value_equal(s->slots[i].holds, g->fp) &&
+		    fp_by_word(g, s, s->slots[i].at, by_rbp, ret, &fp))
+			return fp;
+	}
+	if (base && base->insn == CODE_UNKNOWN && g->fp.offset == 0 &&
+	    fp_by_word(g, s, base->loaded, by_rbp, ret, &fp))
+		return fp;
+	ret->fp_offset = 0;
+	return code_value_equal(s->registers[CODE_FP], g->fp) ? UNWIND_FP_SAME : UNWIND_FP_LOST;
+}
+
+static struct unwind_rule rule_for(const struct region *g, const struct code_state *s)
+{
+	const struct code_value *fp = &s->registers[CODE_FP];
+	struct unwind_rule rule = { 0 };
+	uint32_t parameter;
+
+	if (g->trust == TRUST_PROGRAM)
+		return (struct unwind_rule){ .kind = UNWIND_STOP };
+	/* A new thread's first function: it has no caller, and says so as the ABI has it. */
+	if (s->child && fp->base == CODE_NUMBER && fp->offset == 0)
+		return (struct unwind_rule){ .kind = UNWIND_STOP };
+	if (s->child || s->forked || !cfa_rule(g, s, &rule, &parameter))
+		return none;
+	rule.how = UNWIND_HOW(fp_rule(g, s, &rule), parameter);
+	return rule;
+}
+
+/* ---- exits */
+
+static void exit_note(struct region *g, struct code_value cfa, struct code_value fp)
+{
+	if (!g->has_exit) {
+		g->has_exit = true;
+		g->cfa = cfa;
+		g->fp = fp;
+		return;
+	}
+	if (!code_value_equal(g->cfa, cfa))
+		g->refused = true;
+	if (!code_value_equal(g->fp, fp))
+		g->fp = (struct code_value){ 0 };
+}
+
+static void exit_returns(struct region *g, const struct code_state *s)
+{
+	if (!s->child)
+		exit_note(g, code_value_add(s->registers[CODE_SP], 8), s->registers[CODE_FP]);
+}
+
+/* Before an instruction that has a rule. */
+static void exit_by_rule(struct region *g, const struct code_state *s,
+			 const struct unwind_rule *rule)
+{
+	struct code_value base = s->registers[CODE_SP], cfa, fp = { 0 };
+
+	if (rule->kind == UNWIND_FP || rule->kind == UNWIND_DEREF_FP)
+		base = s->registers[CODE_FP];
+	cfa = code_value_add(base, rule->cfa_offset);
+	if (rule->kind == UNWIND_DEREF_SP || rule->kind == UNWIND_DEREF_FP)
+		cfa = code_value_add(code_state_load(s, &g->bases, cfa),
+				     unwind_rule_parameter(rule) * 8);
+	else if (rule->kind != UNWIND_SP && rule->kind != UNWIND_FP)
+		return;
+	if (s->child || s->forked)
+		return;
+	if (unwind_rule_fp(rule) == UNWIND_FP_SAME)
+		fp = s->registers[CODE_FP];
+	else if (unwind_rule_fp(rule) == UNWIND_FP_AT_CFA)
+		fp = code_state_load(s, &g->bases, code_value_add(cfa, rule->fp_offset));
+	else if (unwind_rule_fp(rule) == UNWIND_FP_AT_FP)
+		fp = code_state_load(s, &g->bases,
+				     code_value_add(s->registers[CODE_FP], rule->fp_offset));
+	exit_note(g, cfa, fp);
+}
+
+/* Jumps through a word of data are calls from the end of a function, but for those of lazy binding. */
+static void exit_by_stub(struct region *g, const struct code_state *s)
+{
+	struct code_value sp = s->registers[CODE_SP];
+
+	if (sp.base == CODE_START_SP && sp.offset == 0)
+		exit_returns(g, s);
+}
+
+/* ---- walking */
+
+static struct place *place_new(struct solver *s, uint32_t n)
+{
+	struct region *g = &s->region;
+	struct place *p = array_push(&g->places, CODE_MAX_PLACES);
+
+	if (!p) {
+		g->refused = true;
+		return NULL;
+	}
+	s->place_of[n] = g->places.count - 1;
+	p->insn = n;
+	p->waits = false;
+	return p;
+}
+
+static void wait(struct solver *s, struct place *p)
+{
+	struct region *g = &s->region;
+	uint32_t *slot = p->waits ? NULL : array_push(&g->waiting, CODE_MAX_PLACES);
+
+	if (slot)
+		*slot = (uint32_t)(p - g->places.items);
+	else if (!p->waits)
+		g->refused = true;
+	p->waits = true;
+}
+
+/* The state at an instruction where ways meet. */
+static void spread(struct solver *s, uint32_t n, const struct code_state *state)
+{
+	uint32_t number = s->place_of[n];
+	struct place *p;
+	int r;
+
+	if (number == NO_PLACE) {
+		p = place_new(s, n);
+		if (!p)
+			return;
+		p->state = *state;
+		wait(s, p);
+		return;
+	}
+	p = &s->region.places.items[number];
+	r = code_state_join(&p->state, state);
+	if (r < 0)
+		s->region.refused = true;
+	else if (r)
+		wait(s, p);
+}
+
+/* Where a state arrives by a jump, or by what precedes: true if the way goes on from there. */
+static bool arrive(struct solver *s, uint32_t n, const struct code_state *state, enum walk walk)
+{
+	struct region *g = &s->region;
+	bool other = n != g->start && s->insns[n].flags & CODE_SYMBOL;
+
+	if (s->progress[n] != TOLD && !other)
+		return true;
+	if (walk == WALK_EXITS && s->progress[n] == TOLD)
+		exit_by_rule(g, state, &s->rules[n]);
+	else if (walk == WALK_EXITS)
+		exit_returns(g, state);
+	return false;
+}
+
+static void go(struct solver *s, uint32_t target, const struct code_state *state, enum walk walk)
+{
+	struct region *g = &s->region;
+
+	if (target == CODE_OUTSIDE) {
+		if (walk == WALK_EXITS && !s->piece->cut_start && !s->piece->cut_end)
+			exit_returns(g, state);
+	} else if (target >= s->count) {
+		g->refused = true;
+	} else if (arrive(s, target, state, walk) && walk == WALK_SPREAD) {
+		spread(s, target, state);
+	}
+}
+
+/* Both ways of a branch; behind clone() each is another stack's. */
+static void branch(struct solver *s, const struct code_insn *i, struct code_state *state,
+		   enum walk walk)
+{
+	struct code_state there = *state;
+
+	if (state->forked && i->flags & (CODE_IF_ZERO | CODE_UNLESS_ZERO)) {
+		there.forked = false;
+		there.child |= (i->flags & CODE_IF_ZERO) != 0;
+		state->forked = false;
+		state->child |= (i->flags & CODE_UNLESS_ZERO) != 0;
+	}
+	go(s, i->target, &there, walk);
+}
+
+/* Behind instruction n: true if the way goes on with the next. */
+static bool flow(struct solver *s, uint32_t n, struct code_state *state, enum walk walk)
+{
+	const struct code_insn *i = &s->insns[n];
+
+	switch (i->flow) {
+	case CODE_NEXT:
+		return true;
+	case CODE_BRANCH:
+		branch(s, i, state, walk);
+		return true;
+	case CODE_CALL:
+		if (i->target == CODE_NOWHERE)
+			s->region.refused = true;
+		return call_returns(s, n);
+	case CODE_JUMP:
+		go(s, i->target, state, walk);
+		return false;
+	case CODE_RETURN:
+		if (walk == WALK_EXITS)
+			exit_returns(&s->region, state);
+		return false;
+	case CODE_JUMP_STUB:
+		if (walk == WALK_EXITS)
+			exit_by_stub(&s->region, state);
+		return false;
+	case CODE_BAD:
+		s->region.refused = true;
+		return false;
+	}
+	return false;
+}
+
+static void tell(struct solver *s, uint32_t n, const struct code_state *state)
+{
+	s->rules[n] = rule_for(&s->region, state);
+	s->told += s->rules[n].kind != UNWIND_NONE;
+	s->progress[n] = TOLD;
+}
+
+/* From a place to where the way ends, or meets another. */
+static void walk_from(struct solver *s, uint32_t number, enum walk walk)
+{
+	struct region *g = &s->region;
+	struct code_state state = g->places.items[number].state;
+	uint32_t n = g->places.items[number].insn;
+
+	for (;;) {
+		bool fork = is_fork(s, n, &state);
+
+		if (walk == WALK_RULES)
+			tell(s, n, &state);
+		else if (s->progress[n] == FRESH)
+			s->progress[n] = REFUSED; /* until it is told */
+		s->steps++;
+		code_state_step(&state, &g->bases, &s->insns[n], n, fork);
+		if (!flow(s, n, &state, walk) || g->refused)
+			return;
+		if (++n == s->count) {
+			g->refused |= !s->piece->cut_end;
+			return;
+		}
+		if (!arrive(s, n, &state, walk))
+			return;
+		if (s->insns[n].flags & CODE_TARGET || s->place_of[n] != NO_PLACE) {
+			if (walk == WALK_SPREAD)
+				spread(s, n, &state);
+			return;
+		}
+	}
+}
+
+static void region_spread(struct solver *s)
+{
+	struct region *g = &s->region;
+	struct code_state *start;
+	struct place *p;
+
+	g->places.count = 0;
+	g->waiting.count = 0;
+	code_bases_init(&g->bases);
+	p = place_new(s, g->start);
+	if (!p)
+		return;
+	start = &p->state;
+	code_state_init(start);
+	wait(s, p);
+	while (g->waiting.count && !g->refused) {
+		uint32_t number = g->waiting.items[--g->waiting.count];
+
+		g->places.items[number].waits = false;
+		walk_from(s, number, WALK_SPREAD);
+		if (s->steps > s->max_steps)
+			g->refused = true;
+	}
+}
+
+/* What the exits say, and what is known of the start: do they agree? */
+static void region_judge(struct region *g)
+{
+	struct code_value cfa = { 8, CODE_START_SP }, fp = { 0, CODE_START_FP };
+
+	if (g->trust == TRUST_PROGRAM)
+		return;
+	if (!g->has_exit) {
+		g->refused |= g->trust == TRUST_NONE;
+		g->cfa = cfa;
+		g->fp = fp;
+	}
+	if (g->trust != TRUST_NONE)
+		g->refused |= !code_value_equal(g->cfa, cfa);
+	if (g->trust == TRUST_SYMBOL)
+		g->fp = fp;
+	if (!code_bases_is_sound(&g->bases, g->cfa) ||
+	    code_bases_is_written(&g->bases, code_value_add(g->cfa, -8)))
+		g->refused = true;
+	if (!code_bases_is_sound(&g->bases, g->fp))
+		g->fp = (struct code_value){ 0 };
+}
+
+static void region_walk(struct solver *s, enum walk walk)
+{
+	for (uint32_t i = 0; i < s->region.places.count && !s->region.refused; i++)
+		walk_from(s, i, walk);
+}
+
+static void region_solve(struct solver *s, uint32_t start, enum trust trust)
+{
+	struct region *g = &s->region;
+
+	g->start = start;
+	g->trust = trust;
+	g->refused = false;
+	g->has_exit = false;
+	region_spread(s);
+	region_walk(s, WALK_EXITS);
+	if (!g->refused)
+		region_judge(g);
+	if (!g->refused)
+		region_walk(s, WALK_RULES);
+	if (s->progress[start] == FRESH)
+		s->progress[start] = REFUSED;
+	for (uint32_t i = 0; i < g->places.count; i++)
+		s->place_of[g->places.items[i].insn] = NO_PLACE;
+}
+
+/* Does a way lead from the instruction before to this one? */
+static bool is_fallen_into(const struct solver *s, uint32_t n)
+{
+	while (n > 0 && s->insns[n - 1].flags & CODE_PADDING)
+		n--;
+	if (n == 0)
+		return s->piece->cut_start;
+	return s->insns[n - 1].flow == CODE_NEXT || s->insns[n - 1].flow == CODE_BRANCH;
+}
+
+/* It says that it has no caller as the ABI has it: by a zero in rbp. Libraries have an entry address, too. */
+static bool is_program_start(const struct solver *s, uint32_t n)
+{
+	const struct code_insn *i = &s->insns[n];
+
+	if (s->piece->vaddr + i->at != s->piece->program_start || n + 1 == s->count)
+		return false;
+	for (uint32_t k = 0; k < 2; k++) { /* behind an endbr64 */
+		if (i[k].op == CODE_CONSTANT && i[k].to == CODE_FP && i[k].value == 0)
+			return true;
+	}
+	return false;
+}
+
+static enum trust trust_of(const struct solver *s, uint32_t n)
+{
+	const struct code_insn *i = &s->insns[n];
+
+	if (is_program_start(s, n))
+		return TRUST_PROGRAM;
+	if (i->flags & CODE_SYMBOL)
+		return TRUST_SYMBOL;
+	if (i->flags & CODE_CALLED && !(i->flags & CODE_TARGET) && !is_fallen_into(s, n))
+		return TRUST_CALLED;
+	return TRUST_NONE;
+}
+
+static void solve(struct solver *s)
+{
+	for (int least = TRUST_PROGRAM; least >= TRUST_NONE; least--) {
+		for (uint32_t n = 0; n < s->count && s->steps <= s->max_steps; n++) {
+			if (s->progress[n] == FRESH && !(s->insns[n].flags & CODE_PADDING) &&
+			    (least == TRUST_NONE || (int)trust_of(s, n) == least))
+				region_solve(s, n, (enum trust)least);
+		}
+	}
+}
+
+static int solver_run(struct solver *s, struct code_rules *x)
+{
+	s->rules = calloc(s->count ? s->count : 1, sizeof(*s->rules));
+	s->progress = calloc(s->count ? s->count : 1, sizeof(*s->progress));
+	s->place_of = malloc((s->count ? s->count : 1) * sizeof(*s->place_of));
+	x->rules = s->rules;
+	if (!s->rules || !s->progress || !s->place_of)
+		return -ENOMEM;
+	memset(s->place_of, 0xff, s->count * sizeof(*s->place_of));
+	s->max_steps = (uint64_t)s->count * CODE_MAX_STEPS_EACH;
+	ends_find(s);
+	restorers_find(s);
+	solve(s);
+	x->told = s->told;
+	x->too_large = x->insns.too_large || s->steps > s->max_steps;
+	return 0;
+}
+
+int code_rules_find(const struct code_piece *piece, struct code_rules *ret)
+{
+	struct solver *s;
+	int r;
+
+	*ret = (struct code_rules){ 0 };
+	r = code_sweep(piece, &ret->insns);
+	if (r < 0)
+		return r;
+	s = calloc(1, sizeof(*s));
+	if (!s)
+		return -ENOMEM;
+	s->piece = piece;
+	s->insns = ret->insns.list.items;
+	s->count = ret->insns.list.count;
+	r = solver_run(s, ret);
+	array_release(&s->region.places);
+	array_release(&s->region.waiting);
+	free(s->progress);
+	free(s->place_of);
+	free(s);
+	return r;
+}
+
+void code_rules_release(struct code_rules *x)
+{
+	code_insns_release(&x->insns);
+	free(x->rules);
+	x->rules = NULL;
+}

@@ -44,8 +44,11 @@ struct place {
 struct region {
 	uint32_t start;
 	enum trust trust;
-	bool refused, has_exit, fp_differs;
+	bool refused, has_exit;
 	struct code_value cfa, fp; /* what the exits say */
+	/* Exits behind calls of which nobody knows whether they return; doubted: they say something else. */
+	bool has_doubtful, doubted;
+	struct code_value doubtful_cfa, doubtful_fp;
 	ARRAY(struct place) places;
 	ARRAY(uint32_t) waiting;
 	struct code_bases bases;
@@ -67,17 +70,22 @@ struct solver {
 /* What is done on the way along a region's instructions. */
 enum walk { WALK_SPREAD, WALK_EXITS, WALK_RULES };
 
+struct code_view {
+	struct region *region;
+	const struct code_state *state;
+};
+
 static const struct unwind_rule none = { .kind = UNWIND_NONE };
 
 /* ---- which code returns */
 
-/* Is a way out ahead of this one, as far as is known? */
-static bool ends(const struct solver *s, uint32_t n)
+/* Is a way out ahead of this one (CODE_ENDS), or even a ret (CODE_RETURNS), as far as is known? */
+static bool ends(const struct solver *s, uint32_t n, uint16_t flag)
 {
 	const struct code_insn *i = &s->insns[n];
-	bool next = n + 1 < s->count && s->insns[n + 1].flags & CODE_ENDS;
-	bool there = i->target < s->count ? s->insns[i->target].flags & CODE_ENDS
-					  : i->target != CODE_NOWHERE;
+	bool next = n + 1 < s->count && s->insns[n + 1].flags & flag;
+	bool there = i->target < s->count ? s->insns[i->target].flags & flag
+					  : i->target != CODE_NOWHERE && flag == CODE_ENDS;
 
 	switch (i->flow) {
 	case CODE_NEXT:
@@ -85,28 +93,29 @@ static bool ends(const struct solver *s, uint32_t n)
 	case CODE_BRANCH:
 		return next || there;
 	case CODE_CALL:
-		return next && there;
+		return next && (there || i->target == CODE_UNKNOWN || i->target == CODE_OUTSIDE);
 	case CODE_JUMP:
 		return there;
 	case CODE_RETURN:
+		return true;
 	case CODE_JUMP_ANYWHERE:
 	case CODE_JUMP_STUB:
-		return true;
+		return flag == CODE_ENDS;
 	}
 	return false;
 }
 
 /* A call of what never ends doesn't return: abort() and those who call it last. */
-static void ends_find(struct solver *s)
+static void ends_find(struct solver *s, uint16_t flag)
 {
 	bool changed = true;
 
 	for (uint32_t round = 0; changed && round < MAX_ENDS_ROUNDS; round++) {
 		changed = false;
 		for (uint32_t n = s->count; n-- > 0;) {
-			if (s->insns[n].flags & CODE_ENDS || !ends(s, n))
+			if (s->insns[n].flags & flag || !ends(s, n, flag))
 				continue;
-			s->insns[n].flags |= CODE_ENDS;
+			s->insns[n].flags |= flag;
 			changed = true;
 		}
 	}
@@ -313,8 +322,27 @@ static struct unwind_rule rule_for(const struct region *g, const struct code_sta
 
 /* ---- exits */
 
-static void exit_note(struct region *g, struct code_value cfa, struct code_value fp)
+/*
+ * Behind the last call of a function that throws or aborts is another function: what its end says is
+ * believed only if it is what is known anyway.
+ */
+static void exit_doubtful(struct region *g, struct code_value cfa, struct code_value fp)
 {
+	if (g->has_doubtful && !(code_value_equal(g->doubtful_cfa, cfa) &&
+				 code_value_equal(g->doubtful_fp, fp)))
+		g->doubted = true;
+	g->has_doubtful = true;
+	g->doubtful_cfa = cfa;
+	g->doubtful_fp = fp;
+}
+
+static void exit_note(struct region *g, const struct code_state *s, struct code_value cfa,
+		      struct code_value fp)
+{
+	if (s->doubtful) {
+		exit_doubtful(g, cfa, fp);
+		return;
+	}
 	if (!g->has_exit) {
 		g->has_exit = true;
 		g->cfa = cfa;
@@ -330,12 +358,13 @@ static void exit_note(struct region *g, struct code_value cfa, struct code_value
 static void exit_returns(struct region *g, const struct code_state *s)
 {
 	if (!s->child)
-		exit_note(g, code_value_add(s->registers[CODE_SP], 8), s->registers[CODE_FP]);
+		exit_note(g, s, code_value_add(s->registers[CODE_SP], 8), s->registers[CODE_FP]);
 }
 
-/* Before an instruction that has a rule. */
-static void exit_by_rule(struct region *g, const struct code_state *s,
-			 const struct unwind_rule *rule)
+/* What a rule says of CFA and rbp in a state; false if it can't be told, and fp base 0 for a lost one. */
+static bool rule_values(struct region *g, const struct code_state *s,
+			const struct unwind_rule *rule, struct code_value *ret_cfa,
+			struct code_value *ret_fp)
 {
 	struct code_value base = s->registers[CODE_SP], cfa, fp = { 0 };
 
@@ -346,9 +375,7 @@ static void exit_by_rule(struct region *g, const struct code_state *s,
 		cfa = code_value_add(code_state_load(s, &g->bases, cfa),
 				     unwind_rule_parameter(rule) * 8);
 	else if (rule->kind != UNWIND_SP && rule->kind != UNWIND_FP)
-		return;
-	if (s->child || s->forked)
-		return;
+		return false;
 	if (unwind_rule_fp(rule) == UNWIND_FP_SAME)
 		fp = s->registers[CODE_FP];
 	else if (unwind_rule_fp(rule) == UNWIND_FP_AT_CFA)
@@ -356,7 +383,34 @@ static void exit_by_rule(struct region *g, const struct code_state *s,
 	else if (unwind_rule_fp(rule) == UNWIND_FP_AT_FP)
 		fp = code_state_load(s, &g->bases,
 				     code_value_add(s->registers[CODE_FP], rule->fp_offset));
-	exit_note(g, cfa, fp);
+	*ret_cfa = cfa;
+	*ret_fp = fp;
+	return cfa.base >= CODE_START;
+}
+
+/* Before an instruction that has a rule. */
+static void exit_by_rule(struct region *g, const struct code_state *s,
+			 const struct unwind_rule *rule)
+{
+	struct code_value cfa, fp;
+
+	if (!s->child && !s->forked && rule_values(g, s, rule, &cfa, &fp))
+		exit_note(g, s, cfa, fp);
+}
+
+enum code_opinion code_view_compare(const struct code_view *view, const struct unwind_rule *other)
+{
+	struct region *g = view->region;
+	struct code_value cfa, fp;
+
+	if (!rule_values(g, view->state, other, &cfa, &fp) || cfa.base != g->cfa.base)
+		return CODE_CANT_TELL;
+	if (cfa.offset != g->cfa.offset)
+		return CODE_CFA_DIFFERS;
+	if (fp.base != g->fp.base)
+		return fp.base < CODE_START || g->fp.base < CODE_START ? CODE_AGREES /* one doesn't say */
+								       : CODE_FP_DIFFERS;
+	return fp.offset == g->fp.offset ? CODE_AGREES : CODE_FP_DIFFERS;
 }
 
 /* Jumps through a word of data are calls from the end of a function, but for those of lazy binding. */
@@ -414,10 +468,17 @@ static void spread(struct solver *s, uint32_t n, const struct code_state *state)
 	}
 	p = &s->region.places.items[number];
 	r = code_state_join(&p->state, state);
-	if (r < 0)
-		s->region.refused = true;
-	else if (r)
+	if (r < 0 && state->doubtful) {
+		s->region.doubted = true;
+	} else if (r < 0 && p->state.doubtful) {
+		s->region.doubted = true;
+		p->state = *state;
 		wait(s, p);
+	} else if (r < 0) {
+		s->region.refused = true;
+	} else if (r) {
+		wait(s, p);
+	}
 }
 
 /* Where a state arrives by a jump, or by what precedes: true if the way goes on from there. */
@@ -478,6 +539,8 @@ static bool flow(struct solver *s, uint32_t n, struct code_state *state, enum wa
 	case CODE_CALL:
 		if (i->target == CODE_NOWHERE)
 			s->region.refused = true;
+		state->doubtful |= i->target >= s->count ||
+				   !(s->insns[i->target].flags & CODE_RETURNS);
 		return call_returns(s, n);
 	case CODE_JUMP:
 		go(s, i->target, state, walk);
@@ -499,9 +562,17 @@ static bool flow(struct solver *s, uint32_t n, struct code_state *state, enum wa
 
 static void tell(struct solver *s, uint32_t n, const struct code_state *state)
 {
+	if (state->doubtful && (s->region.doubted || !(s->insns[n].flags & CODE_ENDS)))
+		return;
 	s->rules[n] = rule_for(&s->region, state);
 	s->told += s->rules[n].kind != UNWIND_NONE;
 	s->progress[n] = TOLD;
+	if (s->piece->witness) {
+		struct code_view view = { &s->region, state };
+
+		s->piece->witness(s->piece->who, s->piece->vaddr + s->insns[n].at, &s->rules[n],
+				  &view);
+	}
 }
 
 /* From a place to where the way ends, or meets another. */
@@ -516,7 +587,7 @@ static void walk_from(struct solver *s, uint32_t number, enum walk walk)
 
 		if (walk == WALK_RULES)
 			tell(s, n, &state);
-		else if (s->progress[n] == FRESH)
+		else if (s->progress[n] == FRESH && !state.doubtful)
 			s->progress[n] = REFUSED; /* until it is told */
 		s->steps++;
 		code_state_step(&state, &g->bases, &s->insns[n], n, fork);
@@ -566,8 +637,10 @@ static void region_judge(struct region *g)
 {
 	struct code_value cfa = { 8, CODE_START_SP }, fp = { 0, CODE_START_FP };
 
-	if (g->trust == TRUST_PROGRAM)
+	if (g->trust == TRUST_PROGRAM) {
+		g->doubted = true;
 		return;
+	}
 	if (!g->has_exit) {
 		g->refused |= g->trust == TRUST_NONE;
 		g->cfa = cfa;
@@ -582,6 +655,9 @@ static void region_judge(struct region *g)
 		g->refused = true;
 	if (!code_bases_is_sound(&g->bases, g->fp))
 		g->fp = (struct code_value){ 0 };
+	if (g->has_doubtful && !(code_value_equal(g->doubtful_cfa, g->cfa) &&
+				 code_value_equal(g->doubtful_fp, g->fp)))
+		g->doubted = true;
 }
 
 static void region_walk(struct solver *s, enum walk walk)
@@ -598,6 +674,8 @@ static void region_solve(struct solver *s, uint32_t start, enum trust trust)
 	g->trust = trust;
 	g->refused = false;
 	g->has_exit = false;
+	g->has_doubtful = false;
+	g->doubted = false;
 	region_spread(s);
 	region_walk(s, WALK_EXITS);
 	if (!g->refused)
@@ -668,7 +746,8 @@ static int solver_run(struct solver *s, struct code_rules *x)
 		return -ENOMEM;
 	memset(s->place_of, 0xff, s->count * sizeof(*s->place_of));
 	s->max_steps = (uint64_t)s->count * CODE_MAX_STEPS_EACH;
-	ends_find(s);
+	ends_find(s, CODE_ENDS);
+	ends_find(s, CODE_RETURNS);
 	restorers_find(s);
 	solve(s);
 	x->told = s->told;

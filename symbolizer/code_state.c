@@ -349,7 +349,8 @@ int code_state_join(struct code_state *s, const struct code_state *other)
 	}
 	slots_keep(s, is_in, other);
 	changed |= s->slot_count != slots || (other->forked && !s->forked) ||
-		   (other->child && !s->child);
+		   (other->child && !s->child) || (s->doubtful && !other->doubtful);
+	s->doubtful &= other->doubtful;
 	s->forked |= other->forked;
 	s->child |= other->child;
 	return changed;

@@ -42,6 +42,7 @@ struct code_state {
 	uint32_t slot_count;
 	bool forked; /* behind a system call that returns twice, on two stacks */
 	bool child; /* on the other one */
+	bool doubtful; /* behind a call of which nobody knows whether it returns */
 	struct code_slot slots[CODE_MAX_SLOTS];
 };
 

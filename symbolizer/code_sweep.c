@@ -233,10 +233,7 @@ static void by_call(const struct sweep *s, const struct decoded *d, struct code_
 {
 	set(i, CODE_OTHER, 0, 0, 0);
 	i->flow = CODE_CALL;
-	if (!go_to(s, d, i) || i->target != i->at + i->len)
-		return;
-	/* That is how position-independent code of old learned where it is. */
-	set(i, CODE_PUSH_OTHER, CODE_NO_REGISTER, CODE_NO_REGISTER, 0);
+	go_to(s, d, i);
 }
 
 static void by_jump(const struct sweep *s, const struct decoded *d, struct code_insn *i)
@@ -421,6 +418,11 @@ static void targets_resolve(struct code_insns *x)
 		i->target = insn_find(x, i->target);
 		if (i->target == CODE_NOWHERE)
 			continue;
+		/* That is how position-independent code of old learned where it is. */
+		if (i->flow == CODE_CALL && i->target == n + 1 && i[1].op == CODE_POP) {
+			set(i, CODE_PUSH_OTHER, CODE_NO_REGISTER, CODE_NO_REGISTER, 0);
+			continue;
+		}
 		x->list.items[i->target].flags |=
 			i->flow == CODE_CALL || i->flags & CODE_REFERS ? CODE_CALLED : CODE_TARGET;
 	}

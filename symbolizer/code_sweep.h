@@ -58,6 +58,7 @@ enum code_flow {
 #define CODE_IF_ZERO 32 /* branches if the last result was 0 */
 #define CODE_UNLESS_ZERO 64
 #define CODE_ENDS 128 /* a way out of the function is ahead */
+#define CODE_RETURNS 256 /* and it is a ret */
 
 /* .target beside numbers of instructions */
 #define CODE_UNKNOWN UINT32_MAX /* a register or memory says where */
@@ -70,9 +71,15 @@ struct code_insn {
 	int32_t value;
 	uint16_t clobbers; /* registers that are something else afterwards, a bit for each */
 	uint16_t bytes;
-	uint8_t len, op, flow, to, from, flags;
+	uint16_t flags;
+	uint8_t len, op, flow, to, from;
 };
 _Static_assert(sizeof(struct code_insn) == 24, "half a million of them");
+
+struct code_view; /* what is known at an instruction: symbolizer/code_rules.h */
+struct unwind_rule;
+typedef void (*code_witness_fn)(void *who, uint64_t vaddr, const struct unwind_rule *rule,
+				const struct code_view *view);
 
 /* What is to be looked at. */
 struct code_piece {
@@ -85,6 +92,8 @@ struct code_piece {
 	uint64_t program_start; /* the first instruction of all, or 0 */
 	bool fixed; /* addresses are what they will be: a number can be one */
 	bool cut_start, cut_end; /* there is more of it, which is not to be looked at now */
+	code_witness_fn witness; /* hears of each rule when it is found; for tests, else NULL */
+	void *who;
 };
 
 struct code_insns {

@@ -38,6 +38,7 @@ enum trust {
 struct place {
 	uint32_t insn;
 	bool waits; /* to be followed (again) */
+	uint8_t says; /* if it is doubtful: SAYS_… */
 	struct code_state state;
 };
 
@@ -46,9 +47,6 @@ struct region {
 	enum trust trust;
 	bool refused, has_exit;
 	struct code_value cfa, fp; /* what the exits say */
-	/* Exits behind calls of which nobody knows whether they return; doubted: they say something else. */
-	bool has_doubtful, doubted;
-	struct code_value doubtful_cfa, doubtful_fp;
 	ARRAY(struct place) places;
 	ARRAY(uint32_t) waiting;
 	struct code_bases bases;
@@ -60,6 +58,8 @@ struct solver {
 	uint32_t count;
 	struct unwind_rule *rules;
 	uint8_t *progress;
+	uint8_t *says; /* each instruction's way on: SAYS_… */
+	uint32_t at; /* the instruction looked at */
 	uint32_t *place_of; /* each instruction's in the region, or NO_PLACE */
 	uint64_t steps, max_steps;
 	uint32_t told;
@@ -68,7 +68,13 @@ struct solver {
 };
 
 /* What is done on the way along a region's instructions. */
-enum walk { WALK_SPREAD, WALK_EXITS, WALK_RULES };
+enum walk { WALK_SPREAD, WALK_EXITS, WALK_DOUBTS, WALK_RULES };
+
+/*
+ * Behind the last call of a function that throws or aborts is another function. So what is behind a call of
+ * which nobody knows whether it returns is believed only if it leads to what is known anyway.
+ */
+enum { SAYS_SAME = 1, SAYS_OTHER = 2 };
 
 struct code_view {
 	struct region *region;
@@ -322,27 +328,19 @@ static struct unwind_rule rule_for(const struct region *g, const struct code_sta
 
 /* ---- exits */
 
-/*
- * Behind the last call of a function that throws or aborts is another function: what its end says is
- * believed only if it is what is known anyway.
- */
-static void exit_doubtful(struct region *g, struct code_value cfa, struct code_value fp)
+static void exit_note(struct solver *s, const struct code_state *state, struct code_value cfa,
+		      struct code_value fp, enum walk walk)
 {
-	if (g->has_doubtful && !(code_value_equal(g->doubtful_cfa, cfa) &&
-				 code_value_equal(g->doubtful_fp, fp)))
-		g->doubted = true;
-	g->has_doubtful = true;
-	g->doubtful_cfa = cfa;
-	g->doubtful_fp = fp;
-}
+	struct region *g = &s->region;
 
-static void exit_note(struct region *g, const struct code_state *s, struct code_value cfa,
-		      struct code_value fp)
-{
-	if (s->doubtful) {
-		exit_doubtful(g, cfa, fp);
+	if (state->doubtful) {
+		s->says[s->at] |= code_value_equal(g->cfa, cfa) && code_value_equal(g->fp, fp)
+					  ? SAYS_SAME
+					  : SAYS_OTHER;
 		return;
 	}
+	if (walk != WALK_EXITS)
+		return;
 	if (!g->has_exit) {
 		g->has_exit = true;
 		g->cfa = cfa;
@@ -355,10 +353,11 @@ static void exit_note(struct region *g, const struct code_state *s, struct code_
 		g->fp = (struct code_value){ 0 };
 }
 
-static void exit_returns(struct region *g, const struct code_state *s)
+static void exit_returns(struct solver *s, const struct code_state *state, enum walk walk)
 {
-	if (!s->child)
-		exit_note(g, s, code_value_add(s->registers[CODE_SP], 8), s->registers[CODE_FP]);
+	if (walk != WALK_SPREAD && !state->child)
+		exit_note(s, state, code_value_add(state->registers[CODE_SP], 8),
+			  state->registers[CODE_FP], walk);
 }
 
 /* What a rule says of CFA and rbp in a state; false if it can't be told, and fp base 0 for a lost one. */
@@ -389,13 +388,14 @@ static bool rule_values(struct region *g, const struct code_state *s,
 }
 
 /* Before an instruction that has a rule. */
-static void exit_by_rule(struct region *g, const struct code_state *s,
-			 const struct unwind_rule *rule)
+static void exit_by_rule(struct solver *s, const struct code_state *state,
+			 const struct unwind_rule *rule, enum walk walk)
 {
 	struct code_value cfa, fp;
 
-	if (!s->child && !s->forked && rule_values(g, s, rule, &cfa, &fp))
-		exit_note(g, s, cfa, fp);
+	if (walk != WALK_SPREAD && !state->child && !state->forked &&
+	    rule_values(&s->region, state, rule, &cfa, &fp))
+		exit_note(s, state, cfa, fp, walk);
 }
 
 enum code_opinion code_view_compare(const struct code_view *view, const struct unwind_rule *other)
@@ -414,12 +414,12 @@ enum code_opinion code_view_compare(const struct code_view *view, const struct u
 }
 
 /* Jumps through a word of data are calls from the end of a function, but for those of lazy binding. */
-static void exit_by_stub(struct region *g, const struct code_state *s)
+static void exit_by_stub(struct solver *s, const struct code_state *state, enum walk walk)
 {
-	struct code_value sp = s->registers[CODE_SP];
+	struct code_value sp = state->registers[CODE_SP];
 
 	if (sp.base == CODE_START_SP && sp.offset == 0)
-		exit_returns(g, s);
+		exit_returns(s, state, walk);
 }
 
 /* ---- walking */
@@ -436,6 +436,7 @@ static struct place *place_new(struct solver *s, uint32_t n)
 	s->place_of[n] = g->places.count - 1;
 	p->insn = n;
 	p->waits = false;
+	p->says = 0;
 	return p;
 }
 
@@ -451,62 +452,66 @@ static void wait(struct solver *s, struct place *p)
 	p->waits = true;
 }
 
-/* The state at an instruction where ways meet. */
-static void spread(struct solver *s, uint32_t n, const struct code_state *state)
+/* Where ways meet: what is true of both. One that is doubtful gives way. */
+static void join(struct solver *s, struct place *p, const struct code_state *state)
+{
+	int r = code_state_join(&p->state, state);
+
+	if (r < 0 && state->doubtful)
+		return;
+	if (r < 0 && p->state.doubtful)
+		p->state = *state;
+	else if (r < 0)
+		s->region.refused = true;
+	if (r)
+		wait(s, p);
+}
+
+/* The way arrives where ways meet. */
+static void meet(struct solver *s, uint32_t n, const struct code_state *state, enum walk walk)
 {
 	uint32_t number = s->place_of[n];
-	struct place *p;
-	int r;
+	struct place *p = number == NO_PLACE ? place_new(s, n) : &s->region.places.items[number];
 
-	if (number == NO_PLACE) {
-		p = place_new(s, n);
-		if (!p)
-			return;
-		p->state = *state;
-		wait(s, p);
+	if (!p)
 		return;
-	}
-	p = &s->region.places.items[number];
-	r = code_state_join(&p->state, state);
-	if (r < 0 && state->doubtful) {
-		s->region.doubted = true;
-	} else if (r < 0 && p->state.doubtful) {
-		s->region.doubted = true;
+	if (number == NO_PLACE) {
 		p->state = *state;
 		wait(s, p);
-	} else if (r < 0) {
-		s->region.refused = true;
-	} else if (r) {
-		wait(s, p);
+	} else if (walk == WALK_SPREAD) {
+		join(s, p, state);
+	} else if (state->doubtful) {
+		s->says[s->at] |= !code_value_equal(p->state.registers[CODE_SP],
+						    state->registers[CODE_SP])
+					  ? SAYS_OTHER
+				  : p->state.doubtful ? p->says
+						      : SAYS_SAME;
 	}
 }
 
-/* Where a state arrives by a jump, or by what precedes: true if the way goes on from there. */
+/* By a jump, or by what precedes, n is reached: true if the way goes on there, within the region. */
 static bool arrive(struct solver *s, uint32_t n, const struct code_state *state, enum walk walk)
 {
-	struct region *g = &s->region;
-	bool other = n != g->start && s->insns[n].flags & CODE_SYMBOL;
-
-	if (s->progress[n] != TOLD && !other)
+	if (s->place_of[n] != NO_PLACE)
 		return true;
-	if (walk == WALK_EXITS && s->progress[n] == TOLD)
-		exit_by_rule(g, state, &s->rules[n]);
-	else if (walk == WALK_EXITS)
-		exit_returns(g, state);
+	if (s->progress[n] == TOLD)
+		exit_by_rule(s, state, &s->rules[n], walk);
+	else if (s->insns[n].flags & CODE_SYMBOL)
+		exit_returns(s, state, walk);
+	else
+		return true;
 	return false;
 }
 
 static void go(struct solver *s, uint32_t target, const struct code_state *state, enum walk walk)
 {
-	struct region *g = &s->region;
-
 	if (target == CODE_OUTSIDE) {
-		if (walk == WALK_EXITS && !s->piece->cut_start && !s->piece->cut_end)
-			exit_returns(g, state);
+		if (!s->piece->cut_start && !s->piece->cut_end)
+			exit_returns(s, state, walk);
 	} else if (target >= s->count) {
-		g->refused = true;
-	} else if (arrive(s, target, state, walk) && walk == WALK_SPREAD) {
-		spread(s, target, state);
+		s->region.refused |= !state->doubtful;
+	} else if (arrive(s, target, state, walk)) {
+		meet(s, target, state, walk);
 	}
 }
 
@@ -537,8 +542,7 @@ static bool flow(struct solver *s, uint32_t n, struct code_state *state, enum wa
 		branch(s, i, state, walk);
 		return true;
 	case CODE_CALL:
-		if (i->target == CODE_NOWHERE)
-			s->region.refused = true;
+		s->region.refused |= i->target == CODE_NOWHERE && !state->doubtful;
 		state->doubtful |= i->target >= s->count ||
 				   !(s->insns[i->target].flags & CODE_RETURNS);
 		return call_returns(s, n);
@@ -546,15 +550,13 @@ static bool flow(struct solver *s, uint32_t n, struct code_state *state, enum wa
 		go(s, i->target, state, walk);
 		return false;
 	case CODE_RETURN:
-		if (walk == WALK_EXITS)
-			exit_returns(&s->region, state);
+		exit_returns(s, state, walk);
 		return false;
 	case CODE_JUMP_STUB:
-		if (walk == WALK_EXITS)
-			exit_by_stub(&s->region, state);
+		exit_by_stub(s, state, walk);
 		return false;
 	case CODE_BAD:
-		s->region.refused = true;
+		s->region.refused |= !state->doubtful;
 		return false;
 	}
 	return false;
@@ -562,8 +564,6 @@ static bool flow(struct solver *s, uint32_t n, struct code_state *state, enum wa
 
 static void tell(struct solver *s, uint32_t n, const struct code_state *state)
 {
-	if (state->doubtful && (s->region.doubted || !(s->insns[n].flags & CODE_ENDS)))
-		return;
 	s->rules[n] = rule_for(&s->region, state);
 	s->told += s->rules[n].kind != UNWIND_NONE;
 	s->progress[n] = TOLD;
@@ -575,36 +575,63 @@ static void tell(struct solver *s, uint32_t n, const struct code_state *state)
 	}
 }
 
-/* From a place to where the way ends, or meets another. */
-static void walk_from(struct solver *s, uint32_t number, enum walk walk)
+/* What is said of the doubtful instructions from..to that were gone along; without rules if need be. */
+static uint8_t doubts_settle(struct solver *s, uint32_t from, uint32_t to, enum walk walk)
+{
+	uint8_t says = 0;
+
+	for (uint32_t n = to + 1; n-- > from;) {
+		says |= s->says[n];
+		if (walk != WALK_RULES || says == SAYS_SAME)
+			continue;
+		s->told -= s->rules[n].kind != UNWIND_NONE;
+		s->rules[n] = none;
+		s->progress[n] = FRESH;
+	}
+	return says;
+}
+
+static void look(struct solver *s, uint32_t n, const struct code_state *state, enum walk walk)
+{
+	s->at = n;
+	s->says[n] = 0;
+	s->steps++;
+	if (walk == WALK_RULES)
+		tell(s, n, state);
+	else if (s->progress[n] == FRESH && !state->doubtful)
+		s->progress[n] = REFUSED; /* until it is told */
+}
+
+/* From a place to where the way ends, or meets another. Says what is said there. */
+static uint8_t walk_from(struct solver *s, uint32_t number, enum walk walk)
 {
 	struct region *g = &s->region;
 	struct code_state state = g->places.items[number].state;
-	uint32_t n = g->places.items[number].insn;
+	uint32_t n = g->places.items[number].insn, doubtful_from = UINT32_MAX;
 
 	for (;;) {
 		bool fork = is_fork(s, n, &state);
 
-		if (walk == WALK_RULES)
-			tell(s, n, &state);
-		else if (s->progress[n] == FRESH && !state.doubtful)
-			s->progress[n] = REFUSED; /* until it is told */
-		s->steps++;
+		if (state.doubtful && doubtful_from == UINT32_MAX)
+			doubtful_from = n;
+		look(s, n, &state, walk);
 		code_state_step(&state, &g->bases, &s->insns[n], n, fork);
 		if (!flow(s, n, &state, walk) || g->refused)
-			return;
+			break;
 		if (++n == s->count) {
-			g->refused |= !s->piece->cut_end;
-			return;
+			g->refused |= !s->piece->cut_end && !state.doubtful;
+			break;
 		}
 		if (!arrive(s, n, &state, walk))
-			return;
+			break;
 		if (s->insns[n].flags & CODE_TARGET || s->place_of[n] != NO_PLACE) {
-			if (walk == WALK_SPREAD)
-				spread(s, n, &state);
-			return;
+			meet(s, n, &state, walk);
+			break;
 		}
 	}
+	return doubtful_from == UINT32_MAX || walk < WALK_DOUBTS
+		       ? 0
+		       : doubts_settle(s, doubtful_from, s->at, walk);
 }
 
 static void region_spread(struct solver *s)
@@ -637,10 +664,8 @@ static void region_judge(struct region *g)
 {
 	struct code_value cfa = { 8, CODE_START_SP }, fp = { 0, CODE_START_FP };
 
-	if (g->trust == TRUST_PROGRAM) {
-		g->doubted = true;
+	if (g->trust == TRUST_PROGRAM)
 		return;
-	}
 	if (!g->has_exit) {
 		g->refused |= g->trust == TRUST_NONE;
 		g->cfa = cfa;
@@ -655,15 +680,22 @@ static void region_judge(struct region *g)
 		g->refused = true;
 	if (!code_bases_is_sound(&g->bases, g->fp))
 		g->fp = (struct code_value){ 0 };
-	if (g->has_doubtful && !(code_value_equal(g->doubtful_cfa, g->cfa) &&
-				 code_value_equal(g->doubtful_fp, g->fp)))
-		g->doubted = true;
 }
 
-static void region_walk(struct solver *s, enum walk walk)
+static bool region_walk(struct solver *s, enum walk walk)
 {
-	for (uint32_t i = 0; i < s->region.places.count && !s->region.refused; i++)
-		walk_from(s, i, walk);
+	struct region *g = &s->region;
+	bool changed = false;
+
+	for (uint32_t i = 0; i < g->places.count && !g->refused; i++) {
+		struct place *p = &g->places.items[i];
+		uint8_t says = p->says | walk_from(s, i, walk);
+
+		changed |= says != p->says;
+		p->says = says;
+		g->refused |= s->steps > s->max_steps;
+	}
+	return changed;
 }
 
 static void region_solve(struct solver *s, uint32_t start, enum trust trust)
@@ -674,12 +706,12 @@ static void region_solve(struct solver *s, uint32_t start, enum trust trust)
 	g->trust = trust;
 	g->refused = false;
 	g->has_exit = false;
-	g->has_doubtful = false;
-	g->doubted = false;
 	region_spread(s);
 	region_walk(s, WALK_EXITS);
 	if (!g->refused)
 		region_judge(g);
+	while (!g->refused && region_walk(s, WALK_DOUBTS))
+		;
 	if (!g->refused)
 		region_walk(s, WALK_RULES);
 	if (s->progress[start] == FRESH)
@@ -740,9 +772,10 @@ static int solver_run(struct solver *s, struct code_rules *x)
 {
 	s->rules = calloc(s->count ? s->count : 1, sizeof(*s->rules));
 	s->progress = calloc(s->count ? s->count : 1, sizeof(*s->progress));
+	s->says = calloc(s->count ? s->count : 1, sizeof(*s->says));
 	s->place_of = malloc((s->count ? s->count : 1) * sizeof(*s->place_of));
 	x->rules = s->rules;
-	if (!s->rules || !s->progress || !s->place_of)
+	if (!s->rules || !s->progress || !s->says || !s->place_of)
 		return -ENOMEM;
 	memset(s->place_of, 0xff, s->count * sizeof(*s->place_of));
 	s->max_steps = (uint64_t)s->count * CODE_MAX_STEPS_EACH;
@@ -774,6 +807,7 @@ int code_rules_find(const struct code_piece *piece, struct code_rules *ret)
 	array_release(&s->region.places);
 	array_release(&s->region.waiting);
 	free(s->progress);
+	free(s->says);
 	free(s->place_of);
 	free(s);
 	return r;

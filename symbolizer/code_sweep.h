@@ -92,7 +92,8 @@ struct code_piece {
 	uint64_t program_start; /* the first instruction of all, or 0 */
 	bool fixed; /* addresses are what they will be: a number can be one */
 	bool cut_start, cut_end; /* there is more of it, which is not to be looked at now */
-	code_witness_fn witness; /* hears of each rule when it is found; for tests, else NULL */
+	/* For tests, else NULL: hears of each rule when it is found, before it may be given up again. */
+	code_witness_fn witness;
 	void *who;
 };
 

@@ -37,6 +37,8 @@ static struct {
 struct oracle {
 	const char *path;
 	struct unwind_table *table;
+	uint64_t piece; /* its address */
+	uint8_t *opinions; /* by offset in it */
 	uint32_t shown;
 	uint64_t last; /* difference: one of each run is shown */
 };
@@ -60,25 +62,37 @@ static void show(struct oracle *o, uint64_t vaddr, const struct unwind_rule *our
 	buffer_release(&text);
 }
 
+static bool is_told(const struct unwind_rule *rule)
+{
+	return rule->kind != UNWIND_NONE && rule->kind != UNWIND_FRAME_POINTER;
+}
+
 static void witness(void *who, uint64_t vaddr, const struct unwind_rule *rule,
 		    const struct code_view *view)
 {
 	struct oracle *o = who;
 	struct unwind_rule theirs = *unwind_table_find(o->table, vaddr);
 
-	if (rule->kind == UNWIND_NONE || theirs.kind == UNWIND_NONE ||
-	    theirs.kind == UNWIND_FRAME_POINTER)
-		return;
-	totals.told++;
 	if (theirs.kind == UNWIND_PLT) {
 		theirs.cfa_offset += (vaddr & 15) >= unwind_rule_parameter(&theirs) ? 8 : 0;
 		theirs.kind = UNWIND_SP;
+		theirs.how = 0;
 	}
-	if (memcmp(rule, &theirs, sizeof(theirs)) == 0) {
-		totals.agree++;
+	o->opinions[vaddr - o->piece] = memcmp(rule, &theirs, sizeof(theirs)) == 0
+						? CODE_AGREES
+						: (uint8_t)code_view_compare(view, &theirs);
+}
+
+static void count(struct oracle *o, uint64_t vaddr, const struct unwind_rule *ours)
+{
+	const struct unwind_rule *theirs = unwind_table_find(o->table, vaddr);
+
+	totals.insns++;
+	totals.described += is_told(theirs);
+	if (!is_told(ours) || !is_told(theirs))
 		return;
-	}
-	switch (code_view_compare(view, &theirs)) {
+	totals.told++;
+	switch (o->opinions[vaddr - o->piece]) {
 	case CODE_AGREES:
 		totals.agree++;
 		return;
@@ -88,11 +102,11 @@ static void witness(void *who, uint64_t vaddr, const struct unwind_rule *rule,
 	case CODE_FP_DIFFERS:
 		totals.fp++;
 		break;
-	case CODE_CANT_TELL:
+	default:
 		totals.cant++;
 		return;
 	}
-	show(o, vaddr, rule, &theirs);
+	show(o, vaddr, ours, theirs);
 }
 
 static void run_piece(struct oracle *o, struct elf_file *f, const struct elf_range *range,
@@ -112,16 +126,14 @@ static void run_piece(struct oracle *o, struct elf_file *f, const struct elf_ran
 
 	if (!bytes || !elf_file_read_code(f, from, bytes, piece.len))
 		return;
-	if (code_rules_find(&piece, &rules) == 0) {
-		totals.insns += rules.insns.list.count;
-		for (uint32_t i = 0; i < rules.insns.list.count; i++) {
-			uint64_t vaddr = from + rules.insns.list.items[i].at;
-			uint8_t kind = unwind_table_find(o->table, vaddr)->kind;
-
-			totals.described += kind != UNWIND_NONE && kind != UNWIND_FRAME_POINTER;
-		}
+	o->piece = from;
+	o->opinions = calloc(1, piece.len);
+	if (o->opinions && code_rules_find(&piece, &rules) == 0) {
+		totals.ns += clock_ns(CLOCK_PROCESS_CPUTIME_ID) - start;
+		for (uint32_t i = 0; i < rules.insns.list.count; i++)
+			count(o, from + rules.insns.list.items[i].at, &rules.rules[i]);
 	}
-	totals.ns += clock_ns(CLOCK_PROCESS_CPUTIME_ID) - start;
+	free(o->opinions);
 	code_rules_release(&rules);
 }
 

@@ -99,7 +99,7 @@ static bool ends(const struct solver *s, uint32_t n, uint16_t flag)
 	case CODE_BRANCH:
 		return next || there;
 	case CODE_CALL:
-		return next && (there || i->target == CODE_UNKNOWN || i->target == CODE_OUTSIDE);
+		return next && (there || i->target == CODE_UNKNOWN);
 	case CODE_JUMP:
 		return there;
 	case CODE_RETURN:
@@ -141,6 +141,16 @@ static bool call_returns(const struct solver *s, uint32_t n)
 	    s->insns[n + 1].flags & CODE_PADDING)
 		return false;
 	return i->target >= s->count || s->insns[i->target].flags & CODE_ENDS;
+}
+
+/*
+ * A function that is called by a pointer returns as far as the compiler can know; of others' functions it may
+ * know better than we do.
+ */
+static bool call_surely_returns(const struct solver *s, const struct code_insn *i)
+{
+	return i->target == CODE_UNKNOWN ||
+	       (i->target < s->count && s->insns[i->target].flags & CODE_RETURNS);
 }
 
 /* ---- system calls that are not like others */
@@ -543,8 +553,7 @@ static bool flow(struct solver *s, uint32_t n, struct code_state *state, enum wa
 		return true;
 	case CODE_CALL:
 		s->region.refused |= i->target == CODE_NOWHERE && !state->doubtful;
-		state->doubtful |= i->target >= s->count ||
-				   !(s->insns[i->target].flags & CODE_RETURNS);
+		state->doubtful |= !call_surely_returns(s, i);
 		return call_returns(s, n);
 	case CODE_JUMP:
 		go(s, i->target, state, walk);

@@ -153,10 +153,11 @@ static void forget_words(struct code_state *s, struct code_bases *b, struct code
 		written_note(b, code_value_add(at, bytes - 1));
 }
 
-/* What may be needed again: a place on the stack, the caller's rbp, or a number pushed to be popped. */
-static bool is_of_interest(const struct code_bases *b, struct code_value v)
+/* What may be needed again: a place on the stack, what is in rbp, or a number pushed to be popped. */
+static bool is_of_interest(const struct code_state *s, const struct code_bases *b,
+			   struct code_value v)
 {
-	return v.base == CODE_START_SP || v.base == CODE_START_FP || v.base == CODE_NUMBER ||
+	return (v.base && code_value_equal(v, s->registers[CODE_FP])) || v.base == CODE_START_SP || v.base == CODE_START_FP || v.base == CODE_NUMBER ||
 	       (v.base >= CODE_FIRST_BASE && b->items[v.base].insn != CODE_UNKNOWN);
 }
 
@@ -171,7 +172,7 @@ static void store(struct code_state *s, struct code_bases *b, struct code_value 
 	    code_value_equal(b->items[value.base].loaded, at))
 		return;
 	forget_words(s, b, at, 8);
-	if (!is_of_interest(b, value) || s->slot_count == CODE_MAX_SLOTS)
+	if (!is_of_interest(s, b, value) || s->slot_count == CODE_MAX_SLOTS)
 		return;
 	s->slots[s->slot_count++] = (struct code_slot){ at, value };
 }

@@ -233,7 +233,9 @@ static void by_call(const struct sweep *s, const struct decoded *d, struct code_
 {
 	set(i, CODE_OTHER, 0, 0, 0);
 	i->flow = CODE_CALL;
-	go_to(s, d, i);
+	if (!go_to(s, d, i) && d->operands[0].type == ZYDIS_OPERAND_TYPE_MEMORY &&
+	    d->operands[0].mem.base == ZYDIS_REGISTER_RIP)
+		i->target = CODE_OUTSIDE;
 }
 
 static void by_jump(const struct sweep *s, const struct decoded *d, struct code_insn *i)

@@ -62,7 +62,7 @@ enum code_flow {
 
 /* .target beside numbers of instructions */
 #define CODE_UNKNOWN UINT32_MAX /* a register or memory says where */
-#define CODE_OUTSIDE (UINT32_MAX - 1) /* in other code of the file */
+#define CODE_OUTSIDE (UINT32_MAX - 1) /* other code of the file, or another file's */
 #define CODE_NOWHERE (UINT32_MAX - 2) /* within an instruction, or not in code */
 
 struct code_insn {

@@ -71,6 +71,7 @@ static void witness(void *who, uint64_t vaddr, const struct unwind_rule *rule,
 		    const struct code_view *view)
 {
 	struct oracle *o = who;
+	uint8_t opinion;
 	struct unwind_rule theirs = *unwind_table_find(o->table, vaddr);
 
 	if (theirs.kind == UNWIND_PLT) {
@@ -78,9 +79,11 @@ static void witness(void *who, uint64_t vaddr, const struct unwind_rule *rule,
 		theirs.kind = UNWIND_SP;
 		theirs.how = 0;
 	}
-	o->opinions[vaddr - o->piece] = memcmp(rule, &theirs, sizeof(theirs)) == 0
-						? CODE_AGREES
-						: (uint8_t)code_view_compare(view, &theirs);
+	opinion = (uint8_t)code_view_compare(view, &theirs);
+	if (memcmp(rule, &theirs, sizeof(theirs)) == 0 ||
+	    (opinion == CODE_FP_DIFFERS && unwind_rule_fp(rule) == UNWIND_FP_LOST))
+		opinion = CODE_AGREES;
+	o->opinions[vaddr - o->piece] = opinion;
 }
 
 static void count(struct oracle *o, uint64_t vaddr, const struct unwind_rule *ours)

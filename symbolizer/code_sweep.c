@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define SHORT_BYTES 32u /* of a function that is elsewhere */
+
 struct sweep {
 	const struct code_piece *piece;
 	struct code_insns *insns;
@@ -229,11 +231,38 @@ static bool go_to(const struct sweep *s, const struct decoded *d, struct code_in
 	return true;
 }
 
+/* Is what this calls elsewhere in the file a few instructions and a ret? _init() is, in a static program. */
+static bool is_short(const struct sweep *s, const struct decoded *call)
+{
+	uint8_t bytes[SHORT_BYTES];
+	uint32_t at = 0;
+	ZyanU64 vaddr;
+
+	if (!ZYAN_SUCCESS(ZydisCalcAbsoluteAddress(&call->insn, &call->operands[0], call->vaddr, &vaddr)) ||
+	    !elf_file_read_code(s->piece->file, vaddr, bytes, sizeof(bytes)))
+		return false;
+	while (at < sizeof(bytes)) {
+		ZydisDecodedInstruction insn;
+
+		if (!ZYAN_SUCCESS(ZydisDecoderDecodeInstruction(&s->decoder, NULL, bytes + at,
+								sizeof(bytes) - at, &insn)))
+			return false;
+		if (insn.mnemonic == ZYDIS_MNEMONIC_RET)
+			return true;
+		if (insn.meta.branch_type != ZYDIS_BRANCH_TYPE_NONE)
+			return false;
+		at += insn.length;
+	}
+	return false;
+}
+
 static void by_call(const struct sweep *s, const struct decoded *d, struct code_insn *i)
 {
 	set(i, CODE_OTHER, 0, 0, 0);
 	i->flow = CODE_CALL;
-	if (!go_to(s, d, i) && d->operands[0].type == ZYDIS_OPERAND_TYPE_MEMORY &&
+	if (go_to(s, d, i))
+		i->target = i->target == CODE_OUTSIDE && is_short(s, d) ? CODE_UNKNOWN : i->target;
+	else if (d->operands[0].type == ZYDIS_OPERAND_TYPE_MEMORY &&
 	    d->operands[0].mem.base == ZYDIS_REGISTER_RIP)
 		i->target = CODE_OUTSIDE;
 }
@@ -326,6 +355,12 @@ static void by_mnemonic(const struct sweep *s, const struct decoded *d, struct c
 	}
 }
 
+/* Where there is nothing are zeros, and they would be an instruction, too. */
+static bool is_nothing(const uint8_t *bytes, const ZydisDecodedInstruction *insn)
+{
+	return insn->length == 2 && !bytes[0] && !bytes[1];
+}
+
 /* What user code doesn't have, or what leads where we don't follow. */
 static bool is_bad(const ZydisDecodedInstruction *insn)
 {
@@ -346,7 +381,7 @@ static struct code_insn decode(const struct sweep *s, uint32_t at, uint32_t room
 		return i;
 	d.vaddr = s->piece->vaddr + at;
 	i.len = d.insn.length;
-	if (is_bad(&d.insn))
+	if (is_bad(&d.insn) || is_nothing(s->piece->bytes + at, &d.insn))
 		return i;
 	i.flow = CODE_NEXT;
 	by_operands(&d, &i);

@@ -83,7 +83,7 @@ typedef void (*code_witness_fn)(void *who, uint64_t vaddr, const struct unwind_r
 
 /* What is to be looked at. */
 struct code_piece {
-	const struct elf_file *file; /* which other code there is */
+	struct elf_file *file; /* which other code there is */
 	const uint8_t *bytes;
 	uint32_t len;
 	uint64_t vaddr;

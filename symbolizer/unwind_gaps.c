@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A gap is taken apart into sections of code, each of which is looked at by itself: what jumps from one to
- * another leaves a function. Symbols are read when the first gap is worth it.
+ * A gap is taken apart where it has other things than code. Symbols are read when the first gap is worth it.
  *
  * Refused: short gaps, which are padding in nearly all cases; and to look further than the part of
  * a file that is asked for, which is how large files are read.
@@ -13,6 +12,8 @@
 
 #include "profiler/base/cleanup.h"
 #include "symbolizer/code_rules.h"
+
+#define MAX_BETWEEN_SECTIONS 64u /* bytes */
 
 static const struct unwind_rule rule_none = { .kind = UNWIND_NONE };
 
@@ -118,9 +119,9 @@ static int rows_add(const struct code_piece *piece, const struct code_rules *rul
 	return r;
 }
 
-/* [from, to), all of it in one section of code. */
-static int piece_add(struct unwind_gaps *g, const struct elf_range *range, uint64_t from,
-		     uint64_t to, struct unwind_table *t, bool *ret_told)
+/* [from, to), all of it code but for padding between sections. */
+static int piece_add(struct unwind_gaps *g, uint64_t from, uint64_t to, struct unwind_table *t,
+		     bool *ret_told)
 {
 	struct code_piece piece = { .file = g->file,
 				    .vaddr = from,
@@ -129,8 +130,8 @@ static int piece_add(struct unwind_gaps *g, const struct elf_range *range, uint6
 				    .function_count = g->functions.count,
 				    .program_start = g->program_start,
 				    .fixed = g->fixed,
-				    .cut_start = from == g->start && from > range->start,
-				    .cut_end = to == g->limit && to < range->limit };
+				    .cut_start = from == g->start && elf_file_code(g->file, from - 1),
+				    .cut_end = to == g->limit && elf_file_code(g->file, to) };
 	_cleanup_(free_ptr) uint8_t *bytes = malloc(piece.len);
 	struct code_rules rules = { 0 };
 	int r = 0;
@@ -148,6 +149,17 @@ static int piece_add(struct unwind_gaps *g, const struct elf_range *range, uint6
 				: unwind_table_add(t, from, &rule_none);
 	code_rules_release(&rules);
 	return r;
+}
+
+/* Where code ends that begins in a section: linkers lay .init, .plt, .text and .fini side by side. */
+static uint64_t code_end(const struct elf_file *f, const struct elf_range *range)
+{
+	const struct elf_range *last = &f->code.items[f->code.count - 1];
+
+	while (range < last && range[1].start >= range->limit &&
+	       range[1].start - range->limit <= MAX_BETWEEN_SECTIONS)
+		range++;
+	return range->limit;
 }
 
 /* Where the next section of code begins behind vaddr, or `to`. */
@@ -168,7 +180,7 @@ int unwind_gaps_add(struct unwind_gaps *g, uint64_t from, uint64_t to, struct un
 	*ret_told = false;
 	while (r == 0 && from < to) {
 		const struct elf_range *range = elf_file_code(g->file, from);
-		uint64_t end = range ? range->limit : code_next(g->file, from, to);
+		uint64_t end = range ? code_end(g->file, range) : code_next(g->file, from, to);
 
 		if (end > to)
 			end = to;
@@ -177,7 +189,7 @@ int unwind_gaps_add(struct unwind_gaps *g, uint64_t from, uint64_t to, struct un
 			g->too_large = true;
 			range = NULL;
 		}
-		r = range ? piece_add(g, range, from, end, t, ret_told)
+		r = range ? piece_add(g, from, end, t, ret_told)
 			  : unwind_table_add(t, from, &rule_none);
 		from = end;
 	}

@@ -355,10 +355,11 @@ static void by_mnemonic(const struct sweep *s, const struct decoded *d, struct c
 	}
 }
 
-/* Where there is nothing are zeros, and they would be an instruction, too. */
-static bool is_nothing(const uint8_t *bytes, const ZydisDecodedInstruction *insn)
+/* Where there is nothing are zeros: they would be an instruction, and the last of them a part of one. */
+static bool is_nothing(const struct code_piece *p, uint32_t at)
 {
-	return insn->length == 2 && !bytes[0] && !bytes[1];
+	return !p->bytes[at] &&
+	       ((at && !p->bytes[at - 1]) || (at + 1 < p->len && !p->bytes[at + 1]));
 }
 
 /* What user code doesn't have, or what leads where we don't follow. */
@@ -376,12 +377,13 @@ static struct code_insn decode(const struct sweep *s, uint32_t at, uint32_t room
 	struct code_insn i = { .at = at, .len = 1, .target = CODE_UNKNOWN, .flow = CODE_BAD };
 	struct decoded d;
 
-	if (!ZYAN_SUCCESS(ZydisDecoderDecodeFull(&s->decoder, s->piece->bytes + at, room, &d.insn,
+	if (is_nothing(s->piece, at) ||
+	    !ZYAN_SUCCESS(ZydisDecoderDecodeFull(&s->decoder, s->piece->bytes + at, room, &d.insn,
 						 d.operands)))
 		return i;
 	d.vaddr = s->piece->vaddr + at;
 	i.len = d.insn.length;
-	if (is_bad(&d.insn) || is_nothing(s->piece->bytes + at, &d.insn))
+	if (is_bad(&d.insn))
 		return i;
 	i.flow = CODE_NEXT;
 	by_operands(&d, &i);

@@ -139,7 +139,7 @@ variant("only-debug", chain("-O2 -g -fno-asynchronous-unwind-tables -fno-unwind-
 variant("no-sections", chain("-O2") + " && cp {exe} {dir}/named && python3 {src}/no_sections.py {exe}",
         names_from="{dir}/named")
 # No call frame information, and tail calls between: _start's frame calls _start_c.
-MUSL = r"libc_start_main_stage2 __libc_start_main/? _start_c/? _start"
+MUSL = r"libc_start_main_stage2 __libc_start_main/? _start_c/? (\?|_start)@.*"
 for name, flags in (("musl", "-O2"), ("musl-O0", "-O0"), ("musl-signal", "-O2 -DSIGNAL")):
     variant(name, chain(f"{flags} -static", "musl-gcc"), [f"{CHAIN} {MUSL}"],
             [f"hotel handler {RESTORE}"] if "signal" in name else [])

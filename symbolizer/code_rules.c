@@ -24,7 +24,8 @@
 #define SIGRETURN 15 /* system calls */
 #define CLONE 56
 #define CLONE3 435
-#define SIGNAL_CONTEXT 40 /* of a signal frame, from rsp when its handler has returned: in ucontext */
+#define SIGNAL_CONTEXT \
+	40 /* of a signal frame, from rsp when its handler has returned: in ucontext */
 
 enum progress { FRESH, TOLD, REFUSED };
 
@@ -245,7 +246,8 @@ static bool cfa_by_memory(const struct region *g, const struct code_state *s,
 static bool cfa_by_register(const struct region *g, const struct code_state *s,
 			    struct unwind_rule *ret, uint32_t *ret_parameter)
 {
-	static const uint8_t dwarf[CODE_REGISTERS] = { 0, 2, 1, 3, 7, 6, 4, 5, 8, 9, 10, 11, 12, 13, 14, 15 };
+	static const uint8_t dwarf[CODE_REGISTERS] = { 0, 2, 1,  3,  7,  6,  4,  5,
+						       8, 9, 10, 11, 12, 13, 14, 15 };
 	int64_t offset;
 
 	for (uint32_t i = 0; i < CODE_REGISTERS; i++) {
@@ -269,7 +271,8 @@ static bool cfa_rule(const struct region *g, const struct code_state *s, struct 
 	if (told_by(s, g->cfa, CODE_SP, &offset)) {
 		ret->kind = UNWIND_SP;
 		ret->cfa_offset = (int32_t)offset;
-		return offset >= 8 && offset == ret->cfa_offset; /* else it was taken off the stack */
+		return offset >= 8 &&
+		       offset == ret->cfa_offset; /* else it was taken off the stack */
 	}
 	if (told_by(s, g->cfa, CODE_FP, &offset)) {
 		ret->kind = UNWIND_FP;
@@ -302,7 +305,8 @@ static enum unwind_fp fp_rule(const struct region *g, const struct code_state *s
 			      struct unwind_rule *ret)
 {
 	bool by_rbp = ret->kind == UNWIND_FP || ret->kind == UNWIND_DEREF_FP;
-	const struct code_base *base = g->fp.base >= CODE_FIRST_BASE ? &g->bases.items[g->fp.base] : NULL;
+	const struct code_base *base = g->fp.base >= CODE_FIRST_BASE ? &g->bases.items[g->fp.base]
+								     : NULL;
 	enum unwind_fp fp;
 
 	if (g->fp.base < CODE_START)
@@ -418,8 +422,9 @@ enum code_opinion code_view_compare(const struct code_view *view, const struct u
 	if (cfa.offset != g->cfa.offset)
 		return CODE_CFA_DIFFERS;
 	if (fp.base != g->fp.base)
-		return fp.base < CODE_START || g->fp.base < CODE_START ? CODE_AGREES /* one doesn't say */
-								       : CODE_FP_DIFFERS;
+		return fp.base < CODE_START || g->fp.base < CODE_START
+			       ? CODE_AGREES /* one doesn't say */
+			       : CODE_FP_DIFFERS;
 	return fp.offset == g->fp.offset ? CODE_AGREES : CODE_FP_DIFFERS;
 }
 
@@ -491,11 +496,11 @@ static void meet(struct solver *s, uint32_t n, const struct code_state *state, e
 	} else if (walk == WALK_SPREAD) {
 		join(s, p, state);
 	} else if (state->doubtful) {
-		s->says[s->at] |= !code_value_equal(p->state.registers[CODE_SP],
-						    state->registers[CODE_SP])
-					  ? SAYS_OTHER
-				  : p->state.doubtful ? p->says
-						      : SAYS_SAME;
+		s->says[s->at] |=
+			!code_value_equal(p->state.registers[CODE_SP], state->registers[CODE_SP])
+				? SAYS_OTHER
+			: p->state.doubtful ? p->says
+					    : SAYS_SAME;
 	}
 }
 
@@ -797,6 +802,19 @@ static int solver_run(struct solver *s, struct code_rules *x)
 	return 0;
 }
 
+/* Most gaps are. */
+static bool is_padding(const struct code_insns *x)
+{
+	for (uint32_t i = 0; i < x->list.count; i++) {
+		const struct code_insn *insn = &x->list.items[i];
+
+		if (!(insn->flags & CODE_PADDING) && insn->flow != CODE_TRAP &&
+		    insn->flow != CODE_BAD)
+			return false;
+	}
+	return true;
+}
+
 int code_rules_find(const struct code_piece *piece, struct code_rules *ret)
 {
 	struct solver *s;
@@ -806,6 +824,9 @@ int code_rules_find(const struct code_piece *piece, struct code_rules *ret)
 	r = code_sweep(piece, &ret->insns);
 	if (r < 0)
 		return r;
+	ret->too_large = ret->insns.too_large;
+	if (is_padding(&ret->insns))
+		return 0;
 	s = calloc(1, sizeof(*s));
 	if (!s)
 		return -ENOMEM;

@@ -32,7 +32,8 @@
 
 struct code_rules {
 	struct code_insns insns;
-	struct unwind_rule *rules; /* for each instruction; kind UNWIND_NONE: none */
+	struct unwind_rule
+		*rules; /* for each instruction; UNWIND_NONE: none. NULL: it is all padding */
 	uint32_t told; /* instructions with a rule */
 	bool too_large; /* not all of it was looked at */
 };

@@ -157,7 +157,8 @@ static void forget_words(struct code_state *s, struct code_bases *b, struct code
 static bool is_of_interest(const struct code_state *s, const struct code_bases *b,
 			   struct code_value v)
 {
-	return (v.base && code_value_equal(v, s->registers[CODE_FP])) || v.base == CODE_START_SP || v.base == CODE_START_FP || v.base == CODE_NUMBER ||
+	return (v.base && code_value_equal(v, s->registers[CODE_FP])) || v.base == CODE_START_SP ||
+	       v.base == CODE_START_FP || v.base == CODE_NUMBER ||
 	       (v.base >= CODE_FIRST_BASE && b->items[v.base].insn != CODE_UNKNOWN);
 }
 
@@ -279,7 +280,8 @@ static void step(struct code_state *s, struct code_bases *b, const struct code_i
 		r[i->to] = low_byte(r[i->to], i->value);
 		break;
 	case CODE_LOAD:
-		set(s, b, i->to, code_state_load(s, b, code_value_add(r[i->from], i->value)), number);
+		set(s, b, i->to, code_state_load(s, b, code_value_add(r[i->from], i->value)),
+		    number);
 		break;
 	case CODE_STORE:
 		store(s, b, code_value_add(r[i->to], i->value), r[i->from]);

@@ -50,7 +50,8 @@ static bool is_register(const ZydisDecodedOperand *o)
 static bool is_memory(const ZydisDecodedOperand *o)
 {
 	return o->type == ZYDIS_OPERAND_TYPE_MEMORY && is_wide(o->mem.base) &&
-	       o->mem.index == ZYDIS_REGISTER_NONE && o->mem.disp.value == (int32_t)o->mem.disp.value &&
+	       o->mem.index == ZYDIS_REGISTER_NONE &&
+	       o->mem.disp.value == (int32_t)o->mem.disp.value &&
 	       o->mem.segment != ZYDIS_REGISTER_FS && o->mem.segment != ZYDIS_REGISTER_GS;
 }
 
@@ -87,7 +88,7 @@ static void by_operands(const struct decoded *d, struct code_insn *i)
 	if (i->clobbers & 1u << CODE_SP) {
 		i->op = CODE_CHANGE;
 		i->to = CODE_SP;
-		i->clobbers &= (uint16_t)~(1u << CODE_SP);
+		i->clobbers &= (uint16_t) ~(1u << CODE_SP);
 	}
 }
 
@@ -152,14 +153,16 @@ static void by_move(const struct sweep *s, const struct decoded *d, struct code_
 	else if (is_memory(to) && is_register(from))
 		set(i, CODE_STORE, base_of(to), number_of(from->reg.value), to->mem.disp.value);
 	else if (to->type != ZYDIS_OPERAND_TYPE_REGISTER || !is_number(from) ||
-		 number_of(to->reg.value) == CODE_NO_REGISTER || number_of(to->reg.value) == CODE_SP)
+		 number_of(to->reg.value) == CODE_NO_REGISTER ||
+		 number_of(to->reg.value) == CODE_SP)
 		return;
 	else if (to->size == 64 || (to->size == 32 && from->imm.value.s >= 0)) {
-		set(i, CODE_CONSTANT, number_of(to->reg.value), CODE_NO_REGISTER, from->imm.value.s);
+		set(i, CODE_CONSTANT, number_of(to->reg.value), CODE_NO_REGISTER,
+		    from->imm.value.s);
 		if (s->piece->fixed)
 			refer(s, i, (uint64_t)from->imm.value.s);
-	} else if (to->size == 8 && !(to->reg.value >= ZYDIS_REGISTER_AH &&
-				      to->reg.value <= ZYDIS_REGISTER_BH))
+	} else if (to->size == 8 &&
+		   !(to->reg.value >= ZYDIS_REGISTER_AH && to->reg.value <= ZYDIS_REGISTER_BH))
 		set(i, CODE_BYTE, number_of(to->reg.value), CODE_NO_REGISTER, from->imm.value.s);
 }
 
@@ -238,7 +241,8 @@ static bool is_short(const struct sweep *s, const struct decoded *call)
 	uint32_t at = 0;
 	ZyanU64 vaddr;
 
-	if (!ZYAN_SUCCESS(ZydisCalcAbsoluteAddress(&call->insn, &call->operands[0], call->vaddr, &vaddr)) ||
+	if (!ZYAN_SUCCESS(ZydisCalcAbsoluteAddress(&call->insn, &call->operands[0], call->vaddr,
+						   &vaddr)) ||
 	    !elf_file_read_code(s->piece->file, vaddr, bytes, sizeof(bytes)))
 		return false;
 	while (at < sizeof(bytes)) {
@@ -263,7 +267,7 @@ static void by_call(const struct sweep *s, const struct decoded *d, struct code_
 	if (go_to(s, d, i))
 		i->target = i->target == CODE_OUTSIDE && is_short(s, d) ? CODE_UNKNOWN : i->target;
 	else if (d->operands[0].type == ZYDIS_OPERAND_TYPE_MEMORY &&
-	    d->operands[0].mem.base == ZYDIS_REGISTER_RIP)
+		 d->operands[0].mem.base == ZYDIS_REGISTER_RIP)
 		i->target = CODE_OUTSIDE;
 }
 
@@ -330,7 +334,8 @@ static void by_mnemonic(const struct sweep *s, const struct decoded *d, struct c
 		break;
 	case ZYDIS_MNEMONIC_RET:
 		set(i, CODE_OTHER, 0, 0, 0);
-		i->flow = d->operands[0].type == ZYDIS_OPERAND_TYPE_IMMEDIATE ? CODE_BAD : CODE_RETURN;
+		i->flow = d->operands[0].type == ZYDIS_OPERAND_TYPE_IMMEDIATE ? CODE_BAD
+									      : CODE_RETURN;
 		break;
 	case ZYDIS_MNEMONIC_UD0:
 	case ZYDIS_MNEMONIC_UD1:

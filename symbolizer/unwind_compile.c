@@ -263,7 +263,8 @@ int unwind_compile(struct elf_file *f, uint64_t start, uint64_t limit, uint32_t 
 		r = segments(c, start, max_rows);
 	ret_outcome->fdes_refused += c->fdes.refused;
 	ret_outcome->damaged = f->damaged || c->fdes.damaged;
-	ret_outcome->too_large |= f->too_large || c->fdes.too_large || c->gaps.too_large || r == -E2BIG;
+	ret_outcome->too_large |= f->too_large || c->fdes.too_large || c->gaps.too_large ||
+				  r == -E2BIG;
 	ret_outcome->compressed = c->sections.compressed;
 	return r == -E2BIG ? 0 : r;
 }

@@ -125,7 +125,8 @@ void unwind_dump_words(const struct unwind_rule *rule, struct buffer *out)
 static void dump_counts(const struct unwind_table *t, const struct unwind_outcome *o,
 			struct buffer *out)
 {
-	buffer_printf(out, "# %u functions, %u refused, %u damaged; %u gaps, %u by frame pointer, "
+	buffer_printf(out,
+		      "# %u functions, %u refused, %u damaged; %u gaps, %u by frame pointer, "
 		      "%u from instructions\n",
 		      o->fdes, o->fdes_refused, o->fdes_damaged, o->gaps, o->guessed_gaps,
 		      o->solved_gaps);

@@ -130,7 +130,8 @@ static int piece_add(struct unwind_gaps *g, uint64_t from, uint64_t to, struct u
 				    .function_count = g->functions.count,
 				    .program_start = g->program_start,
 				    .fixed = g->fixed,
-				    .cut_start = from == g->start && elf_file_code(g->file, from - 1),
+				    .cut_start = from == g->start &&
+						 elf_file_code(g->file, from - 1),
 				    .cut_end = to == g->limit && elf_file_code(g->file, to) };
 	_cleanup_(free_ptr) uint8_t *bytes = malloc(piece.len);
 	struct code_rules rules = { 0 };

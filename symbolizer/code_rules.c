@@ -437,6 +437,19 @@ static void exit_by_stub(struct solver *s, const struct code_state *state, enum 
 		exit_returns(s, state, walk);
 }
 
+/*
+ * A jump table or a call from the end of a function: they tell nothing. But who has taken off more than there was
+ * when the function began, began with more: what lazy binding goes through.
+ */
+static void exit_anywhere(struct solver *s, const struct code_state *state)
+{
+	struct code_value sp = state->registers[CODE_SP];
+
+	if (!state->doubtful && !state->child && s->region.trust != TRUST_NONE &&
+	    sp.base == CODE_START_SP && sp.offset > 0)
+		s->region.refused = true;
+}
+
 /* ---- walking */
 
 static struct place *place_new(struct solver *s, uint32_t n)
@@ -565,6 +578,9 @@ static bool flow(struct solver *s, uint32_t n, struct code_state *state, enum wa
 		return false;
 	case CODE_RETURN:
 		exit_returns(s, state, walk);
+		return false;
+	case CODE_JUMP_ANYWHERE:
+		exit_anywhere(s, state);
 		return false;
 	case CODE_JUMP_STUB:
 		exit_by_stub(s, state, walk);

@@ -193,8 +193,8 @@ static void test_libraries(void **state)
 	print_totals();
 	if (totals.told < totals.described / 2)
 		fail_msg("%" PRIu64 " of %" PRIu64 " told", totals.told, totals.described);
-	/* One in ten thousand: what is wrong is in what callees that never return leave behind. */
-	if ((totals.cfa + totals.fp) * 10000 > totals.told)
+	/* glibc's assembly for long numbers pushes two registers and doesn't say so: the file is wrong there. */
+	if ((totals.cfa + totals.fp) * 1000 > totals.told)
 		fail_msg("%" PRIu64 " CFAs and %" PRIu64 " rbps differ of %" PRIu64, totals.cfa,
 			 totals.fp, totals.told);
 }

@@ -19,6 +19,7 @@
 #include "profiler/base/cleanup.h"
 #include "symbolizer/unwind_eh_return.h"
 #include "symbolizer/unwind_fdes.h"
+#include "symbolizer/unwind_gaps.h"
 #include "symbolizer/unwind_go.h"
 #include "symbolizer/unwind_sections.h"
 
@@ -37,6 +38,7 @@ struct compiler {
 	struct unwind_sections sections;
 	struct unwind_fdes fdes;
 	struct unwind_go *go; /* NULL: Go didn't compile it, or left no table */
+	struct unwind_gaps gaps;
 	struct unwind_table *table;
 	struct unwind_outcome *outcome;
 	uint64_t limit; /* of what is asked for */
@@ -103,17 +105,23 @@ static bool keeps_frame_pointers(struct compiler *c, uint64_t from, uint64_t to)
 /* Nothing describes [c->at, to). */
 static int undescribed(struct compiler *c, uint64_t to)
 {
-	const struct unwind_rule *rule = &rule_none;
 	uint64_t from = c->at;
+	bool told;
+	int r;
 
 	c->at = to;
+	if (to - from <= MAX_PADDING)
+		return unwind_table_add(c->table, from, &rule_none);
 	if (keeps_frame_pointers(c, from, to)) {
-		rule = &rule_frame_pointer;
 		c->outcome->guessed_gaps++;
-	} else if (to - from > MAX_PADDING) {
-		c->outcome->gaps++;
+		return unwind_table_add(c->table, from, &rule_frame_pointer);
 	}
-	return unwind_table_add(c->table, from, rule);
+	r = unwind_gaps_add(&c->gaps, from, to, c->table, &told);
+	if (told)
+		c->outcome->solved_gaps++;
+	else
+		c->outcome->gaps++;
+	return r;
 }
 
 /* [c->at, to) is in no FDE: Go's own functions aren't. */
@@ -237,6 +245,7 @@ static void compiler_free(struct compiler **c)
 	if (*c) {
 		unwind_fdes_release(&(*c)->fdes);
 		unwind_go_free((*c)->go);
+		unwind_gaps_release(&(*c)->gaps);
 	}
 	free(*c);
 }
@@ -272,13 +281,15 @@ int unwind_compile(struct elf_file *f, uint64_t start, uint64_t limit, uint32_t 
 		r = unwind_go_open(f, &c->sections.go_table, &c->go);
 	}
 	sources_note(c);
+	unwind_gaps_init(&c->gaps, f, &c->fdes, start, limit);
 	if (r == 0 || r == -ENOENT)
 		r = unwind_fdes_read(f, &c->sections, start, limit, &c->fdes);
 	if (r == 0)
 		r = segments(c, start, max_rows);
 	ret_outcome->fdes_refused += c->fdes.refused;
 	ret_outcome->damaged = f->damaged || c->fdes.damaged;
-	ret_outcome->too_large |= f->too_large || c->fdes.too_large || r == -E2BIG;
+	ret_outcome->too_large |= f->too_large || c->fdes.too_large || c->gaps.too_large ||
+				  r == -E2BIG;
 	ret_outcome->compressed = c->sections.compressed;
 	return r == -E2BIG ? 0 : r;
 }

@@ -150,8 +150,11 @@ void unwind_dump_words(const struct unwind_rule *rule, struct buffer *out)
 static void dump_counts(const struct unwind_table *t, const struct unwind_outcome *o,
 			struct buffer *out)
 {
-	buffer_printf(out, "# %u functions, %u refused, %u damaged; %u gaps, %u by frame pointer\n",
-		      o->fdes, o->fdes_refused, o->fdes_damaged, o->gaps, o->guessed_gaps);
+	buffer_printf(out,
+		      "# %u functions, %u refused, %u damaged; %u gaps, %u by frame pointer, "
+		      "%u from instructions\n",
+		      o->fdes, o->fdes_refused, o->fdes_damaged, o->gaps, o->guessed_gaps,
+		      o->solved_gaps);
 	buffer_printf(out, "# %u rows, %u pages, %u rules, %u bytes\n", t->rows.count,
 		      t->pages.count, t->rule_count,
 		      t->rows.count * 4 + t->pages.count * 8 + t->rule_count * 8);

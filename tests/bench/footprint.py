@@ -88,7 +88,7 @@ def ordinary_load(source):
     script = f"while :; do {sys.executable} {os.path.join(HERE, 'load.py')} {source} > /dev/null; done"
     running = subprocess.Popen(["sh", "-c", script], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
     try:
-        yield
+        yield running.pid
     finally:
         os.killpg(running.pid, signal.SIGKILL)
         running.wait()
@@ -112,24 +112,31 @@ class Meter:
                 "busy": (self.busy_ns - before.busy_ns) / span / cpus}
 
 
+def steady_once(tool, cpus, options):
+    watched = tool.start(*options)
+    watched.wait_attached()
+    begin = Meter(watched)
+    time.sleep(CPU_SETTLED_S)
+    settled = Meter(watched)
+    time.sleep(CPU_S)
+    end = Meter(watched)
+    watched.stop()
+    return {"first": settled.since(begin, cpus), "steady": end.since(settled, cpus)}
+
+
 def steady(tool, cpus, runs, say, goal, source):
     say(f"steady: CPU time of slowburn itself at 99 Hz, beside gcc, python3, openssl and node on {cpus} CPUs; % of one CPU")
-    rows = []
-    with ordinary_load(source), watch.bpf_statistics() as counted:
+    say("  (what else runs costs, too, above all new binaries: so once of the whole machine, and once of this load alone, -p)")
+    rows = {"the machine": [], "the load": []}
+    with ordinary_load(source) as load, watch.bpf_statistics() as counted:
         for _ in range(runs):
-            watched = tool.start()
-            watched.wait_attached()
-            begin = Meter(watched)
-            time.sleep(CPU_SETTLED_S)
-            settled = Meter(watched)
-            time.sleep(CPU_S)
-            end = Meter(watched)
-            watched.stop()
-            rows.append({"first": settled.since(begin, cpus), "steady": end.since(settled, cpus)})
-            for name, seconds in (("first", CPU_SETTLED_S), ("steady", CPU_S)):
-                r = rows[-1][name]
-                roles = ", ".join(f"{role} {share:.3f}" for role, share in r["roles"].items() if share >= 0.0005)
-                say(f"  {name:6} {seconds:3} s: processes {r['processes_percent']:.3f} ({roles}), BPF {r['bpf_percent']:.3f};"
-                    f" the machine was {100 * r['busy']:.0f} % busy" + ("" if counted else "; the kernel didn't count BPF time"))
-    goals = [goal("CPU time of all processes, steady", statistics.median(r["steady"]["processes_percent"] for r in rows), 0.3, "% of a CPU")]
+            for name, options in (("the machine", ()), ("the load", ("-p", str(load)))):
+                rows[name].append(steady_once(tool, cpus, options))
+                for part, seconds in (("first", CPU_SETTLED_S), ("then", CPU_S)):
+                    r = rows[name][-1]["first" if part == "first" else "steady"]
+                    roles = ", ".join(f"{role} {share:.3f}" for role, share in r["roles"].items() if share >= 0.0005)
+                    say(f"  {name:11} {part:5} {seconds:2} s: {r['processes_percent']:.3f} ({roles}), and in BPF {r['bpf_percent']:.3f};"
+                        f" CPUs {100 * r['busy']:.0f} % busy" + ("" if counted else "; the kernel didn't count BPF time"))
+    goals = [goal(f"CPU time of all processes, steady, {name}", statistics.median(r["steady"]["processes_percent"] for r in some), 0.3,
+                  "% of a CPU") for name, some in rows.items()]
     return {"runs": rows, "goals": goals}

@@ -28,11 +28,12 @@ def complain(text):
     print(text, file=sys.stderr, flush=True)
 
 
-def pids_of(comm):
+def pids_of(comm, session):
+    """Those that the program started, not others of that name: us, for one."""
     found = []
     for pid in (int(p) for p in os.listdir("/proc") if p.isdigit()):
         with contextlib.suppress(OSError), open(f"/proc/{pid}/comm", encoding="utf-8", errors="replace") as file:
-            if file.read().strip() == comm:
+            if file.read().strip() == comm and os.getsid(pid) == session:
                 found.append(pid)
     return found[:MOST_PROCESSES]
 
@@ -46,8 +47,8 @@ def dump(slowburn, pids):
     return []
 
 
-def with_libunwind(slowburn, comm, counted):
-    for thread in dump(slowburn, pids_of(comm)):
+def with_libunwind(slowburn, pids, counted):
+    for thread in dump(slowburn, pids):
         theirs, ours = thread["stack"], thread["rows"]
         counted["threads"] += 1
         counted["frames"] += min(len(theirs["frames"]), len(ours["frames"]))
@@ -120,8 +121,8 @@ def compare(thread, theirs, early, counted):
                  f"\n           named {json.dumps(thread['rows'])}")
 
 
-def with_elfutils(slowburn, comm, counted):
-    for pid in pids_of(comm)[:1]:
+def with_elfutils(slowburn, pids, counted):
+    for pid in pids[:1]:
         with contextlib.suppress(OSError, subprocess.TimeoutExpired), stopped(pid) as all_of_it:
             if not all_of_it:
                 continue
@@ -133,14 +134,14 @@ def with_elfutils(slowburn, comm, counted):
                     compare(thread, *theirs[thread["tid"]], counted)
 
 
-def look(slowburn, program):
-    """The row of a program that works."""
+def look(slowburn, program, session):
+    """The row of a program that works, in a session of its own."""
     counted = collections.Counter()
     for _ in range(ROUNDS):
-        with_libunwind(slowburn, program.comm, counted)
+        with_libunwind(slowburn, pids_of(program.comm, session), counted)
         time.sleep(0.05)
     for _ in range(STOPS if shutil.which("eu-stack") else 0):
-        with_elfutils(slowburn, program.comm, counted)
+        with_elfutils(slowburn, pids_of(program.comm, session), counted)
         time.sleep(0.1)
     complain(f"{program.name}: " + ", ".join(f"{what} {n}" for what, n in counted.items() if what.startswith("ours:")))
     columns = ["threads", "frames", "differ", "theirs early", "ours early"]

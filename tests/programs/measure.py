@@ -133,13 +133,13 @@ def perf_whole(directory, comm):
 def look(program):
     samples = row = None
     with tempfile.TemporaryDirectory(prefix="slowburn-programs-") as directory:
-        with Running(program, directory):
+        with Running(program, directory) as running:
             time.sleep(0.5)
             if "samples" in TABLES:
                 samples, mappings = capture(directory, program.comm)
                 perf = perf_whole(directory, program.comm)
                 row = summed_up(program, samples, mappings, perf)
-            stacks = equality.look(SLOWBURN, program) if "equality" in TABLES else None
+            stacks = equality.look(SLOWBURN, program, running.process.pid) if "equality" in TABLES else None
     return row, stacks
 
 

@@ -208,7 +208,7 @@ def main():
         print(equality.HEADER)
         for line, counted in equal:
             print(line)
-            missed += counted["differ"] > 0 or not counted["threads"]
+            missed += counted["differ"] > 0 or counted["stopped differ"] > 0 or not counted["threads"]
     return 1 if missed and os.environ.get("STRICT") else 0
 
 

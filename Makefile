@@ -334,6 +334,13 @@ $(BUILD)/tests/bench/stopwatch: tests/bench/stopwatch.c tests/bench/stopwatch.h 
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CPPFLAGS_ALL) -std=gnu11 -O2 $(WARN) -o $@ $< $(shell pkg-config --libs libbpf)
 
+# The compiler of unwind tables alone, for the bench.
+$(BUILD)/tests/bench/compiler: tests/bench/compiler.c $(foreach l,$(call below,symbolizer),$(call archive,$(l))) $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(WARN) $(LDFLAGS_ALL) -o $@ $< $(foreach l,$(call below,symbolizer),$(call archive,$(l))) \
+		$(call pkg_libs,$(call below,symbolizer))
+
 .PHONY: check profile bench programs kernels deps
 .PHONY: check-build check-build-unit check-build-fuzz check-build-cli check-build-e2e
 check-build: check-build-unit check-build-fuzz check-build-cli check-build-e2e
@@ -383,7 +390,7 @@ profile: ## install what is missing (as root), build, profile this machine for 1
 
 bench: ## install what is missing (as root), build, measure beside perf and others
 	+@deploy/install-packages --if-root build bench
-	+@$(as_user) $(MAKE) all check-build-e2e $(BUILD)/tests/bench/stopwatch
+	+@$(as_user) $(MAKE) all check-build-e2e $(BUILD)/tests/bench/stopwatch $(BUILD)/tests/bench/compiler
 	+@BUILD='$(BUILD)' tests/bench/run
 
 programs: ## install what is missing (as root), build, unwind real programs: how many stacks are whole

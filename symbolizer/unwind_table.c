@@ -158,16 +158,3 @@ int unwind_table_finish(struct unwind_table *t, uint64_t limit)
 		t->limit = limit;
 	return r;
 }
-
-const struct unwind_rule *unwind_table_find(const struct unwind_table *t, uint64_t vaddr)
-{
-	const struct unwind_page *page;
-	uint32_t row;
-
-	if (vaddr < t->start || vaddr >= t->limit)
-		return &t->rules[UNWIND_RULE_NONE];
-	page = &t->pages.items[(vaddr - t->start) >> UNWIND_PAGE_SHIFT];
-	row = unwind_row_find(t->rows.items, UINT32_MAX, page->row, page->count,
-			      (uint32_t)vaddr & (UNWIND_PAGE_BYTES - 1));
-	return &t->rules[unwind_row_rule(row)];
-}

@@ -59,7 +59,4 @@ static inline int unwind_table_add(struct unwind_table *t, uint64_t vaddr,
 /* The pages up to `limit`, where the table ends. As unwind_table_add(). */
 int unwind_table_finish(struct unwind_table *t, uint64_t limit);
 
-/* The rule for an address; that of UNWIND_RULE_NONE outside of the table. */
-const struct unwind_rule *unwind_table_find(const struct unwind_table *t, uint64_t vaddr);
-
 #endif

@@ -23,7 +23,7 @@
 #define RULES_BYTES (UNWIND_MAX_RULES * sizeof(struct unwind_rule))
 #define EXES_BYTES (UNWIND_MAX_EXES * sizeof(struct unwind_exe))
 
-struct chunk {
+struct chunk_mapping {
 	int fd; /* -1: doesn't exist */
 	uint32_t *words; /* NULL: not mapped */
 };
@@ -33,7 +33,7 @@ struct tables {
 	struct unwind_rule *rules;
 	struct unwind_exe *exes;
 	uint32_t chunk_count;
-	struct chunk chunks[UNWIND_MAX_CHUNKS];
+	struct chunk_mapping chunks[UNWIND_MAX_CHUNKS];
 };
 
 static void *map_memory(int fd, size_t bytes)
@@ -93,7 +93,7 @@ static int create_chunk(const struct tables *t, uint32_t number)
 
 uint32_t *tables_map_chunk(struct tables *t, uint32_t number)
 {
-	struct chunk *c = number < UNWIND_MAX_CHUNKS ? &t->chunks[number] : NULL;
+	struct chunk_mapping *c = number < UNWIND_MAX_CHUNKS ? &t->chunks[number] : NULL;
 
 	if (!c || c->words)
 		return c ? c->words : NULL;
@@ -111,17 +111,12 @@ uint32_t *tables_map_chunk(struct tables *t, uint32_t number)
 
 void tables_release_chunk(struct tables *t, uint32_t number)
 {
-	struct chunk *c = number < UNWIND_MAX_CHUNKS ? &t->chunks[number] : NULL;
+	struct chunk_mapping *c = number < UNWIND_MAX_CHUNKS ? &t->chunks[number] : NULL;
 
 	if (!c || !c->words)
 		return;
 	munmap(c->words, UNWIND_CHUNK_BYTES);
 	c->words = NULL;
-}
-
-uint32_t tables_chunks(const struct tables *t)
-{
-	return t->chunk_count;
 }
 
 uint64_t tables_bytes(const struct tables *t)

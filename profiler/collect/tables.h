@@ -32,8 +32,6 @@ uint64_t tables_bytes(const struct tables *t);
  */
 uint32_t *tables_map_chunk(struct tables *t, uint32_t number);
 void tables_release_chunk(struct tables *t, uint32_t number);
-/* How many chunks exist. */
-uint32_t tables_chunks(const struct tables *t);
 
 /* Always mapped: UNWIND_MAX_RULES, UNWIND_MAX_EXES. A store is what the kernel sees next. */
 struct unwind_rule *tables_rules(struct tables *t);

@@ -26,8 +26,8 @@
 #include "profiler/role/role.h"
 
 #define MAX_ANSWER_BYTES (1u << 20)
-/* A sample comes every 10 ms, and is held back for 20 more. A throttled cgroup may pause for 100 ms. */
-#define PATIENCE_NS (NS_PER_S)
+/* A sample comes every 10 ms, and is held back for 20 more: but not on a machine that leaves the agent no CPU. */
+#define PATIENCE_NS (5 * NS_PER_S)
 #define DRAIN_NS (10 * NS_PER_MS)
 
 enum {

@@ -97,6 +97,20 @@ static void describe_capability(const struct role_capability *c, const char *unt
 	end(&l);
 }
 
+static void words_of_crew(struct lines *l, const char *const *crew)
+{
+	char text[64];
+
+	words(l, "to pass them on, those of");
+	for (; *crew; crew++) {
+		snprintf(text, sizeof(text), "%s%s%s", crew[1] ? "" : "and ", *crew,
+			 crew[1] && crew[2] ? ","
+			 : crew[1]          ? ""
+					    : "; and");
+		words(l, text);
+	}
+}
+
 static void describe_capabilities(const struct role *role, struct buffer *out)
 {
 	struct lines l = item(out, "- ");
@@ -106,8 +120,9 @@ static void describe_capabilities(const struct role *role, struct buffer *out)
 		end(&l);
 		return;
 	}
-	item_begin(&l, role->passes_on ? "capabilities: those of all others, to pass them on, and"
-				       : "capabilities:");
+	item_begin(&l, "capabilities:");
+	if (role->crew)
+		words_of_crew(&l, role->crew);
 	end(&l);
 	for (size_t i = 0; i < role->capability_count; i++)
 		describe_capability(&role->capabilities[i], "", out);

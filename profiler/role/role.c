@@ -133,6 +133,8 @@ static const struct role_capability supervisor_capabilities[] = {
 	{ CAP_FOWNER, "CAP_FOWNER", "the same in a sticky folder, such as /tmp" },
 };
 
+static const char *const supervisor_crew[] = { "agent", "opener", "fetcher", "symbolizer", NULL };
+
 static const struct role_call others_memory_calls[] = {
 #if !ROLE_SANITIZED /* LeakSanitizer looks at its own process so */
 	CALL("ptrace"),
@@ -420,6 +422,9 @@ static const struct role_calls symbolizer_groups[] = {
 
 /* ---- the dumper, the tracer and the unwinder ---- */
 
+static const char *const dump_supervisor_crew[] = { "dumper",  "tracer",     "unwinder", "opener",
+						    "fetcher", "symbolizer", NULL };
+
 /* What the tracer does, it does as a child of the supervisor, whose filter it inherits. */
 static const struct role_call others_memory_but_tracing_calls[] = {
 	CALL("process_vm_writev"), CALL("process_madvise"), CALL("pidfd_getfd"), CALL("kcmp"),
@@ -532,7 +537,7 @@ static const struct role roles[] = {
 		.name = "supervisor",
 		.work = "Reads the command line, starts, limits, ends and replaces the others, and "
 			"writes the answer; looks at nobody's bytes",
-		.passes_on = true,
+		.crew = supervisor_crew,
 		.filter = ROLE_DENIES,
 		CAPABILITIES(supervisor_capabilities),
 		GROUPS(supervisor_groups),
@@ -583,7 +588,7 @@ static const struct role roles[] = {
 		.name = "dump supervisor",
 		.work = "The supervisor of slowburn dump and slowburn debug; the same, but that the "
 			"tracer is one of its children",
-		.passes_on = true,
+		.crew = dump_supervisor_crew,
 		.filter = ROLE_DENIES,
 		CAPABILITIES(dump_supervisor_capabilities),
 		GROUPS(dump_supervisor_groups),
@@ -656,8 +661,7 @@ uint64_t role_capabilities(const struct role *role)
 {
 	uint64_t mask = own_capabilities(role);
 
-	for (size_t i = 0; role->passes_on && i < COUNT(roles); i++)
-		if (!roles[i].passes_on)
-			mask |= own_capabilities(&roles[i]);
+	for (const char *const *name = role->crew; name && *name; name++)
+		mask |= own_capabilities(role_find(*name));
 	return mask;
 }

@@ -83,7 +83,8 @@ struct role {
 	const char *user; /* the package's user, looked up in /etc/passwd; NULL: it keeps its ids */
 	uid_t fallback_id; /* uid and gid where there is no such user */
 	bool served; /* the leader may ask for it (role/service.h) */
-	bool passes_on; /* it keeps the capabilities of all that don't, too, to start them */
+	const char *const *
+		crew; /* the roles that it starts, and whose capabilities it keeps for that; NULL ends */
 	enum role_filter filter;
 	const struct role_capability *capabilities;
 	size_t capability_count;

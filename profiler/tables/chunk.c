@@ -48,7 +48,7 @@ static void bits_set(uint64_t *bits, uint32_t from, uint32_t count)
 
 /* ---- epochs ---- */
 
-static void chunk_turn(struct chunks *c, struct chunk *chunk)
+static void chunk_turn(struct chunks *c, struct chunk_space *chunk)
 {
 	for (uint32_t i = 0; i < CHUNK_BITMAP_WORDS; i++) {
 		uint64_t free_now = chunk->leaving[1][i];
@@ -85,7 +85,7 @@ void chunks_turn(struct chunks *c, uint64_t now_ns)
 /* ---- taking and giving ---- */
 
 /* The first of `count` free grains in a row, or NONE. */
-static uint32_t run_find(const struct chunk *chunk, uint32_t count)
+static uint32_t run_find(const struct chunk_space *chunk, uint32_t count)
 {
 	uint32_t run = 0;
 
@@ -104,7 +104,7 @@ static uint32_t run_find(const struct chunk *chunk, uint32_t count)
 
 static uint32_t chunk_take(struct chunks *c, uint32_t number, uint32_t count)
 {
-	struct chunk *chunk = c->chunks[number];
+	struct chunk_space *chunk = c->chunks[number];
 	uint32_t first = CHUNK_GRAINS - chunk->used < count ? NONE : run_find(chunk, count);
 
 	if (first == NONE)
@@ -119,7 +119,7 @@ static uint32_t chunk_take(struct chunks *c, uint32_t number, uint32_t count)
 
 static bool chunk_add(struct chunks *c)
 {
-	struct chunk *chunk;
+	struct chunk_space *chunk;
 
 	if (c->count == c->max)
 		return false;
@@ -160,7 +160,7 @@ uint32_t chunks_take(struct chunks *c, uint32_t words, uint64_t now_ns)
 
 void chunks_give(struct chunks *c, uint32_t addr, uint32_t words, uint64_t now_ns)
 {
-	struct chunk *chunk = c->chunks[addr >> UNWIND_CHUNK_SHIFT];
+	struct chunk_space *chunk = c->chunks[addr >> UNWIND_CHUNK_SHIFT];
 	uint32_t first = addr % UNWIND_CHUNK_WORDS / CHUNK_GRAIN_WORDS, count = grains(words);
 
 	assert(addr && addr >> UNWIND_CHUNK_SHIFT < c->count);
@@ -171,7 +171,7 @@ void chunks_give(struct chunks *c, uint32_t addr, uint32_t words, uint64_t now_n
 
 void chunks_return(struct chunks *c, uint32_t addr, uint32_t words)
 {
-	struct chunk *chunk = c->chunks[addr >> UNWIND_CHUNK_SHIFT];
+	struct chunk_space *chunk = c->chunks[addr >> UNWIND_CHUNK_SHIFT];
 	uint32_t first = addr % UNWIND_CHUNK_WORDS / CHUNK_GRAIN_WORDS, count = grains(words);
 
 	assert(addr && addr >> UNWIND_CHUNK_SHIFT < c->count);
@@ -187,7 +187,7 @@ void chunks_return(struct chunks *c, uint32_t addr, uint32_t words)
 
 uint32_t *chunks_at(struct chunks *c, uint32_t addr)
 {
-	struct chunk *chunk = c->chunks[addr >> UNWIND_CHUNK_SHIFT];
+	struct chunk_space *chunk = c->chunks[addr >> UNWIND_CHUNK_SHIFT];
 
 	assert(addr && addr >> UNWIND_CHUNK_SHIFT < c->count);
 	if (!chunk->words)

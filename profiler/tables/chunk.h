@@ -15,7 +15,7 @@
 #define CHUNK_GRAINS (UNWIND_CHUNK_WORDS / CHUNK_GRAIN_WORDS)
 #define CHUNK_BITMAP_WORDS (CHUNK_GRAINS / 64)
 
-struct chunk {
+struct chunk_space {
 	uint32_t *words; /* NULL: not mapped now */
 	uint32_t used; /* grains that are not free */
 	uint32_t hint; /* none is free below */
@@ -26,7 +26,7 @@ struct chunk {
 
 struct chunks {
 	struct tables *tables; /* borrowed */
-	struct chunk *chunks[UNWIND_MAX_CHUNKS];
+	struct chunk_space *chunks[UNWIND_MAX_CHUNKS];
 	uint32_t count, max;
 	uint32_t refused; /* times that there was no room */
 	uint64_t used; /* words that are not free */

@@ -6,6 +6,9 @@ saturation  every CPU busy for 10 s: nothing lost, all CPU time there
 lockstep    work that repeats at the sampling rate: ten runs, rms z
 unwinding   what a sample costs in the interrupt, with its stack; see unwinding.py
 storm       processes that live some 10 ms: how many of their samples are complete
+memory      of all its processes and in the kernel, beside a hundred binaries; see footprint.py
+steady      its own CPU time, when the first seconds are over
+compiler    how fast unwind tables are made, of the largest files and of all that there are
 
 Tables on stdout, all numbers in BUILD/bench/*.json. N (3) runs each, tools taking turns; medians are shown.
 Needs root. BUILD (build): where slowburn is. SQLITE3_C: compile this file in the mixed load and not a
@@ -27,6 +30,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 sys.dont_write_bytecode = True
 sys.path[:0] = [HERE, os.path.join(ROOT, "tests", "e2e")]
+import footprint  # noqa: E402
 import truth  # noqa: E402
 import unwinding  # noqa: E402
 import watch  # noqa: E402
@@ -34,6 +38,8 @@ import watch  # noqa: E402
 BUILD = os.path.abspath(os.environ.get("BUILD", os.path.join(ROOT, "build")))
 SLOWBURN = os.environ.get("SLOWBURN", os.path.join(BUILD, "slowburn"))
 WORKLOADS = os.environ.get("WORKLOADS", os.path.join(BUILD, "tests", "workload"))
+COMPILER = os.path.join(BUILD, "tests", "bench", "compiler")
+INSTALLED = ("/usr", "/opt")
 RUNS = int(os.environ.get("N", "3"))
 LOCKSTEP_RUNS = int(os.environ.get("LOCKSTEP_N", "10"))
 CPUS = len(os.sched_getaffinity(0))
@@ -390,7 +396,59 @@ def unwound(directory):
     write_json("unwinding", unwinding.run(directory, BUILD, SLOWBURN, CPUS, RUNS, say, goal, source))
 
 
-PARTS = {"mixed": mixed, "unwinding": unwound, "saturation": saturation, "lockstep": lockstep, "storm": storm}
+def memory(directory):
+    write_json("memory", footprint.memory(directory, Slowburn(directory), CPUS, RUNS, say, goal))
+
+
+def steady(directory):
+    source, _ = compile_input(directory)
+    write_json("steady", footprint.steady(Slowburn(directory), CPUS, RUNS, say, goal, source))
+
+
+def compiler_once(files):
+    """[(rows, ns of CPU time, path)]"""
+    out = subprocess.run([COMPILER, files], check=True, stdout=subprocess.PIPE).stdout.decode("utf-8", "surrogateescape")
+    return [(int(rows), int(ns), path) for rows, ns, path in (line.split(" ", 2) for line in out.splitlines())]
+
+
+def compiler(directory):
+    say(f"compiler: unwind tables of all ELF files below {' and '.join(INSTALLED)}; each run after one that read them into memory")
+    files = os.path.join(directory, "files")
+    with open(files, "wb") as out:
+        subprocess.run(["find", *filter(os.path.isdir, INSTALLED), "-xdev", "-type", "f", "-size", "+0",
+                        "(", "-perm", "/111", "-o", "-name", "*.so*", ")"], check=False, stdout=out)
+    compiler_once(files)
+    turns, runs = [compiler_once(files) for _ in range(RUNS)], []
+    largest = sorted(turns[0], reverse=True)[:4]
+    named = {path: os.path.basename(path) for _, _, path in largest}
+    named.update({path: "node" for path in (os.path.realpath(shutil.which("node") or "/"),)})
+
+    def rate(rows_and_ns):
+        rows, ns = (sum(column) for column in zip(*rows_and_ns))
+        return {"rows": rows, "cpu_s": ns / 1e9, "rows_per_s": 1e9 * rows / max(ns, 1)}
+
+    for turn in turns:
+        one = {name: rate([(rows, ns) for rows, ns, at in turn if at == path]) for path, name in named.items()
+               if any(at == path for _, _, at in turn)}
+        runs.append({"machine": rate([(rows, ns) for rows, ns, _ in turn]), "files": one})
+    for name in runs[0]["files"]:
+        all_of = [r["files"][name] for r in runs]
+        say(f"  {name:32} {all_of[0]['rows']:10,} rows  {1e3 * median_of(all_of, 'cpu_s'):7.1f} ms  {median_of(all_of, 'rows_per_s') / 1e6:6.1f} M rows/s")
+    machine = [r["machine"] for r in runs]
+    say(f"  {f'all {len(turns[0])} ELF files':32} {machine[0]['rows']:10,} rows  {1e3 * median_of(machine, 'cpu_s'):7.1f} ms"
+        f"  {median_of(machine, 'rows_per_s') / 1e6:6.1f} M rows/s")
+    first = next(iter(runs[0]["files"]), None)
+    goals = [
+        goal(f"rows a second, {first}", statistics.median(r["files"][first]["rows_per_s"] for r in runs) / 1e6 if first else None, 30, "M/s",
+             at_least=True),
+        goal("rows a second, all files", median_of(machine, "rows_per_s") / 1e6, 30, "M/s", at_least=True),
+        goal("all files of the machine, CPU time", median_of(machine, "cpu_s"), 3, "s"),
+    ]
+    write_json("compiler", {"files": len(turns[0]), "runs": runs, "goals": goals})
+
+
+PARTS = {"mixed": mixed, "unwinding": unwound, "saturation": saturation, "lockstep": lockstep, "storm": storm, "memory": memory,
+         "steady": steady, "compiler": compiler}
 
 
 def main():

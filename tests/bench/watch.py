@@ -57,6 +57,46 @@ def rss_peak_bytes(pid):
     return 0
 
 
+def cpu_ns(pid):
+    """What its threads have run so far, in user and system mode; those that ended are not in it."""
+    total = 0
+    with contextlib.suppress(OSError):
+        for task in os.listdir(f"/proc/{pid}/task"):
+            with contextlib.suppress(OSError), open(f"/proc/{pid}/task/{task}/schedstat", encoding="ascii") as file:
+                total += int(file.read().split()[0])
+    return total
+
+
+def own_and_kernel_bytes(pid):
+    """(PSS of a process without what it has mapped of the kernel's memory, its perf rings)"""
+    own = rings = size = 0
+    kernel, ring = False, False
+    with contextlib.suppress(OSError), open(f"/proc/{pid}/smaps", encoding="utf-8", errors="replace") as file:
+        for line in file:
+            if line.startswith("Size:"):
+                size = int(line.split()[1]) * 1024
+                rings += size if ring else 0
+            elif line.startswith("Pss:"):
+                own += 0 if kernel else int(line.split()[1]) * 1024
+            elif "-" in line.split(None, 1)[0]:
+                kernel, ring = "anon_inode:" in line, "anon_inode:[perf_event]" in line
+    return own, rings
+
+
+def bpf_objects(pids):
+    """{("map_id" or "prog_id", id): bytes of the kernel's memory} of the maps and programs that they hold"""
+    found = {}
+    for pid in pids:
+        with contextlib.suppress(OSError):
+            for fd in os.listdir(f"/proc/{pid}/fdinfo"):
+                with contextlib.suppress(OSError), open(f"/proc/{pid}/fdinfo/{fd}", encoding="ascii", errors="replace") as file:
+                    said = dict(line.rstrip().split(":\t", 1) for line in file if ":\t" in line)
+                    for kind in ("map_id", "prog_id"):
+                        if kind in said and "memlock" in said:
+                            found[kind, int(said[kind])] = int(said["memlock"])
+    return found
+
+
 def perf_events(pids):
     n = 0
     for pid in pids:

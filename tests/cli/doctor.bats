@@ -174,18 +174,29 @@ named() {
 	kill $spinner
 }
 
+# confined PARENT ROLE: the pid of that child, once it has given up what it doesn't need: its filter of system calls, beside
+# its parent's, is the last of that.
+confined() {
+	local pid tries
+	for tries in $(seq 200); do
+		pid=$(pgrep -P "$1" -f "^slowburn $2\$") || pid=none
+		awk '/^Seccomp_filters:/ && $2 >= 2 { good = 1 } END { exit !good }' "/proc/$pid/status" 2> /dev/null && break
+		sleep 0.1
+	done
+	[ "$tries" != 200 ] && echo "$pid"
+}
+
 # uids_of: the effective uids of our processes while a profile is taken; their bounding sets are in files.
 uids_of() {
 	# shellcheck disable=SC2086 # words, and no shell between us and it
-	${privileges:-env} slowburn profile --duration 3s --format text > answer 2>&1 &
-	local profile=$! uids="" role
-	sleep 1.5
+	${privileges:-env} slowburn profile --duration 30s --format text > answer 2>&1 &
+	local profile=$! uids="" role pid
 	for role in agent opener symbolizer; do
-		local pid
-		pid=$(pgrep -P $profile -f "^slowburn $role\$") || { cat answer; return 1; }
+		pid=$(confined $profile $role) || { cat answer; return 1; }
 		uids+="$role $(awk '/^Uid:/ { print $3 }' "/proc/$pid/status") "
 		awk '/^CapBnd:/ { print $2 }' "/proc/$pid/status" > "bounding.$role"
 	done
+	kill -INT $profile
 	wait $profile || { cat answer; return 1; }
 	echo "$uids"
 }

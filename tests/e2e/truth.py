@@ -346,29 +346,6 @@ def check_names(args):
     return 1 if complaints else 0
 
 
-def check_stacks(args):
-    """Of the programs --comm each stack that reaches _start does so by main, and --share of the stacks do."""
-    profile, total, whole, wrong = read_profile(args.profile), 0, 0, collections.Counter()
-    for s in profile.samples:
-        user = [f for f in s.frames if not f.kernel]
-        if s.comm not in args.comm or not user:
-            continue
-        total += s.count
-        if user[-1].name != "_start":
-            continue
-        whole += s.count
-        names = [f.name for f in user]
-        own = [f.name for f in user if os.path.basename(f.module) == s.comm]
-        if names[-2:-1] != ["__libc_start_main"] or own[-2:-1] != ["main"] or names.count("main") != 1:
-            wrong[";".join(reversed(names))] += s.count
-    ok = not wrong and total >= args.min and whole >= args.share * total
-    print(f"{'ok' if ok else 'FAIL'}: {whole} of {total} stacks of {' '.join(args.comm)} are whole "
-          f"({args.share:.0%} of at least {args.min}), {sum(wrong.values())} of them wrong")
-    for stack, n in wrong.most_common(3):
-        print(f"    {n} {ascii(stack)}")
-    return 0 if ok else 1
-
-
 TRUNCATED = re.compile(r"\[truncated: (.*)\]")
 
 
@@ -498,19 +475,26 @@ def is_chain(frames, chain):
     return names[:len(chain)] == chain and not any(n.startswith("[truncated") for n in names)
 
 
-def check_chain(args):
-    """Of the samples in a function, how many have the call chain that the program is known to have."""
-    chain = [name for link in args.chain for name in link.split("*")[0].split("+") * int((link.split("*") + ["1"])[1])]
-    profile = read_profile(args.profile)
-    here = profile.of(lambda s: s.comm == args.comm and s.has(chain[0]))
-    n, right = count(here), count(s for s in here if is_chain(s.frames, chain))
-    ok = n >= args.min and right >= args.share * n
-    print(f"{'ok' if ok else 'FAIL'}: of {n} samples in {chain[0]} (at least {args.min}) {right} have the {len(chain)} callers"
-          f" that there are (at least {100 * args.share:.0f} %)")
-    others = collections.Counter(" < ".join(f.name or "?" for f in s.frames) for s in here if not is_chain(s.frames, chain))
-    for stack, times in others.most_common(0 if ok else 5):
-        print(f"    {times:5} {ascii(stack)[:200]}")
+def judge_stacks(args, samples, what, is_right, is_wrong=lambda sample: False):
+    """There are --min samples, --share of them are right, and none is wrong; what the others look like."""
+    n, right, wrong = count(samples), count(s for s in samples if is_right(s)), count(s for s in samples if is_wrong(s))
+    ok = n >= args.min and right >= args.share * n and not wrong
+    print(f"{'ok' if ok else 'FAIL'}: of {n} samples (at least {args.min}) {100 * right / max(n, 1):.2f} % {what}"
+          f" (at least {100 * args.share:.0f} %); {wrong} are wrong")
+    others = collections.Counter()
+    for s in samples:
+        if is_wrong(s) or not is_right(s):
+            others["WRONG " * is_wrong(s) + " < ".join(f.name or os.path.basename(f.module) for f in s.frames if not f.kernel)] += s.count
+    for stack, times in others.most_common(5):
+        print(f"    {times:5} {ascii(stack)[:400]}")
     return 0 if ok else 1
+
+
+def check_chain(args):
+    """The samples in a function have the call chain that the program is known to have."""
+    chain = [name for link in args.chain for name in link.split("*")[0].split("+") * int((link.split("*") + ["1"])[1])]
+    here = read_profile(args.profile).of(lambda s: s.comm == args.comm and s.has(chain[0]))
+    return judge_stacks(args, here, f"have the {len(chain)} callers that there are", lambda s: is_chain(s.frames, chain))
 
 
 def reaches_bottom(sample):
@@ -526,20 +510,22 @@ def reaches_bottom(sample):
 
 
 def check_bottom(args):
-    """Stacks of these programs that end where programs begin."""
-    profile = read_profile(args.profile)
-    samples = profile.of(lambda s: s.comm in args.comm)
-    whole, n = count(s for s in samples if reaches_bottom(s)), count(samples)
-    ok = n >= args.min and whole >= args.share * n
-    print(f"{'ok' if ok else 'FAIL'}: of {n} samples (at least {args.min}) {100 * whole / max(n, 1):.2f} % reach the bottom"
-          f" (at least {100 * args.share:.0f} %)")
-    short = collections.Counter()
-    for s in samples:
-        if not reaches_bottom(s):
-            short[" < ".join(f.name or os.path.basename(f.module) for f in s.frames if not f.kernel)] += s.count
-    for what, k in short.most_common(10):
-        print(f"    {k:5} {ascii(what)}")
-    return 0 if ok else 1
+    """Stacks of these programs end where programs begin."""
+    here = read_profile(args.profile).of(lambda s: s.comm in args.comm)
+    return judge_stacks(args, here, "reach the bottom", reaches_bottom)
+
+
+def skips_main(sample):
+    """It has reached _start, but not by the program's one main."""
+    user = [f for f in sample.frames if not f.kernel]
+    names, own = [f.name for f in user], [f.name for f in user if os.path.basename(f.module) == sample.comm]
+    return names[-1] == "_start" and (names[-2:-1] != ["__libc_start_main"] or own[-2:-1] != ["main"] or names.count("main") != 1)
+
+
+def check_stacks(args):
+    """Stacks of these programs reach _start, and each that does so does it by main."""
+    here = read_profile(args.profile).of(lambda s: s.comm in args.comm and any(not f.kernel for f in s.frames))
+    return judge_stacks(args, here, "are whole", lambda s: [f for f in s.frames if not f.kernel][-1].name == "_start", skips_main)
 
 
 # ---------------------------------------------------------------- two profilers, one machine, one time
@@ -855,20 +841,16 @@ def main():
             sub.add_argument("--user", action="store_true")
             sub.add_argument("--kernel", action="store_true")
             sub.add_argument("--min", type=int, default=1)
-        elif name == "stacks":
+        elif name in ("complete", "bottom", "stacks"):
             sub.add_argument("--comm", nargs="+", required=True)
-            sub.add_argument("--min", type=int, default=20)
-            sub.add_argument("--share", type=float, default=0.5)
+            sub.add_argument("--min", type=int, default=20 if name == "stacks" else 100)
+            sub.add_argument("--share", type=float, default=0.5 if name == "stacks" else 0.95)
         elif name == "ends":
             sub.add_argument("--comm", required=True)
             sub.add_argument("--why", required=True)
             sub.add_argument("--within", help="the function that they end in")
             sub.add_argument("--min", type=int, default=50)
             sub.add_argument("--share", type=float, default=0.8)
-        elif name in ("complete", "bottom"):
-            sub.add_argument("--comm", nargs="+", required=True)
-            sub.add_argument("--min", type=int, default=100)
-            sub.add_argument("--share", type=float, default=0.95)
         elif name == "strings":
             sub.add_argument("--controls", action="store_true", help="control characters are allowed")
         elif name == "whole":

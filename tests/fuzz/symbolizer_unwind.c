@@ -38,7 +38,7 @@
 
 #include "profiler/base/buffer.h"
 #include "symbolizer/unwind_compile.h"
-#include "symbolizer/unwind_dump.h"
+#include "tests/unit/symbolizer_rows.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -82,7 +82,7 @@ static void compile(int fd, uint64_t start, uint64_t limit, uint32_t max_rows)
 			check_page(t, &t->pages.items[i]);
 		for (uint32_t i = 0; i < t->rule_count; i++)
 			check(t->rules[i].kind < UNWIND_KIND_COUNT);
-		unwind_dump(t, &outcome, &text);
+		rows_dump(t, &outcome, &text);
 	}
 	elf_file_release(&f);
 	unwind_table_release(t);

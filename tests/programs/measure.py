@@ -4,8 +4,10 @@
 Each program works under `slowburn profile --record` and then under `perf record -g`, which walks by frame pointer, as the kernel
 does. A Markdown table on stdout, which docs/UNWINDING.md has a copy of; what ended early and where on stderr.
 The samples of the first second are counted apart: by then a program that was never seen before has its tables.
+A second table compares the stacks of stopped threads with those of other unwinders; see equality.py.
 
 Needs root. BUILD (build): where slowburn is. ONLY: parts of names of programs. SECONDS (9): for each. HZ (997).
+TABLES: "samples", "equality" or both.
 """
 import bisect
 import collections
@@ -18,12 +20,14 @@ import sys
 import tempfile
 import time
 
+import equality
 import recording
 from programs import PROGRAMS
 
 ROOT = recording.ROOT
 SLOWBURN = os.path.join(os.path.abspath(os.environ.get("BUILD", os.path.join(ROOT, "build"))), "slowburn")
 SECONDS = float(os.environ.get("SECONDS", "9"))
+TABLES = os.environ.get("TABLES", "").split() or ["samples", "equality"]
 HZ, EARLY_S, PERF_S = int(os.environ.get("HZ", "997")), 1.0, 3
 # Where perf's stacks have to end to be called whole. It names what has a symbol; where it is generous, it is to perf.
 STARTS = re.compile(r"^(_start|main|__libc_start_.*|__?clone3?|start_thread|_dl_start.*|runtime\.(goexit|mstart|rt0_go|mcall|systemstack).*)$")
@@ -127,11 +131,19 @@ def perf_whole(directory, comm):
 
 
 def look(program):
+    samples = row = None
     with tempfile.TemporaryDirectory(prefix="slowburn-programs-") as directory:
-        with Running(program, directory):
+        with Running(program, directory) as running:
             time.sleep(0.5)
-            samples, mappings = capture(directory, program.comm)
-            perf = perf_whole(directory, program.comm)
+            if "samples" in TABLES:
+                samples, mappings = capture(directory, program.comm)
+                perf = perf_whole(directory, program.comm)
+                row = summed_up(program, samples, mappings, perf)
+            stacks = equality.look(SLOWBURN, program, running.process.pid) if "equality" in TABLES else None
+    return row, stacks
+
+
+def summed_up(program, samples, mappings, perf):
     if not samples:
         complain(f"{program.name}: no samples")
         return None
@@ -161,30 +173,42 @@ def percent(value):
     return "–" if value is None else f"{value:.2f}" if value < 100 else "100"
 
 
+def print_row(name, row, absent):
+    if not row:
+        print(f"| {name} | not measured{': no ' + ', '.join(absent) if absent else ''} | | | | | | |", flush=True)
+        return False
+    ends = ", ".join(f"{end} {n}" for end, n in row["ends"].most_common())
+    print(f"| {row['name']} | {row['samples']:,} | {percent(row['whole'])} | {percent(row['early'])} | {row['depth']:.1f} |"
+          f" {percent(row['guessed'])} | {percent(row['perf'])} | {ends} |", flush=True)
+    return row["whole"] >= 99.5
+
+
 def main():
     if os.geteuid():
         raise SystemExit("needs root: sudo make programs")
     wanted = os.environ.get("ONLY", "").split()
-    print("| program | samples | whole, % | first second | mean depth | guessed frames, % | perf -g, whole, % | what ended the others |")
-    print("|---|--:|--:|--:|--:|--:|--:|---|", flush=True)
-    missed = 0
+    missed, equal = 0, []
+    if "samples" in TABLES:
+        print("| program | samples | whole, % | first second | mean depth | guessed frames, % | perf -g, whole, % | what ended the others |")
+        print("|---|--:|--:|--:|--:|--:|--:|---|", flush=True)
     for program in PROGRAMS:
         if wanted and not any(w in program.name for w in wanted):
             continue
         absent = [c for c in program.needs if not shutil.which(c)]
+        row = stacks = None
         try:
-            row = None if absent else look(program)
+            row, stacks = (None, None) if absent else look(program)
         except RuntimeError as error:
             complain(str(error))
-            row = None
-        if not row:
-            print(f"| {program.name} | not measured{': no ' + ', '.join(absent) if absent else ''} | | | | | | |", flush=True)
-            missed += 1
-            continue
-        missed += row["whole"] < 99.5
-        ends = ", ".join(f"{end} {n}" for end, n in row["ends"].most_common())
-        print(f"| {row['name']} | {row['samples']:,} | {percent(row['whole'])} | {percent(row['early'])} | {row['depth']:.1f} |"
-              f" {percent(row['guessed'])} | {percent(row['perf'])} | {ends} |", flush=True)
+        if "samples" in TABLES:
+            missed += not print_row(program.name, row, absent)
+        equal += [stacks] if stacks else []
+    if equal:
+        print()
+        print(equality.HEADER)
+        for line, counted in equal:
+            print(line)
+            missed += counted["differ"] > 0 or counted["stopped differ"] > 0 or not counted["threads"]
     return 1 if missed and os.environ.get("STRICT") else 0
 
 

@@ -18,6 +18,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
@@ -272,10 +273,13 @@ static void expect_honest(struct bench *b)
 static void renew(struct bench *b, const char *role)
 {
 	int pid = test_starter_pid(&b->starter, role);
+	siginfo_t info;
 
-	if (pid)
-		kill(pid, SIGKILL);
-	nanosleep(&(struct timespec){ .tv_nsec = 20000000 }, NULL);
+	if (!pid)
+		return;
+	kill(pid, SIGKILL);
+	/* Its socket is closed by then; the starter, who started it, takes note of its end. */
+	waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT);
 }
 
 static struct file_place own_place(void)

@@ -111,6 +111,18 @@ static void test_words(void **state)
 			    "  - setting up (given up before the first sample): read\n");
 }
 
+/* Whom it starts is in the table, and starts nobody; what they have, it has. */
+static void expect_crew(const struct role *role)
+{
+	for (const char *const *name = role->crew; *name; name++) {
+		const struct role *member = role_find(*name);
+
+		assert_non_null(member);
+		assert_null(member->crew);
+		assert_int_equal(role_capabilities(member) & ~role_capabilities(role), 0);
+	}
+}
+
 static void test_table(void **state)
 {
 	uint64_t all = 0, setup = role_setup_capabilities(role_find("agent"));
@@ -122,9 +134,12 @@ static void test_table(void **state)
 		assert_ptr_equal(role_find(role->name), role);
 		all |= role_capabilities(role);
 		/* Whoever looks at others' bytes has an own uid, and a list of what it may call. */
-		assert_int_equal(role->filter == ROLE_DENIES, role->passes_on);
-		assert_int_equal(role->passes_on, i == 0 || !strcmp(role->name, "dump supervisor"));
-		if (!role->passes_on) {
+		assert_int_equal(role->filter == ROLE_DENIES, role->crew != NULL);
+		assert_int_equal(role->crew != NULL,
+				 i == 0 || !strcmp(role->name, "dump supervisor"));
+		if (role->crew) {
+			expect_crew(role);
+		} else {
 			assert_non_null(role->user);
 			assert_int_not_equal(role->fallback_id, 0);
 		}
@@ -136,7 +151,10 @@ static void test_table(void **state)
 	assert_int_equal(role_capabilities(role_find("dumper")), 0);
 	assert_int_equal(role_capabilities(role_find("unwinder")), 0);
 	assert_int_equal(role_capabilities(role_find("tracer")), 1ULL << CAP_SYS_PTRACE);
-	assert_false(role_capabilities(role_find("dump supervisor")) & 1ULL << CAP_DAC_OVERRIDE);
+	/* It starts no agent. */
+	assert_false(role_capabilities(role_find("dump supervisor")) &
+		     (1ULL << CAP_DAC_OVERRIDE | 1ULL << CAP_BPF | 1ULL << CAP_PERFMON |
+		      1ULL << CAP_SYS_ADMIN));
 	assert_int_equal(role_capabilities(role_find("agent")),
 			 1ULL << CAP_BPF | 1ULL << CAP_PERFMON | setup);
 	assert_null(role_find("nobody"));

@@ -25,7 +25,7 @@
 #include "profiler/base/clock.h"
 #include "symbolizer/code_rules.h"
 #include "symbolizer/unwind_compile.h"
-#include "symbolizer/unwind_dump.h"
+#include "tests/unit/symbolizer_rows.h"
 
 #define PIECE_BYTES (1u << 20)
 #define MAX_SHOWN 60 /* of a file */
@@ -55,9 +55,9 @@ static void show(struct oracle *o, uint64_t vaddr, const struct unwind_rule *our
 	o->last = vaddr;
 	o->shown++;
 	buffer_printf(&text, "%s: 0x%" PRIx64 ": ours \"", o->path, vaddr);
-	unwind_dump_rule(ours, &text);
+	rows_rule(ours, &text);
 	buffer_text(&text, "\", the file's \"");
-	unwind_dump_rule(theirs, &text);
+	rows_rule(theirs, &text);
 	printf("# %s\"\n", buffer_cstr(&text));
 	buffer_release(&text);
 }

@@ -19,7 +19,7 @@
 #include "profiler/base/buffer.h"
 #include "profiler/base/cleanup.h"
 #include "symbolizer/code_rules.h"
-#include "symbolizer/unwind_dump.h"
+#include "tests/unit/symbolizer_rows.h"
 #include "tests/unit/torture.h"
 
 /* Code named x, from x_start to x_end. What is expected is behind comments: "# offset rule". */
@@ -195,7 +195,7 @@ static void rules_text(const struct code_rules *r, struct buffer *text)
 			continue;
 		last = rule;
 		buffer_printf(text, "%x ", r->insns.list.items[i].at);
-		unwind_dump_rule(&rule, text);
+		rows_rule(&rule, text);
 		buffer_text(text, "\n");
 	}
 }

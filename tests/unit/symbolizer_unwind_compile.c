@@ -18,9 +18,9 @@
 #include <cmocka.h>
 
 #include "symbolizer/unwind_compile.h"
-#include "symbolizer/unwind_dump.h"
 #include "symbolizer/unwind_fdes.h"
 #include "tests/unit/symbolizer_frames.h"
+#include "tests/unit/symbolizer_rows.h"
 #include "tests/unit/torture.h"
 
 struct compiled {
@@ -41,7 +41,7 @@ static int compile_region(struct compiled *c, int fd, uint64_t start, uint64_t l
 		r = unwind_compile(&f, start, limit, max_rows, &c->table, &c->outcome);
 	elf_file_release(&f);
 	if (r == 0)
-		unwind_dump(&c->table, &c->outcome, &c->text);
+		rows_dump(&c->table, &c->outcome, &c->text);
 	return r;
 }
 
@@ -559,10 +559,9 @@ static void test_too_many_rules(void **state)
 	assert_int_equal(compile_region(&c, fd, 0, UINT64_MAX, UNWIND_MAX_ROWS), 0);
 	assert_int_equal(c.table.rule_count, UNWIND_MAX_FILE_RULES);
 	assert_true(c.table.rules_refused >= 10);
-	assert_int_equal(unwind_table_find(&c.table, FRAMES_TEXT + fits - 1)->cfa_offset, fits - 1);
-	assert_int_equal(unwind_table_find(&c.table, FRAMES_TEXT + fits)->kind, UNWIND_UNSUPPORTED);
-	assert_int_equal(unwind_table_find(&c.table, FRAMES_TEXT + fits + 9)->kind,
-			 UNWIND_UNSUPPORTED);
+	assert_int_equal(rows_find(&c.table, FRAMES_TEXT + fits - 1)->cfa_offset, fits - 1);
+	assert_int_equal(rows_find(&c.table, FRAMES_TEXT + fits)->kind, UNWIND_UNSUPPORTED);
+	assert_int_equal(rows_find(&c.table, FRAMES_TEXT + fits + 9)->kind, UNWIND_UNSUPPORTED);
 	compiled_release(&c);
 	close(fd);
 }
@@ -579,16 +578,16 @@ static void test_limits(void **state)
 	assert_true(c.outcome.too_large);
 	limit = c.table.limit;
 	assert_int_equal(limit, FRAMES_TEXT + 100);
-	assert_int_equal(unwind_table_find(&c.table, limit - 1)->cfa_offset, 99);
-	assert_int_equal(unwind_table_find(&c.table, limit)->kind, UNWIND_NONE);
+	assert_int_equal(rows_find(&c.table, limit - 1)->cfa_offset, 99);
+	assert_int_equal(rows_find(&c.table, limit)->kind, UNWIND_NONE);
 	compiled_release(&c);
 
 	assert_int_equal(compile_region(&c, fd, limit, limit + 50, UNWIND_MAX_ROWS), 0);
 	assert_false(c.outcome.too_large);
-	assert_int_equal(unwind_table_find(&c.table, limit - 1)->kind, UNWIND_NONE);
-	assert_int_equal(unwind_table_find(&c.table, limit)->cfa_offset, 100);
-	assert_int_equal(unwind_table_find(&c.table, limit + 49)->cfa_offset, 149);
-	assert_int_equal(unwind_table_find(&c.table, limit + 50)->kind, UNWIND_NONE);
+	assert_int_equal(rows_find(&c.table, limit - 1)->kind, UNWIND_NONE);
+	assert_int_equal(rows_find(&c.table, limit)->cfa_offset, 100);
+	assert_int_equal(rows_find(&c.table, limit + 49)->cfa_offset, 149);
+	assert_int_equal(rows_find(&c.table, limit + 50)->kind, UNWIND_NONE);
 	compiled_release(&c);
 
 	assert_int_equal(compile_region(&c, fd, FRAMES_TEXT + 0x5000, UINT64_MAX, 100), 0);
@@ -764,12 +763,12 @@ static void test_table(void **state)
 	}
 	assert_int_equal(unwind_table_finish(t, 0x1000 + at), 0);
 	for (uint32_t i = 0; i < at; i++) {
-		if (unwind_table_find(t, 0x1000 + i)->cfa_offset != expected[i])
+		if (rows_find(t, 0x1000 + i)->cfa_offset != expected[i])
 			fail_msg("0x%x: got %d, expected %d", 0x1000 + i,
-				 unwind_table_find(t, 0x1000 + i)->cfa_offset, expected[i]);
+				 rows_find(t, 0x1000 + i)->cfa_offset, expected[i]);
 	}
-	assert_int_equal(unwind_table_find(t, 0xfff)->kind, UNWIND_NONE);
-	assert_int_equal(unwind_table_find(t, 0x1000 + at)->kind, UNWIND_NONE);
+	assert_int_equal(rows_find(t, 0xfff)->kind, UNWIND_NONE);
+	assert_int_equal(rows_find(t, 0x1000 + at)->kind, UNWIND_NONE);
 	unwind_table_release(t);
 	free(t);
 }

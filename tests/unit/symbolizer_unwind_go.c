@@ -16,8 +16,8 @@
 
 #include "symbolizer/go_pclntab.h"
 #include "symbolizer/unwind_compile.h"
-#include "symbolizer/unwind_dump.h"
 #include "tests/unit/symbolizer_go.h"
+#include "tests/unit/symbolizer_rows.h"
 
 #define LINES \
 	"\x14\x7f" /* line 9 for 127 bytes: where the function ends, if its frames don't say */
@@ -53,7 +53,7 @@ static void rows_of(int fd, char *ret, size_t size)
 	assert_int_equal(elf_file_open(&f, fd), 0);
 	assert_int_equal(unwind_compile(&f, 0, UINT64_MAX, UNWIND_MAX_ROWS, t, &outcome), 0);
 	assert_true(outcome.go);
-	unwind_dump(t, &outcome, &text);
+	rows_dump(t, &outcome, &text);
 	assert_int_equal(buffer_error(&text), 0);
 	*ret = 0;
 	for (line = buffer_cstr(&text); line && *line; line = strchr(line, '\n') + 1) {

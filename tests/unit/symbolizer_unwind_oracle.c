@@ -29,8 +29,8 @@
 #include "profiler/base/cleanup.h"
 #include "profiler/base/clock.h"
 #include "symbolizer/unwind_compile.h"
-#include "symbolizer/unwind_dump.h"
 #include "symbolizer/unwind_sections.h"
+#include "tests/unit/symbolizer_rows.h"
 
 #define PROBE_BYTES 16 /* how far apart we look for functions that we don't know */
 #define MAX_SHOWN 5 /* differences of a file */
@@ -228,10 +228,10 @@ static void show(struct oracle *o, uint64_t vaddr, const struct unwind_rule *our
 	if (o->differences++ >= MAX_SHOWN)
 		return;
 	buffer_printf(&text, "%s: 0x%" PRIx64 ": ours \"", o->path, vaddr);
-	unwind_dump_rule(ours, &text);
+	rows_rule(ours, &text);
 	buffer_text(&text, "\", libdw's \"");
 	if (theirs)
-		unwind_dump_rule(theirs, &text);
+		rows_rule(theirs, &text);
 	buffer_printf(&text, "\"%s", what);
 	printf("# %s\n", buffer_cstr(&text));
 	buffer_release(&text);
@@ -239,7 +239,7 @@ static void show(struct oracle *o, uint64_t vaddr, const struct unwind_rule *our
 
 static void compare(struct oracle *o, uint64_t vaddr, Dwarf_Frame *frame)
 {
-	const struct unwind_rule *ours = unwind_table_find(o->table, vaddr);
+	const struct unwind_rule *ours = rows_find(o->table, vaddr);
 	struct unwind_rule theirs;
 	enum reason reason = expect(frame, &theirs);
 
@@ -287,7 +287,7 @@ static Dwarf_Frame *find(struct oracle *o, uint64_t vaddr)
 /* libdw has nothing here. */
 static void compare_none(struct oracle *o, uint64_t vaddr)
 {
-	const struct unwind_rule *ours = unwind_table_find(o->table, vaddr);
+	const struct unwind_rule *ours = rows_find(o->table, vaddr);
 
 	if (ours->kind == UNWIND_NONE)
 		totals.none++;

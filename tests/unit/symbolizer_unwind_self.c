@@ -25,6 +25,7 @@
 #include "bpf/unwind_step.h"
 #include "profiler/base/buffer.h"
 #include "symbolizer/unwind_compile.h"
+#include "tests/unit/symbolizer_rows.h"
 
 #define MAX_MODULES 64
 #define MAX_FRAMES 256
@@ -113,7 +114,7 @@ static const struct unwind_rule *rule_at(uint64_t addr)
 
 	for (uint32_t i = 0; i < module_count; i++) {
 		if (addr >= modules[i].start && addr < modules[i].limit)
-			return unwind_table_find(&modules[i].table, addr - modules[i].bias);
+			return rows_find(&modules[i].table, addr - modules[i].bias);
 	}
 	return &none;
 }

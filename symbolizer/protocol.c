@@ -11,6 +11,7 @@
 #include <string.h>
 
 _Static_assert(sizeof(struct symbol_request) == 8, "wire format");
+_Static_assert(sizeof(struct symbol_moment) == 16, "wire format");
 _Static_assert(sizeof(struct symbol_reply) == 24, "wire format");
 _Static_assert(sizeof(struct symbol_answer) == 16, "wire format");
 _Static_assert(sizeof(struct symbol_function) == 24, "wire format");

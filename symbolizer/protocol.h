@@ -3,15 +3,18 @@
  * What is said to the symbolizer and what it answers: the public header of symbolizer/.
  *
  * The symbolizer is a process of its own: it parses bytes written by people we don't trust. It is
- * told no path, no pid and no time: a request brings file descriptors and addresses, the reply
+ * told no path, no pid and not what time it is: a request brings file descriptors and addresses, the reply
  * names. It keeps nothing between requests that it needs (it may keep caches), so that it can be
  * killed and started again at any moment. One request is in flight at a time.
  *
  * A message is a frame of role/socket.h. Request:
  *
  *	struct symbol_request, then count × u64 addresses in ascending order
- *	fds: SYMBOLS_ELF: the file (offsets in it are the addresses)
+ *	SYMBOLS_CODE: then count × struct symbol_moment
+ *	fds: SYMBOLS_ELF: the file (offsets in it are the addresses), and its debug file if there is one
  *	     SYMBOLS_KERNEL: /proc/kallsyms, and /proc/modules if there is one
+ *	     SYMBOLS_CODE: what a process says of the code that it made: a jitdump, a perf map, or
+ *	     both, in any order
  *
  * Reply:
  *
@@ -35,10 +38,18 @@
  *	struct unwind_rule × rule_count		the first two are those that every file has
  *	struct unwind_page × page_count		of the addresses from `start` on; row: its number below
  *	u32 rows × row_count			rule: its number above
+ *
+ * The third asks what a file says of its debug files, or whether another is one of them. Request:
+ *
+ *	struct debug_request
+ *	fds: the file; and the other one, unless the question is DEBUG_OF_FILE
+ *
+ * Reply: struct debug_reply, which nobody believes before debug_check() has.
  */
 #ifndef SYMBOLIZER_PROTOCOL_H
 #define SYMBOLIZER_PROTOCOL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -50,8 +61,11 @@
 #define SYMBOLS_MESSAGE_REPLY 2
 #define SYMBOLS_MESSAGE_UNWIND 3
 #define SYMBOLS_MESSAGE_UNWIND_REPLY 4
+#define SYMBOLS_MESSAGE_DEBUG 5
+#define SYMBOLS_MESSAGE_DEBUG_REPLY 6
 
 #define SYMBOLS_MAX_ADDRESSES 65536
+#define SYMBOLS_MAX_CODE_ADDRESSES 16384 /* of SYMBOLS_CODE: with their moments no more bytes */
 #define SYMBOLS_MAX_REPLY_BYTES (16u << 20)
 #define SYMBOLS_MAX_NAME 4096 /* bytes of a name, mangled or not; longer ones are cut */
 #define SYMBOLS_MAX_BUILD_ID_BYTES 64
@@ -60,6 +74,7 @@
 enum symbol_space {
 	SYMBOLS_ELF = 1, /* addresses are file offsets */
 	SYMBOLS_KERNEL, /* addresses are kernel addresses */
+	SYMBOLS_CODE, /* addresses are a process's, of code that it made at run time */
 };
 
 enum symbol_status {
@@ -77,6 +92,15 @@ struct symbol_request {
 	uint32_t count;
 };
 
+/*
+ * When code was seen at an address. Another's may have been there before, and be there now: the last one to
+ * be known by then is meant, or else the first that became known later.
+ */
+struct symbol_moment {
+	uint64_t map_bytes; /* so long was the perf map */
+	uint64_t time_ns; /* CLOCK_MONOTONIC, for a jitdump */
+};
+
 struct symbol_reply {
 	uint32_t status; /* enum symbol_status */
 	uint32_t answer_count, function_count, module_count, string_bytes;
@@ -87,7 +111,7 @@ struct symbol_reply {
  * An address that lies in no segment or module has neither, and vaddr 0: no kernel address leaves.
  */
 struct symbol_answer {
-	uint64_t vaddr; /* ELF address; for the kernel, relative to the module's start */
+	uint64_t vaddr; /* ELF address; for the kernel, relative to the module's start; else as asked */
 	uint32_t function; /* or SYMBOLS_NONE */
 	uint32_t module; /* SYMBOLS_KERNEL; for an ELF file its loadable segment; or SYMBOLS_NONE */
 };
@@ -161,6 +185,43 @@ struct unwind_answer {
 /* 0, or -EINVAL and a sentence. `bytes` is 8-byte aligned and must outlive *ret. In unwind_check.c. */
 int unwind_check(const void *bytes, size_t len, const struct unwind_request *request,
 		 struct unwind_answer *ret, struct err *err);
+
+#define DEBUG_MAX_LINK_BYTES 256u /* of a file's name, with its NUL */
+#define DEBUG_MAX_ALTERNATE_BYTES 1024u /* of a path, with its NUL */
+
+enum debug_question {
+	DEBUG_OF_FILE, /* what does the first file say? */
+	DEBUG_OF_SEPARATE, /* what does the second say, and is it the first's debug file? */
+	DEBUG_OF_ALTERNATE, /* the same: is it the alternate file (dwz) that the first names? */
+};
+
+struct debug_request {
+	uint32_t question; /* enum debug_question */
+	uint32_t reserved;
+};
+
+#define DEBUG_REPLY_SYMTAB 1u /* it has a .symtab */
+#define DEBUG_REPLY_DWARF 2u /* and DWARF */
+#define DEBUG_REPLY_MINIDEBUG 4u /* a .gnu_debugdata */
+#define DEBUG_REPLY_BELONGS 8u /* it is what was asked for, by build id or CRC */
+#define DEBUG_REPLY_BAD_LINK 16u /* its .gnu_debuglink names no file */
+#define DEBUG_REPLY_FLAGS 31u
+
+struct debug_reply {
+	uint32_t status; /* enum symbol_status: _OK, _NOT_ELF, _LIMIT (too large to be compared) */
+	uint32_t flags; /* DEBUG_REPLY_… */
+	uint32_t build_id_bytes, alternate_id_bytes; /* 0: it has none */
+	uint8_t build_id[SYMBOLS_MAX_BUILD_ID_BYTES];
+	uint8_t alternate_id[SYMBOLS_MAX_BUILD_ID_BYTES]; /* of the alternate file */
+	char link[DEBUG_MAX_LINK_BYTES]; /* name of its debug file, without a folder; "": none */
+	char alternate[DEBUG_MAX_ALTERNATE_BYTES]; /* path of its alternate file; "": none */
+};
+
+/* Could it be the name of a file in a folder? */
+bool debug_link_is_sound(const char *name);
+
+/* Copies a reply that is sound. 0, or -EINVAL and a sentence. In debug_check.c. */
+int debug_check(const void *bytes, size_t len, struct debug_reply *ret, struct err *err);
 
 /* A reply that was checked: all pointers lie within its bytes, all references are in range. */
 struct symbols {

@@ -9,25 +9,47 @@
 #include <errno.h>
 #include <string.h>
 
+#include "symbolizer/elf_debug.h"
+#include "symbolizer/jit_answer.h"
 #include "symbolizer/elf_symbols.h"
 #include "symbolizer/kallsyms.h"
 #include "symbolizer/protocol.h"
 #include "symbolizer/reply.h"
 #include "symbolizer/unwind_answer.h"
 
+_Static_assert(SYMBOLS_MAX_CODE_ADDRESSES *(sizeof(uint64_t) + sizeof(struct symbol_moment)) <=
+		       SYMBOLS_MAX_ADDRESSES * sizeof(uint64_t),
+	       "the largest request is one for an ELF file");
+
+/* How many addresses there may be, and what each takes; 0 if there is no such space. */
+static size_t space_limits(uint32_t space, uint32_t *ret_most)
+{
+	*ret_most = space == SYMBOLS_CODE ? SYMBOLS_MAX_CODE_ADDRESSES : SYMBOLS_MAX_ADDRESSES;
+	switch (space) {
+	case SYMBOLS_ELF:
+	case SYMBOLS_KERNEL:
+		return sizeof(uint64_t);
+	case SYMBOLS_CODE:
+		return sizeof(uint64_t) + sizeof(struct symbol_moment);
+	default:
+		return 0;
+	}
+}
+
 static int request_check(const void *bytes, size_t len, uint32_t fd_count,
 			 struct symbol_request *ret, const uint64_t **ret_addresses)
 {
 	struct symbol_request request;
 	const uint64_t *addresses;
+	uint32_t most;
+	size_t each;
 
 	if (len < sizeof(request))
 		return -EPROTO;
 	memcpy(&request, bytes, sizeof(request));
-	if (request.count > SYMBOLS_MAX_ADDRESSES ||
-	    len - sizeof(request) != request.count * sizeof(uint64_t) || fd_count < 1)
-		return -EPROTO;
-	if (request.space != SYMBOLS_ELF && request.space != SYMBOLS_KERNEL)
+	each = space_limits(request.space, &most);
+	if (!each || request.count > most || len - sizeof(request) != request.count * each ||
+	    fd_count < 1)
 		return -EPROTO;
 	addresses = (const uint64_t *)((const char *)bytes + sizeof(request));
 	for (uint32_t i = 1; i < request.count; i++) {
@@ -43,7 +65,12 @@ static int answer(const struct symbol_request *request, const uint64_t *addresse
 		  uint32_t fd_count, struct reply *reply)
 {
 	if (request->space == SYMBOLS_ELF)
-		return elf_symbols_answer(fds[0], addresses, request->count, reply);
+		return elf_symbols_answer(fds[0], fd_count > 1 ? fds[1] : -1, addresses,
+					  request->count, reply);
+	if (request->space == SYMBOLS_CODE)
+		return jit_answer(fds, fd_count, addresses,
+				  (const struct symbol_moment *)(addresses + request->count),
+				  request->count, reply);
 	return kallsyms_answer(fds[0], fd_count > 1 ? fds[1] : -1, addresses, request->count,
 			       reply);
 }
@@ -84,4 +111,15 @@ int request_answer_unwind(const void *bytes, size_t len, const int *fds, uint32_
 	if (request.start > request.limit || request.max_rows > UNWIND_REPLY_MAX_ROWS)
 		return -EPROTO;
 	return unwind_answer(fds[0], &request, reply);
+}
+
+int request_answer_debug(const void *bytes, size_t len, const int *fds, uint32_t fd_count,
+			 struct buffer *reply)
+{
+	struct debug_request request;
+
+	if (len != sizeof(request))
+		return -EPROTO;
+	memcpy(&request, bytes, sizeof(request));
+	return elf_debug_answer(&request, fds, fd_count, reply);
 }

@@ -24,4 +24,8 @@ int request_answer(const void *bytes, size_t len, const int *fds, uint32_t fd_co
 int request_answer_unwind(const void *bytes, size_t len, const int *fds, uint32_t fd_count,
 			  struct buffer *reply);
 
+/* The same about SYMBOLS_MESSAGE_DEBUG. */
+int request_answer_debug(const void *bytes, size_t len, const int *fds, uint32_t fd_count,
+			 struct buffer *reply);
+
 #endif

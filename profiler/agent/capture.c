@@ -16,6 +16,7 @@
 #include "profiler/agent/machine.h"
 #include "profiler/agent/names.h"
 #include "profiler/agent/outside.h"
+#include "profiler/agent/perfmaps.h"
 #include "profiler/agent/pipeline.h"
 #include "profiler/agent/recorder.h"
 #include "profiler/agent/resolve.h"
@@ -37,6 +38,7 @@ struct capture {
 	struct session *session;
 	struct outside *outside;
 	struct symbols_client *symbols;
+	struct perfmaps *perfmaps;
 	struct live_names live_names;
 	struct name_source names;
 	struct unwinding *unwinding;
@@ -78,6 +80,15 @@ static int recorder_setup(struct capture *c, int fd, struct err *err)
 	return 0;
 }
 
+static void code_setup(struct capture *c)
+{
+	struct code_source code = perfmaps_source(c->perfmaps);
+
+	if (c->recorder)
+		code = recorder_code(c->recorder, &code);
+	jit_set_source(c->pipeline.jit, &code);
+}
+
 static int parts_new(struct capture *c, const struct capture_config *config, struct err *err)
 {
 	const struct process_source *source = outside_source(c->outside);
@@ -90,6 +101,8 @@ static int parts_new(struct capture *c, const struct capture_config *config, str
 	r = pipeline_init(&c->pipeline, source, &config->job->cgroups, &config->job->budget, err);
 	if (r < 0)
 		return r;
+	code_setup(c);
+	c->live_names.files = c->pipeline.files;
 	c->pipeline.learn_cgroup = learn_cgroup;
 	c->pipeline.learn_ctx = c;
 	if (c->recorder)
@@ -192,6 +205,18 @@ static int ask_names(void *ctx, uint32_t space, int fd, const uint64_t *addresse
 	return live_names_ask(&c->live_names, space, fd, addresses, count, ret, err);
 }
 
+static int ask_code_names(void *ctx, uint32_t owner, int dump_fd, const uint64_t *addresses,
+			  const struct symbol_moment *moments, uint32_t count, struct symbols *ret,
+			  struct err *err)
+{
+	struct capture *c = ctx;
+
+	if (c->sign)
+		c->sign(c->sign_ctx);
+	return live_names_ask_code(&c->live_names, owner, dump_fd, addresses, moments, count, ret,
+				   err);
+}
+
 void capture_on_sign_of_life(struct capture *c, void (*sign)(void *ctx), void *ctx)
 {
 	c->sign = sign;
@@ -208,9 +233,15 @@ static int outside_setup(struct capture *c, struct err *err)
 	r = outside_new(&c->outside, &c->starter, &c->pipeline.counters, err);
 	if (r >= 0)
 		r = symbols_client_new(&c->symbols, &c->starter, &c->pipeline.counters, err);
-	c->live_names =
-		(struct live_names){ .client = c->symbols, .outside = c->outside, .vdso_fd = -1 };
-	c->names = (struct name_source){ .ctx = c, .ask = ask_names };
+	if (r >= 0 && perfmaps_new(&c->perfmaps, c->outside) < 0)
+		r = err_errno(err, -ENOMEM, "cannot set up the capture");
+	c->live_names = (struct live_names){
+		.client = c->symbols, .outside = c->outside, .maps = c->perfmaps, .vdso_fd = -1
+	};
+	c->names = (struct name_source){ .ctx = c, .ask = ask_names, .ask_code = ask_code_names };
+	if (r >= 0 && debug_files_new(&c->live_names.debug, c->outside, c->symbols,
+				      &c->pipeline.counters) < 0)
+		r = err_errno(err, -ENOMEM, "cannot set up the capture");
 	return r;
 }
 
@@ -286,9 +317,11 @@ void capture_free(struct capture *c)
 	capture_forget(c); /* what it has in the session's maps, too */
 	session_free(c->session);
 	symbols_client_free(c->symbols);
+	debug_files_free(c->live_names.debug);
 	live_names_release(&c->live_names);
 	profile_release(&c->profile);
 	recorder_free(c->recorder);
+	perfmaps_free(c->perfmaps);
 	outside_free(c->outside);
 	fd_close(&c->stat_fd);
 	free(c);

@@ -47,7 +47,7 @@ struct outside {
 	struct peer opener, fetcher;
 	struct ahead ahead;
 	struct buffer request;
-	struct culprits pids, devices;
+	struct culprits pids, devices, debug_pids;
 	uint64_t deadline_ns;
 };
 
@@ -259,6 +259,93 @@ static int outside_fetch(void *ctx, const struct file_place *place, int *ret_fd)
 	return r < 0 ? r : descriptor_take(o, &o->fetcher, 0, true, ret_fd);
 }
 
+/* What is wrong with a root's folders of debug files is no reason not to read of its processes. */
+static int debug_ask(struct outside *o, const struct debug_place *place, uint32_t first)
+{
+	int r = descriptor_room();
+
+	if (r < 0)
+		return r;
+	if (is_culprit(&o->debug_pids, place->pid))
+		return -ETIMEDOUT;
+	buffer_clear(&o->request);
+	opener_debug_write(place, first, &o->request);
+	r = ask(o, &o->fetcher, OPENER_DEBUG, o->deadline_ns, NULL);
+	if (r < 0 && o->fetcher.asked)
+		culprit_add(&o->debug_pids, place->pid);
+	return r;
+}
+
+int outside_debug(struct outside *o, const struct debug_place *place, uint32_t first, int *ret_fd,
+		  uint32_t *ret_uid)
+{
+	struct opener_debug_found found;
+	int r = debug_ask(o, place, first), fd;
+	const char *bytes;
+	uint32_t len;
+
+	if (r < 0)
+		return r;
+	r = reply_status(o, &o->fetcher, 1, &bytes, &len);
+	if (r < 0)
+		return r;
+	if (r >= (int)DEBUG_FILE_CANDIDATES || len != sizeof(found) || !o->fetcher.reply.fd_count)
+		return disbelieve(o, &o->fetcher);
+	memcpy(&found, bytes, sizeof(found));
+	fd = o->fetcher.reply.fds[0];
+	if (descriptor_check(fd, false) < 0 && descriptor_check(fd, true) < 0)
+		return disbelieve(o, &o->fetcher);
+	*ret_fd = take_fd(&o->fetcher.reply.fds[0]);
+	*ret_uid = found.uid;
+	return r;
+}
+
+int outside_packages(struct outside *o, uint32_t pid, const char *const *paths, uint32_t count,
+		     struct buffer *out)
+{
+	const struct opener_packages head = { .pid = pid, .count = count };
+	const char *bytes;
+	uint32_t len;
+	int r;
+
+	buffer_clear(&o->request);
+	buffer_append(&o->request, &head, sizeof(head));
+	for (uint32_t i = 0; i < count; i++)
+		buffer_append(&o->request, paths[i], strlen(paths[i]) + 1);
+	r = ask(o, &o->fetcher, OPENER_PACKAGES, o->deadline_ns, NULL);
+	if (r == 0)
+		r = reply_status(o, &o->fetcher, 0, &bytes, &len);
+	if (r != 0)
+		return r < 0 ? r : disbelieve(o, &o->fetcher);
+	buffer_append(out, bytes, len);
+	return buffer_error(out);
+}
+
+int outside_perfmap(struct outside *o, uint32_t pid, uint64_t start_ns, int *ret_fd)
+{
+	const struct opener_process process = { .start_ns = start_ns, .pid = pid };
+	const char *bytes;
+	uint32_t len;
+	int r = descriptor_room();
+
+	if (r < 0)
+		return r;
+	if (is_culprit(&o->pids, pid))
+		return -ETIMEDOUT;
+	buffer_clear(&o->request);
+	buffer_append(&o->request, &process, sizeof(process));
+	r = ask(o, &o->opener, OPENER_PERFMAP, o->deadline_ns, NULL);
+	if (r < 0) {
+		if (o->opener.asked)
+			culprit_add(&o->pids, pid);
+		return r;
+	}
+	r = reply_status(o, &o->opener, 1, &bytes, &len);
+	if (r > 0 || (r == 0 && len))
+		return disbelieve(o, &o->opener);
+	return r < 0 ? r : descriptor_take(o, &o->opener, 0, false, ret_fd);
+}
+
 int outside_kernel(struct outside *o, int *ret_kallsyms, int *ret_modules, struct err *err)
 {
 	_cleanup_(fd_close) int kallsyms = -1;
@@ -328,7 +415,9 @@ int outside_new(struct outside **ret, const struct starter *starter, struct coun
 	ahead_init(&o->ahead);
 	buffer_init(&o->request, OPENER_MAX_REQUEST_BYTES);
 	peer_init(&o->opener, starter, OPENER_ROLE, OPENER_MAX_REPLY_BYTES);
-	peer_init(&o->fetcher, starter, FETCHER_ROLE, sizeof(struct opener_result));
+	/* Names of packages are the longest that it says. */
+	peer_init(&o->fetcher, starter, FETCHER_ROLE,
+		  sizeof(struct opener_result) + PACKAGE_MAX_PATHS * PACKAGE_MAX_NAME);
 	r = peer_start(&o->opener, err);
 	if (r < 0) {
 		outside_free(o);

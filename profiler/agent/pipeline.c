@@ -42,6 +42,8 @@ int pipeline_init(struct pipeline *p, const struct process_source *source,
 		r = process_table_new(&p->processes, source, p->files, &p->counters,
 				      budget_processes(budget));
 	if (r >= 0)
+		r = jit_new(&p->jit, p->processes, p->files, &p->counters);
+	if (r >= 0)
 		r = cgroup_names_new(&p->cgroups, cgroups, source);
 	if (r >= 0)
 		r = batch_new(&p->batch, &p->counters, budget_batch_bytes(budget));
@@ -56,13 +58,15 @@ void pipeline_release(struct pipeline *p)
 {
 	batch_free(p->batch);
 	cgroup_names_free(p->cgroups);
+	jit_free(p->jit);
 	process_table_free(p->processes);
 	file_table_free(p->files);
 	window_release(&p->window);
 	*p = (struct pipeline){ 0 };
 }
 
-static uint32_t mapping_space(const struct mapping *m)
+static uint32_t mapping_space(struct pipeline *p, const struct process_id *id,
+			      const struct mapping *m)
 {
 	switch ((enum mapping_kind)m->kind) {
 	case MAPPING_FILE:
@@ -70,7 +74,7 @@ static uint32_t mapping_space(const struct mapping *m)
 	case MAPPING_VDSO:
 		return WINDOW_SPACE_VDSO;
 	case MAPPING_ANONYMOUS:
-		return WINDOW_SPACE_ANONYMOUS;
+		return jit_space(p->jit, id);
 	case MAPPING_UNKNOWN_PROCESS:
 		return WINDOW_SPACE_UNKNOWN_PROCESS;
 	case MAPPING_UNMAPPED:
@@ -90,7 +94,7 @@ static struct window_frame user_frame(struct pipeline *p, const struct record_sa
 	process_table_resolve(p->processes, s->time_ns, &id, addr, &m);
 	if (p->unwinding)
 		unwinding_use(p->unwinding, &m);
-	f.space = mapping_space(&m);
+	f.space = mapping_space(p, &id, &m);
 	if (m.kind == MAPPING_FILE || m.kind == MAPPING_VDSO)
 		f.address = addr - m.start + m.offset;
 	else if (m.kind == MAPPING_ANONYMOUS)
@@ -189,6 +193,34 @@ static bool is_whole(enum record_stack_end end)
 	return end == STACK_END_BOTTOM || end == STACK_END_NONE;
 }
 
+/*
+ * In the words of the answer: `end` is no whole stack's, `m` is where its last frame is. Two of the reasons are two
+ * reasons to people: a mapping that nobody knows isn't one that was learnt of too late, nor is memory that is
+ * not there memory that we didn't copy.
+ */
+static enum truncation truncation_of(const struct record_sample *s, enum record_stack_end end,
+				     const struct mapping *m)
+{
+	static const enum truncation plain[STACK_END_COUNT] = {
+		[STACK_END_BAD_READ] = TRUNCATED_BAD_READ,
+		[STACK_END_BAD_FRAME] = TRUNCATED_BAD_FRAME,
+		[STACK_END_TOO_DEEP] = TRUNCATED_TOO_DEEP,
+		[STACK_END_COMPAT] = TRUNCATED_COMPAT,
+		[STACK_END_NO_MAPPING] = TRUNCATED_NO_MAPPING,
+		[STACK_END_NOT_COMPILED] = TRUNCATED_NOT_COMPILED,
+		[STACK_END_NO_ROW] = TRUNCATED_NO_ROW,
+		[STACK_END_UNSUPPORTED] = TRUNCATED_UNSUPPORTED,
+		[STACK_END_LOST] = TRUNCATED_LOST,
+	};
+
+	_Static_assert(STACK_END_COUNT == 11, "a new reason needs its line above");
+	if (end == STACK_END_NO_MAPPING && s->user_frames && m->kind <= MAPPING_ANONYMOUS)
+		return TRUNCATED_TOO_NEW;
+	if (end == STACK_END_BAD_READ && s->flags & (RECORD_FLAG_REST | RECORD_FLAG_REST_GONE))
+		return TRUNCATED_NOT_COPIED;
+	return plain[end];
+}
+
 static uint32_t sample_frames(struct pipeline *p, const struct record_sample *s,
 			      struct window_frame frames[MAX_FRAMES])
 {
@@ -209,8 +241,12 @@ static uint32_t sample_frames(struct pipeline *p, const struct record_sample *s,
 	if (p->unwinding)
 		unwinding_sample(p->unwinding, s, end, s->user_frames ? &m : NULL, addr);
 	if (!is_whole(end)) {
-		frames[n++] = (struct window_frame){ .space = WINDOW_SPACE_TRUNCATED };
+		enum truncation why = truncation_of(s, end, &m);
+
+		frames[n++] =
+			(struct window_frame){ .space = WINDOW_SPACE_TRUNCATED, .address = why };
 		counter_add(&p->counters, COUNTER_STACKS_TRUNCATED, 1);
+		counter_add(&p->counters, counter_of_truncation(why), 1);
 	}
 	return n;
 }
@@ -319,7 +355,7 @@ void pipeline_run(struct pipeline *p, uint64_t until_ns)
 	const struct batch_record *b;
 
 	refusals_follow(p);
-
+	jit_begin(p->jit, until_ns);
 	while ((b = batch_next(p->batch, until_ns))) {
 		const struct record_sample *s;
 		struct event e;
@@ -331,4 +367,5 @@ void pipeline_run(struct pipeline *p, uint64_t until_ns)
 			event_apply(p, &e);
 	}
 	batch_drop(p->batch);
+	jit_end(p->jit);
 }

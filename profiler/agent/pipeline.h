@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "profiler/agent/budget.h"
+#include "profiler/agent/jit.h"
 #include "profiler/agent/rest.h"
 #include "profiler/agent/unwinding.h"
 #include "profiler/aggregate/window.h"
@@ -28,6 +29,7 @@ struct pipeline {
 	struct file_table *files;
 	struct process_table *processes;
 	struct cgroup_names *cgroups;
+	struct jit *jit;
 	/* Called once for each new cgroup id, when a sample brings it. */
 	void (*learn_cgroup)(void *ctx, uint64_t id, uint32_t pid);
 	void *learn_ctx;

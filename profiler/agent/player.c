@@ -24,7 +24,7 @@
 /* What is asked. A text that could not be read is an answer to the same question as one that could. */
 struct question {
 	uint64_t key;
-	uint64_t kind; /* STREAM_TEXT, STREAM_FILE, STREAM_SYMBOLS or STREAM_REST; others are not asked for */
+	uint64_t kind; /* STREAM_TEXT, STREAM_FILE, STREAM_SYMBOLS, STREAM_REST or STREAM_CODE; others are not asked for */
 };
 
 struct fact {
@@ -152,6 +152,29 @@ static int names_ask(void *ctx, uint32_t space, int fd, const uint64_t *addresse
 	if (!f || !f->len)
 		return err_set(err, -ENOENT, "the recording has no names for this binary");
 	return symbols_check(f->bytes, f->len, count, ret, err);
+}
+
+static int names_ask_code(void *ctx, uint32_t owner, int dump_fd, const uint64_t *addresses,
+			  const struct symbol_moment *moments, uint32_t count, struct symbols *ret,
+			  struct err *err)
+{
+	(void)moments;
+	return names_ask(ctx, NAMES_CODE_SPACE(owner), dump_fd, addresses, count, ret, err);
+}
+
+static int code_look(void *ctx, uint32_t owner, const struct process_id *id, uint64_t *ret_bytes)
+{
+	const struct fact *f = fact_take(ctx, STREAM_CODE, owner);
+	struct recorded_look look = { .result = -ENODATA };
+
+	(void)id;
+	if (f && f->len == sizeof(look))
+		memcpy(&look, f->bytes, sizeof(look));
+	if (look.result > 0 || look.result < -4095)
+		return -ENODATA;
+	if (look.result == 0)
+		*ret_bytes = look.bytes;
+	return look.result;
 }
 
 /* ---- the rest of stacks ---- */
@@ -330,7 +353,12 @@ const struct process_source *player_source(struct player *p)
 
 struct name_source player_names(struct player *p)
 {
-	return (struct name_source){ .ctx = p, .ask = names_ask };
+	return (struct name_source){ .ctx = p, .ask = names_ask, .ask_code = names_ask_code };
+}
+
+struct code_source player_code(struct player *p)
+{
+	return (struct code_source){ p, code_look };
 }
 
 struct rest_source player_rests(struct player *p)

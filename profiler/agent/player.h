@@ -29,6 +29,7 @@ void player_free(struct player *p);
 const struct facts *player_facts(const struct player *p);
 const struct process_source *player_source(struct player *p);
 struct name_source player_names(struct player *p);
+struct code_source player_code(struct player *p);
 struct rest_source player_rests(struct player *p);
 /* Enters the cgroups that were learnt since the last call. */
 int player_cgroups(struct player *p, struct cgroup_names *names);

@@ -19,6 +19,7 @@ struct recorder {
 	struct process_source source;
 	struct file_identity opened; /* by the last open() */
 	struct rest_source rests;
+	struct code_source code;
 	uint64_t rest_time_ns; /* of the sample at hand */
 	uint32_t rest_words;
 	struct recorded_rest rest;
@@ -128,6 +129,24 @@ struct rest_source recorder_rests(struct recorder *r, const struct rest_source *
 {
 	r->rests = *inner;
 	return (struct rest_source){ r, rest_begin, rest_next, rest_end };
+}
+
+static int code_look(void *ctx, uint32_t owner, const struct process_id *id, uint64_t *ret_bytes)
+{
+	struct recorder *r = ctx;
+	struct recorded_look look = { 0 };
+
+	look.result = r->code.look(r->code.ctx, owner, id, &look.bytes);
+	chunk(r, STREAM_CODE, owner, &look, sizeof(look));
+	if (look.result >= 0)
+		*ret_bytes = look.bytes;
+	return look.result;
+}
+
+struct code_source recorder_code(struct recorder *r, const struct code_source *inner)
+{
+	r->code = *inner;
+	return (struct code_source){ r, code_look };
 }
 
 int recorder_new(struct recorder **ret, int fd, const struct process_source *inner)

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "profiler/agent/facts.h"
+#include "profiler/agent/jit.h"
 #include "profiler/agent/rest.h"
 #include "profiler/collect/batch.h"
 #include "profiler/process/source.h"
@@ -35,6 +36,13 @@ struct recorded_rest {
 	uint64_t words[RECORD_MAX_USER_FRAMES]; /* frames, as in a sample; as many as there are */
 };
 
+/* The bytes of a STREAM_CODE: what a look at a perf map said. */
+struct recorded_look {
+	uint64_t bytes;
+	int32_t result;
+	uint32_t zero;
+};
+
 /* Takes no ownership of `fd`; borrows `inner`, whose answers it passes on and writes down. */
 int recorder_new(struct recorder **ret, int fd, const struct process_source *inner);
 void recorder_free(struct recorder *r);
@@ -42,6 +50,8 @@ void recorder_free(struct recorder *r);
 const struct process_source *recorder_source(struct recorder *r);
 /* Passes on and writes down what `inner` says; borrows what it leads to. */
 struct rest_source recorder_rests(struct recorder *r, const struct rest_source *inner);
+/* The same. */
+struct code_source recorder_code(struct recorder *r, const struct code_source *inner);
 /* Says of the capture that it lets go of files with each drain (resolver_let_go). */
 void recorder_facts(struct recorder *r, const struct facts *f);
 /* Matches batch_tap_fn; `ctx` is the recorder. */

@@ -61,6 +61,7 @@ int capture_replay(int fd, struct profile *ret, struct err *err)
 	struct profile profile = { 0 };
 	struct resolver *resolver = NULL;
 	struct player *player = NULL;
+	struct code_source code;
 	struct name_source names;
 	struct budget budget;
 	struct facts facts;
@@ -75,6 +76,8 @@ int capture_replay(int fd, struct profile *ret, struct err *err)
 	if (r < 0)
 		goto out;
 	pipeline.rests = player_rests(player);
+	code = player_code(player);
+	jit_set_source(pipeline.jit, &code);
 	r = resolver_new(&resolver, &pipeline, &names, &profile);
 	if (r < 0) {
 		err_errno(err, r, "cannot replay the recording");

@@ -100,6 +100,22 @@ struct module {
 	enum profile_mapping_kind kind;
 };
 
+/* Is it a file's? */
+static bool is_file(uint32_t space)
+{
+	return space >= WINDOW_SPACE_FILES && !jit_is_code(space);
+}
+
+static struct module module_of_code(const struct resolver *r, uint32_t owner)
+{
+	const struct jit *jit = r->pipeline->jit;
+	/* What has names for some of its code has no name for this: that is no runtime's lack. */
+	enum runtime runtime = jit_has_names(jit, owner) ? RUNTIME_NONE : jit_runtime(jit, owner);
+
+	return (struct module){ "[anonymous memory]", runtime_stand_in(runtime),
+				PROFILE_MAPPING_ANONYMOUS };
+}
+
 static struct module module_of(const struct resolver *r, uint32_t space, char *text, size_t size)
 {
 	const struct file *f;
@@ -155,9 +171,13 @@ static int mapping_add(struct profile *p, const char *name, const char *build_id
 	return profile_mapping(p, &m);
 }
 
-/* A run of window locations of one space, addresses ascending. */
+/*
+ * A run of window locations of one space, addresses ascending. Code that a process made is one run, whenever
+ * it was seen.
+ */
 struct run {
 	uint32_t space;
+	uint32_t owner; /* of code (agent/jit.h) */
 	const uint32_t *locations;
 	uint32_t count;
 };
@@ -202,7 +222,7 @@ static int run_stand_in(struct resolver *r, const struct run *run, struct module
 	bool keep_address = module.kind != PROFILE_MAPPING_KERNEL;
 	int mapping, function;
 
-	if (run->space >= WINDOW_SPACE_FILES)
+	if (is_file(run->space))
 		module.kind = PROFILE_MAPPING_UNREAD;
 	mapping = fallback_mapping(r, run, &module, "");
 	function = mapping < 0 ? mapping
@@ -216,6 +236,23 @@ static int run_stand_in(struct resolver *r, const struct run *run, struct module
 			return e;
 	}
 	return function < 0 ? function : 0;
+}
+
+/* Stand-ins for where stacks go on: one a reason. */
+static int run_truncated(struct resolver *r, const struct run *run, const struct module *module)
+{
+	const struct profile_mapping m = { .kind = module->kind, .limit = PAGE_BYTES };
+	int mapping = mapping_add(r->profile, module->path, "", m), e = 0;
+
+	for (uint32_t i = 0; i < run->count && mapping >= 0 && e >= 0; i++) {
+		const char *name = truncation_frame((enum truncation)run_address(r, run, i));
+		int function = function_add(r->profile, name, name);
+
+		e = function < 0 ? function
+				 : location_set(r, run, i, (uint32_t)mapping, 0, false,
+						(uint32_t)function);
+	}
+	return mapping < 0 ? mapping : e;
 }
 
 /* The reply's functions and modules, entered in the profile. */
@@ -291,7 +328,7 @@ static int run_apply(struct resolver *r, const struct run *run, const struct mod
 
 static bool is_pinned(const struct resolver *r, uint32_t space)
 {
-	return space >= WINDOW_SPACE_FILES &&
+	return is_file(space) &&
 	       file_table_get(r->pipeline->files, space - WINDOW_SPACE_FILES)->state == FILE_PINNED;
 }
 
@@ -311,14 +348,25 @@ static bool is_open(const struct resolver *r, uint32_t space)
 	       !file_table_get(r->pipeline->files, space - WINDOW_SPACE_FILES)->slow;
 }
 
-static bool is_leaving(const struct resolver *r, uint32_t space)
+static bool file_is_leaving(const struct resolver *r, uint32_t file)
 {
-	return space >= WINDOW_SPACE_FILES && space - WINDOW_SPACE_FILES < r->leaving.count &&
-	       r->leaving.items[space - WINDOW_SPACE_FILES];
+	return file < r->leaving.count && r->leaving.items[file];
 }
 
-static bool can_be_asked(const struct resolver *r, uint32_t space)
+static bool is_leaving(const struct resolver *r, uint32_t space)
 {
+	if (jit_is_code(space))
+		return file_is_leaving(r, jit_dump(r->pipeline->jit,
+						   jit_owner(r->pipeline->jit, space)));
+	return is_file(space) && file_is_leaving(r, space - WINDOW_SPACE_FILES);
+}
+
+static bool can_be_asked(const struct resolver *r, const struct run *run)
+{
+	uint32_t space = run->space;
+
+	if (jit_is_code(space))
+		return r->names->ask_code && jit_has_names(r->pipeline->jit, run->owner);
 	if (space < r->nameless.count && r->nameless.items[space])
 		return false;
 	return space == WINDOW_SPACE_KERNEL || space == WINDOW_SPACE_VDSO || is_pinned(r, space);
@@ -359,6 +407,52 @@ static int run_ask(struct resolver *r, const struct run *run, int fd, struct sym
 	return e;
 }
 
+/* The jitdump of code, if it can be had; or -1: there may be a perf map. */
+static int dump_borrow(struct resolver *r, uint32_t owner)
+{
+	uint32_t dump = jit_dump(r->pipeline->jit, owner);
+	int fd = -1;
+
+	if (dump == JIT_NO_FILE || !is_pinned(r, WINDOW_SPACE_FILES + dump) ||
+	    file_table_borrow(r->pipeline->files, dump, &fd) < 0)
+		return -1;
+	return fd;
+}
+
+static int run_ask_code(struct resolver *r, const struct run *run, struct symbols *ret)
+{
+	_cleanup_(free_ptr) struct symbol_moment *moments = calloc(run->count, sizeof(*moments));
+	_cleanup_(free_ptr) uint64_t *addresses = calloc(run->count, sizeof(*addresses));
+
+	if (!moments || !addresses)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < run->count; i++) {
+		const struct window_location *l =
+			&r->pipeline->window.locations.items[run->locations[i]];
+
+		addresses[i] = l->address;
+		moments[i] = jit_moment(r->pipeline->jit, l->space);
+	}
+	return r->names->ask_code(r->names->ctx, run->owner, dump_borrow(r, run->owner), addresses,
+				  moments, run->count, ret, NULL);
+}
+
+/* The process is at fault, not the run. */
+static int run_name_code_part(struct resolver *r, const struct run *run,
+			      const struct module *module)
+{
+	struct module unnamed = *module;
+	struct symbols s;
+	int e = run_ask_code(r, run, &s);
+
+	if (e < 0) {
+		jit_give_up(r->pipeline->jit, run->owner);
+		return run_stand_in(r, run, unnamed);
+	}
+	counter_add(&r->pipeline->counters, COUNTER_CODE_MAPS_BAD, s.reply->status != SYMBOLS_OK);
+	return run_apply(r, run, module, &s);
+}
+
 /*
  * Asks for at most SYMBOLS_MAX_ADDRESSES. A want of memory costs names and no more: how much asking takes
  * is the symbolizer's to say.
@@ -368,13 +462,15 @@ static int run_name_part(struct resolver *r, const struct run *run, const struct
 	struct symbols s;
 	int fd = -1, e = 0;
 
-	if (run->space >= WINDOW_SPACE_FILES)
+	if (jit_is_code(run->space))
+		return run_name_code_part(r, run, module);
+	if (is_file(run->space))
 		e = file_table_borrow(r->pipeline->files, run->space - WINDOW_SPACE_FILES, &fd);
 	if (e >= 0)
 		e = run_ask(r, run, fd, &s);
 	if (e < 0)
 		return run_ask_no_more(r, run, module);
-	if (run->space >= WINDOW_SPACE_FILES && s.reply->status == SYMBOLS_NOT_ELF) {
+	if (is_file(run->space) && s.reply->status == SYMBOLS_NOT_ELF) {
 		counter_add(&r->pipeline->counters, COUNTER_FILES_BAD, 1);
 		return run_ask_no_more(r, run, module);
 	}
@@ -383,37 +479,68 @@ static int run_name_part(struct resolver *r, const struct run *run, const struct
 
 static int run_name(struct resolver *r, const struct run *run)
 {
+	bool is_code = jit_is_code(run->space);
+	uint32_t most = is_code ? SYMBOLS_MAX_CODE_ADDRESSES : SYMBOLS_MAX_ADDRESSES;
 	char text[512];
-	struct module module = module_of(r, run->space, text, sizeof(text));
+	struct module module = is_code ? module_of_code(r, run->owner)
+				       : module_of(r, run->space, text, sizeof(text));
 
+	if (run->space == WINDOW_SPACE_TRUNCATED)
+		return run_truncated(r, run, &module);
 	for (uint32_t done = 0; done < run->count;) {
-		bool ask = can_be_asked(r, run->space); /* no more, once a part of it failed */
+		bool ask = can_be_asked(r, run); /* no more, once a part of it failed */
 		struct run part = *run;
 		int e;
 
 		part.locations += done;
 		part.count -= done;
-		if (ask && part.count > SYMBOLS_MAX_ADDRESSES)
-			part.count = SYMBOLS_MAX_ADDRESSES;
+		if (ask && part.count > most)
+			part.count = most;
 		e = ask ? run_name_part(r, &part, &module) : run_stand_in(r, &part, module);
 		if (e < 0)
 			return e;
 		done += part.count;
 	}
-	if (run->space >= WINDOW_SPACE_FILES)
+	if (is_file(run->space))
 		file_table_unpin(r->pipeline->files, run->space - WINDOW_SPACE_FILES);
 	return 0;
 }
 
+/* What is asked about in one request: a space, or all code of a process. */
+static uint32_t asked_together(const struct jit *jit, uint32_t space)
+{
+	return jit_is_code(space) ? WINDOW_SPACE_CODE + jit_owner(jit, space) : space;
+}
+
 static int compare_locations(const void *a, const void *b, void *ctx)
 {
-	const struct window_location *all = ctx;
-	const struct window_location *x = &all[*(const uint32_t *)a];
-	const struct window_location *y = &all[*(const uint32_t *)b];
+	const struct pipeline *p = ctx;
+	const struct window_location *x = &p->window.locations.items[*(const uint32_t *)a];
+	const struct window_location *y = &p->window.locations.items[*(const uint32_t *)b];
+	uint32_t x_place = asked_together(p->jit, x->space);
+	uint32_t y_place = asked_together(p->jit, y->space);
 
-	if (x->space != y->space)
-		return x->space < y->space ? -1 : 1;
-	return x->address < y->address ? -1 : x->address > y->address;
+	if (x_place != y_place)
+		return x_place < y_place ? -1 : 1;
+	if (x->address != y->address)
+		return x->address < y->address ? -1 : 1;
+	return x->space < y->space ? -1 : x->space > y->space;
+}
+
+/* The locations from `start` on that are asked about in one request. */
+static struct run run_from(const struct pipeline *p, const uint32_t *missing, uint32_t start,
+			   uint32_t count)
+{
+	const struct window_location *all = p->window.locations.items;
+	struct run run = { .space = all[missing[start]].space, .locations = missing + start };
+	uint32_t place = asked_together(p->jit, run.space);
+
+	if (jit_is_code(run.space))
+		run.owner = jit_owner(p->jit, run.space);
+	while (start + run.count < count &&
+	       asked_together(p->jit, all[missing[start + run.count]].space) == place)
+		run.count++;
+	return run;
 }
 
 /* Room in location_of for all locations that the window has by now. */
@@ -446,19 +573,14 @@ static int name_missing(struct resolver *r, space_fn wanted)
 		if (r->location_of.items[i] == PROFILE_NONE && wanted(r, space))
 			missing[count++] = i;
 	}
-	qsort_r(missing, count, sizeof(*missing), compare_locations, w->locations.items);
+	qsort_r(missing, count, sizeof(*missing), compare_locations, r->pipeline);
+	for (uint32_t start = 0; start < count;) {
+		struct run run = run_from(r->pipeline, missing, start, count);
 
-	for (uint32_t start = 0, end; start < count; start = end) {
-		struct run run = { .space = w->locations.items[missing[start]].space,
-				   .locations = missing + start };
-
-		for (end = start; end < count; end++)
-			if (w->locations.items[missing[end]].space != run.space)
-				break;
-		run.count = end - start;
 		e = run_name(r, &run);
 		if (e < 0)
 			return e;
+		start += run.count;
 	}
 	return 0;
 }

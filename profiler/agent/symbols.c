@@ -15,7 +15,7 @@
 /*
  * The largest honest request takes 0.1 s; the rest is for a cold disk and a machine that is busy (that is
  * why it is being profiled), and less than the 2 s that the rings hold. A hostile file can cost as much,
- * once.
+ * once for its names and three times for its unwind table.
  */
 #define DEADLINE_NS (1500 * NS_PER_MS)
 /* The kernel's own table is nobody's trap, is read at the end, and takes an emulated machine 3 s. */
@@ -65,14 +65,18 @@ void symbols_client_set_deadline(struct symbols_client *c, uint64_t ns)
 	c->deadline_ns = ns;
 }
 
+/* `moments` NULL: the space has none. */
 static int build_request(struct symbols_client *c, enum symbol_space space,
-			 const uint64_t *addresses, uint32_t count, struct err *err)
+			 const uint64_t *addresses, const struct symbol_moment *moments,
+			 uint32_t count, struct err *err)
 {
 	struct symbol_request request = { .space = space, .count = count };
 
 	buffer_clear(&c->request);
 	buffer_append(&c->request, &request, sizeof(request));
 	buffer_append(&c->request, addresses, count * sizeof(*addresses));
+	if (moments)
+		buffer_append(&c->request, moments, count * sizeof(*moments));
 	if (buffer_error(&c->request) < 0)
 		return err_errno(err, buffer_error(&c->request),
 				 "%u addresses could not be sent to the symbolizer", count);
@@ -95,23 +99,15 @@ static int reply_check(struct symbols_client *c, uint32_t count, struct symbols 
 	return r;
 }
 
-int symbols_client_ask(struct symbols_client *c, enum symbol_space space, const int *fds,
-		       uint32_t fd_count, const uint64_t *addresses, uint32_t count,
-		       struct symbols *ret, const void **ret_bytes, uint32_t *ret_len,
-		       struct err *err)
+/* Sends the request that was built. */
+static int request_ask(struct symbols_client *c, const int *fds, uint32_t fd_count,
+		       uint64_t deadline_ns, uint32_t count, struct symbols *ret,
+		       const void **ret_bytes, uint32_t *ret_len, struct err *err)
 {
-	uint64_t deadline_ns = c->deadline_ns * (space == SYMBOLS_KERNEL ? KERNEL_PATIENCE : 1);
 	struct symbols checked;
-	int r;
+	int r = peer_ask(&c->symbolizer, SYMBOLS_MESSAGE_REQUEST, &c->request, fds, fd_count,
+			 SYMBOLS_MESSAGE_REPLY, deadline_ns, err);
 
-	if (count > SYMBOLS_MAX_ADDRESSES)
-		return err_set(err, -E2BIG, "the symbolizer was asked for %u addresses, at most %u",
-			       count, SYMBOLS_MAX_ADDRESSES);
-	r = build_request(c, space, addresses, count, err);
-	if (r < 0)
-		return r;
-	r = peer_ask(&c->symbolizer, SYMBOLS_MESSAGE_REQUEST, &c->request, fds, fd_count,
-		     SYMBOLS_MESSAGE_REPLY, deadline_ns, err);
 	if (r == 0)
 		r = reply_check(c, count, &checked, err);
 	if (r < 0) {
@@ -122,6 +118,43 @@ int symbols_client_ask(struct symbols_client *c, enum symbol_space space, const 
 	*ret_bytes = c->symbolizer.reply.bytes.data;
 	*ret_len = (uint32_t)c->symbolizer.reply.bytes.len;
 	return 0;
+}
+
+static int too_many(uint32_t count, uint32_t most, struct err *err)
+{
+	return err_set(err, -E2BIG, "the symbolizer was asked for %u addresses, at most %u", count,
+		       most);
+}
+
+int symbols_client_ask(struct symbols_client *c, enum symbol_space space, const int *fds,
+		       uint32_t fd_count, const uint64_t *addresses, uint32_t count,
+		       struct symbols *ret, const void **ret_bytes, uint32_t *ret_len,
+		       struct err *err)
+{
+	uint64_t deadline_ns = c->deadline_ns * (space == SYMBOLS_KERNEL ? KERNEL_PATIENCE : 1);
+	int r;
+
+	if (count > SYMBOLS_MAX_ADDRESSES)
+		return too_many(count, SYMBOLS_MAX_ADDRESSES, err);
+	r = build_request(c, space, addresses, NULL, count, err);
+	return r < 0 ? r
+		     : request_ask(c, fds, fd_count, deadline_ns, count, ret, ret_bytes, ret_len,
+				   err);
+}
+
+int symbols_client_ask_code(struct symbols_client *c, const int *fds, uint32_t fd_count,
+			    const uint64_t *addresses, const struct symbol_moment *moments,
+			    uint32_t count, struct symbols *ret, const void **ret_bytes,
+			    uint32_t *ret_len, struct err *err)
+{
+	int r;
+
+	if (count > SYMBOLS_MAX_CODE_ADDRESSES)
+		return too_many(count, SYMBOLS_MAX_CODE_ADDRESSES, err);
+	r = build_request(c, SYMBOLS_CODE, addresses, moments, count, err);
+	return r < 0 ? r
+		     : request_ask(c, fds, fd_count, c->deadline_ns, count, ret, ret_bytes, ret_len,
+				   err);
 }
 
 static int unwind_reply_check(struct symbols_client *c, const struct unwind_request *request,
@@ -160,6 +193,32 @@ int symbols_client_unwind(struct symbols_client *c, int fd, const struct unwind_
 	}
 	*ret = checked;
 	return 0;
+}
+
+int symbols_client_debug(struct symbols_client *c, enum debug_question question, const int *fds,
+			 uint32_t fd_count, struct debug_reply *ret, struct err *err)
+{
+	const struct debug_request request = { .question = question };
+	const struct socket_message *reply = &c->symbolizer.reply;
+	int r;
+
+	buffer_clear(&c->request);
+	buffer_append(&c->request, &request, sizeof(request));
+	r = buffer_error(&c->request);
+	if (r < 0)
+		return err_errno(err, r, "a file's debug file could not be asked for");
+	r = peer_ask(&c->symbolizer, SYMBOLS_MESSAGE_DEBUG, &c->request, fds, fd_count,
+		     SYMBOLS_MESSAGE_DEBUG_REPLY, c->deadline_ns, err);
+	if (r == 0) {
+		r = reply->fd_count
+			    ? err_errno(err, -EPROTO, "the symbolizer's answer could not be read")
+			    : debug_check(reply->bytes.data, reply->bytes.len, ret, err);
+		if (r < 0)
+			peer_disbelieve(&c->symbolizer);
+	}
+	if (r < 0)
+		counter_add(c->counters, COUNTER_SYMBOLIZER_FAILED, 1);
+	return r;
 }
 
 bool symbols_client_asked(const struct symbols_client *c)

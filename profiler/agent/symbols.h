@@ -37,11 +37,26 @@ int symbols_client_ask(struct symbols_client *c, enum symbol_space space, const 
 		       struct err *err);
 
 /*
+ * The same for code that a process made (SYMBOLS_CODE): ≤ SYMBOLS_MAX_CODE_ADDRESSES, each with its moment.
+ */
+int symbols_client_ask_code(struct symbols_client *c, const int *fds, uint32_t fd_count,
+			    const uint64_t *addresses, const struct symbol_moment *moments,
+			    uint32_t count, struct symbols *ret, const void **ret_bytes,
+			    uint32_t *ret_len, struct err *err);
+
+/*
  * The unwind table of the file `fd`, as `request` says. On success *ret stays valid until the next call of either
  * kind. Errors as above; no recording has these.
  */
 int symbols_client_unwind(struct symbols_client *c, int fd, const struct unwind_request *request,
 			  struct unwind_answer *ret, struct err *err);
+
+/*
+ * What a file says of its debug files, or whether another one is of them (enum debug_question). *ret is the
+ * caller's. Errors as above.
+ */
+int symbols_client_debug(struct symbols_client *c, enum debug_question question, const int *fds,
+			 uint32_t fd_count, struct debug_reply *ret, struct err *err);
 
 /* Was the last request sent? If it failed then, the file may be the reason; if not, it can't. */
 bool symbols_client_asked(const struct symbols_client *c);

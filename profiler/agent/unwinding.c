@@ -270,6 +270,18 @@ static bool may_compile(const struct unwinding *u)
 	return u->spent_ns < u->allowance_ns && u->spent_ns < COMPILE_AT_ONCE_NS;
 }
 
+/* The symbolizer gave no answer that can be believed. The file is at fault only if it was asked about it. */
+static void compile_failed(struct unwinding *u, uint32_t exe, int r)
+{
+	bool at_fault = symbols_client_asked(u->with.names->client) && r != -ENOMEM;
+
+	if (at_fault && r == -ETIMEDOUT)
+		at_fault = exes_time_out(&u->exes, exe, u->now_ns);
+	else
+		exes_refuse(&u->exes, exe, at_fault ? EXE_REFUSED : EXE_UNKNOWN, u->now_ns);
+	counter_add(u->with.counters, COUNTER_UNWIND_FILES_BAD, at_fault);
+}
+
 /* Asks for what is wished and stores it. A huge file is asked about three times: for all, for its segments, for a part. */
 static void compile(struct unwinding *u, const struct wish *w, int fd)
 {
@@ -286,11 +298,7 @@ static void compile(struct unwinding *u, const struct wish *w, int fd)
 		r = symbols_client_unwind(u->with.names->client, fd, &request, &answer, NULL);
 		u->spent_ns += clock_ns(CLOCK_MONOTONIC) - begin_ns;
 		if (r < 0) {
-			bool at_fault = symbols_client_asked(u->with.names->client) && r != -ENOMEM;
-
-			counter_add(u->with.counters, COUNTER_UNWIND_FILES_BAD, at_fault);
-			exes_refuse(&u->exes, w->exe, at_fault ? EXE_REFUSED : EXE_UNKNOWN,
-				    u->now_ns);
+			compile_failed(u, w->exe, r);
 			return;
 		}
 		if (answer.reply->status != SYMBOLS_LIMIT &&

@@ -12,15 +12,20 @@
 #include "profiler/base/array.h"
 #include "profiler/base/index.h"
 
-/* Where an address lives; from WINDOW_SPACE_FILES on, file number + WINDOW_SPACE_FILES. */
+/* Where an address lives; from WINDOW_SPACE_FILES on, file number (≤ 2^24) + WINDOW_SPACE_FILES. */
 enum window_space {
 	WINDOW_SPACE_KERNEL, /* address: a kernel address */
 	WINDOW_SPACE_VDSO, /* address: offset in the vDSO image */
 	WINDOW_SPACE_ANONYMOUS, /* address: as in the process */
 	WINDOW_SPACE_UNMAPPED, /* address: 0 */
 	WINDOW_SPACE_UNKNOWN_PROCESS, /* address: 0 */
-	WINDOW_SPACE_TRUNCATED, /* address: 0; stands at the root of a stack that goes on */
+	WINDOW_SPACE_TRUNCATED, /* address: enum truncation; the root of a stack that goes on */
 	WINDOW_SPACE_FILES = 16, /* address: file offset */
+	/*
+	 * From here on code that a process made at run time, by process and moment (agent/jit.h); address:
+	 * as in the process.
+	 */
+	WINDOW_SPACE_CODE = 1 << 28,
 };
 
 #define WINDOW_FRAME_GUESSED 1 /* = PROFILE_NODE_GUESSED */

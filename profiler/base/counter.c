@@ -10,6 +10,13 @@
 BPF_COUNTERS(X)
 #undef X
 
+/* So do those of truncated stacks with theirs. */
+#define X(id, name, help)                                                       \
+	_Static_assert((int)COUNTER_##id == (int)COUNTER_TRUNCATED_NO_ROW + id, \
+		       "counters of truncated stacks in another order");
+TRUNCATIONS(X, )
+#undef X
+
 static const struct {
 	const char *name;
 	const char *help;

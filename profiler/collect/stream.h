@@ -23,9 +23,9 @@
 
 /*
  * 2: samples by unwind tables (bpf/record.h: FRAME_TABLE, their ends, flag and stamp). 3: the rest of stacks
- * (RECORD_FLAG_REST_GONE, STREAM_REST). Older ones are read.
+ * (RECORD_FLAG_REST_GONE, STREAM_REST). 4: code made at run time (STREAM_CODE). Older ones are read.
  */
-#define STREAM_VERSION 3
+#define STREAM_VERSION 4
 #define STREAM_OLDEST_VERSION 1
 #define STREAM_MAX_CHUNK_BYTES (16u << 20)
 
@@ -41,6 +41,7 @@ enum stream_kind {
 	STREAM_CGROUP, /* key: id; bytes: path */
 	STREAM_SYMBOLS, /* what the symbolizer said; key: space; bytes: its reply */
 	STREAM_REST, /* what became of a sample's rest; key: its time; bytes: agent/recorder.h */
+	STREAM_CODE, /* a look at a perf map; key: number of the process (agent/jit.h); bytes: agent/recorder.h */
 	STREAM_KIND_COUNT
 };
 

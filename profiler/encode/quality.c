@@ -8,10 +8,12 @@
 #include <inttypes.h>
 
 #include "profiler/encode/figure.h"
+#include "profiler/model/runtime.h"
 
 /* Less is shown as 0.0. */
 #define SHOWN_SHARE 0.05
 #define SHOWN_UNNAMED 3
+#define SHOWN_TRUNCATIONS 3 /* lines */
 #define MIB ((uint64_t)1 << 20)
 
 static uint64_t counter(const struct ranking *k, enum counter id)
@@ -36,10 +38,12 @@ static bool is_said(enum counter id)
 	case COUNTER_SAMPLES:
 	case COUNTER_FRAMES:
 	case COUNTER_FRAMES_GUESSED:
+	case COUNTER_FRAMES_ANONYMOUS: /* those without a name are among the unnamed */
 	case COUNTER_STACKS_TRUNCATED:
 		return true;
 	default:
-		return false;
+		return id >= COUNTER_TRUNCATED_NO_ROW &&
+		       id < COUNTER_TRUNCATED_NO_ROW + TRUNCATION_COUNT;
 	}
 }
 
@@ -66,17 +70,114 @@ static void samples_line(struct page *g, const struct ranking *k)
 	page_attribute(g, PAGE_PLAIN);
 }
 
-static void stacks_line(struct page *g, const struct ranking *k)
+/* What helps, or "". */
+static const char *truncation_mend(const struct ranking *k, enum truncation t)
+{
+	switch (t) {
+	case TRUNCATED_NO_ROW:
+		return "a build that has it helps";
+	case TRUNCATED_BAD_FRAME:
+		return k->truncations.places[t].kind == PROFILE_MAPPING_ANONYMOUS
+			       ? "java needs -XX:+PreserveFramePointer"
+			       : "";
+	case TRUNCATED_TOO_NEW:
+	case TRUNCATED_NOT_COPIED:
+		return "a longer capture has fewer of them";
+	case TRUNCATED_NOT_COMPILED:
+		return counter(k, COUNTER_UNWIND_REFUSED) || counter(k, COUNTER_UNWIND_EVICTED)
+			       ? "more --memory helps"
+			       : "a longer capture helps";
+	case TRUNCATED_TOO_DEEP:
+		return "the innermost frames are kept";
+	default:
+		return "";
+	}
+}
+
+static uint64_t truncated_by(const struct ranking *k, enum truncation t)
+{
+	return counter(k, counter_of_truncation(t));
+}
+
+/* "12", as a share of all samples. */
+static struct figure truncated_share(const struct ranking *k, uint64_t stacks)
+{
+	return figure_percent(figure_share(stacks, counter(k, COUNTER_SAMPLES)));
+}
+
+/* The reasons that there are, the most frequent first. How many. */
+static uint32_t truncations_sort(const struct ranking *k, enum truncation sorted[TRUNCATION_COUNT])
+{
+	uint32_t count = 0;
+
+	for (enum truncation t = 0; t < TRUNCATION_COUNT; t++) {
+		uint32_t at = count;
+
+		if (!truncated_by(k, t))
+			continue;
+		for (; at && truncated_by(k, sorted[at - 1]) < truncated_by(k, t); at--)
+			sorted[at] = sorted[at - 1];
+		sorted[at] = t;
+		count++;
+	}
+	return count;
+}
+
+/* "no unwind information, most in libx264.so.164: a build that has it helps" */
+static void truncation_line(struct page *g, const struct ranking *k, enum truncation t)
+{
+	const struct truncation_place *at = &k->truncations.places[t];
+	const struct call_module *m = &k->tree.modules.items[at->module];
+	const char *mend = truncation_mend(k, t);
+
+	buffer_printf(g->out, "%6s  ", truncated_share(k, truncated_by(k, t)).text);
+	page_say(g, "%s", truncation_words(t));
+	if (m->len && at->module_count) {
+		const struct profile_string name = { m->text, m->len };
+
+		page_say(g, ", %s ",
+			 at->module_count == at->count      ? "all in"
+			 : at->module_count > at->count / 2 ? "most in"
+							    : "most often in");
+		page_name(g, &g->sentence, &name, 40, false);
+	}
+	page_say(g, "%s%s", *mend ? ": " : "", mend);
+	page_hang(g, 8);
+}
+
+/* The less frequent ones in the last line, without more about them. */
+static void truncation_lines(struct page *g, const struct ranking *k, const enum truncation *sorted,
+			     uint32_t count)
+{
+	uint32_t lines = count > SHOWN_TRUNCATIONS ? SHOWN_TRUNCATIONS - 1 : count;
+	uint64_t rest = 0;
+
+	for (uint32_t i = 0; i < lines; i++)
+		truncation_line(g, k, sorted[i]);
+	for (uint32_t i = lines; i < count; i++) {
+		page_say(g, "%s%s", i > lines ? "; " : "", truncation_words(sorted[i]));
+		rest += truncated_by(k, sorted[i]);
+	}
+	if (!rest)
+		return;
+	buffer_printf(g->out, "%6s  ", truncated_share(k, rest).text);
+	page_hang(g, 8);
+}
+
+static void stacks_lines(struct page *g, const struct ranking *k)
 {
 	uint64_t truncated = counter(k, COUNTER_STACKS_TRUNCATED);
 	uint64_t guessed = counter(k, COUNTER_FRAMES_GUESSED);
+	enum truncation sorted[TRUNCATION_COUNT];
+	uint32_t reasons = truncations_sort(k, sorted);
 
 	if (truncated)
-		page_say(g, "%s %% of stacks end before their outermost frame.",
-			 figure_percent(figure_share(truncated, counter(k, COUNTER_SAMPLES))).text);
+		page_say(g, "%s %% of stacks end before their outermost frame%s",
+			 truncated_share(k, truncated).text, reasons ? ":" : ".");
+	page_paragraph(g, 2);
+	truncation_lines(g, k, sorted, reasons);
 	if (guessed)
-		page_say(g, "%s%s %% of user frames are guesses, found by frame pointer.",
-			 truncated ? " " : "",
+		page_say(g, "%s %% of user frames are guesses, found by frame pointer.",
 			 figure_percent(figure_share(guessed, counter(k, COUNTER_FRAMES))).text);
 	page_paragraph(g, 2);
 }
@@ -98,6 +199,15 @@ static const char *unnamed_reason(const struct call_frame *f)
 	}
 }
 
+/* What would have named it, where that is known. */
+static void advice_say(struct page *g, const char *stand_in)
+{
+	const char *advice = runtime_advice_for(stand_in);
+
+	if (advice)
+		page_say(g, ": %s", advice);
+}
+
 static void unnamed_lines(struct page *g, const struct ranking *k)
 {
 	uint32_t top[SHOWN_UNNAMED], count = ranking_top_unnamed(k, SHOWN_UNNAMED, top);
@@ -115,6 +225,8 @@ static void unnamed_lines(struct page *g, const struct ranking *k)
 			      figure_share(k->functions[top[i]].self_value, k->value));
 		page_name(g, &g->sentence, &k->profile->strings.items[f->name], 40, false);
 		page_say(g, " %s", unnamed_reason(f));
+		if (f->kind == PROFILE_MAPPING_ANONYMOUS)
+			advice_say(g, profile_text(k->profile, f->name));
 		page_hang(g, 8);
 		rest -= k->functions[top[i]].self_value;
 	}
@@ -169,7 +281,7 @@ void quality_write(struct page *g, const struct ranking *k)
 	buffer_text(g->out, "QUALITY\n");
 	page_attribute(g, PAGE_PLAIN);
 	samples_line(g, k);
-	stacks_line(g, k);
+	stacks_lines(g, k);
 	unnamed_lines(g, k);
 	gaps_line(g, k);
 	cost_line(g, k);

@@ -153,6 +153,9 @@ int ranking_init(struct ranking *k, const struct profile *p)
 	r = calltree_sums(&k->tree, &k->functions);
 	if (r < 0)
 		goto out;
+	r = truncations_find(&k->tree, &k->truncations);
+	if (r < 0)
+		goto out;
 	owners = calloc((size_t)p->series.count + 1, sizeof(*owners));
 	r = owners ? find_owners(k, owners) : -ENOMEM;
 	for (uint32_t i = 0; i < p->samples.count && r == 0; i++)

@@ -12,6 +12,7 @@
 #include "profiler/base/array.h"
 #include "profiler/base/index.h"
 #include "profiler/encode/calltree.h"
+#include "profiler/encode/truncations.h"
 #include "profiler/model/profile.h"
 
 /* All processes of one comm: a compile is one line, not two hundred. */
@@ -40,6 +41,7 @@ struct ranking {
 	const struct profile *profile;
 	struct calltree tree;
 	struct call_sum *functions; /* one for each of tree.frames */
+	struct truncations truncations;
 	ARRAY(struct ranking_process) processes;
 	ARRAY(struct ranking_pid) pids;
 	ARRAY(struct ranking_stack) stacks;

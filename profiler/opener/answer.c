@@ -126,16 +126,21 @@ static int answer_status(struct opener_reply *reply, int status)
 
 /*
  * All that is looked at of a file: it keeps an agent that was taken over from being handed what is no
- * binary (keys, mails), and the symbolizer from being asked about it.
+ * binary (keys, mails), and the symbolizer from being asked about it. A jitdump is mapped like a binary,
+ * for us to find it; a debug file is none.
  */
-static int elf_check(int fd)
+static int magic_check(int fd, bool jitdump_too)
 {
 	char magic[SELFMAG];
 	ssize_t n = pread(fd, magic, sizeof(magic), 0);
 
 	if (n < 0)
 		return -errno;
-	return n == (ssize_t)sizeof(magic) && !memcmp(magic, ELFMAG, SELFMAG) ? 0 : -ENOEXEC;
+	if (n != (ssize_t)sizeof(magic))
+		return -ENOEXEC;
+	if (jitdump_too && !memcmp(magic, "DTiJ", sizeof(magic)))
+		return 0;
+	return !memcmp(magic, ELFMAG, SELFMAG) ? 0 : -ENOEXEC;
 }
 
 static int answer_place(int (*get)(void *, const struct file_place *, int *), void *ctx,
@@ -147,11 +152,75 @@ static int answer_place(int (*get)(void *, const struct file_place *, int *), vo
 	if (r < 0)
 		return r;
 	r = get(ctx, &place, &reply->fds[0]);
-	unfit = reply->fds[0] >= 0 ? elf_check(reply->fds[0]) : 0;
+	unfit = reply->fds[0] >= 0 ? magic_check(reply->fds[0], true) : 0;
 	if (unfit < 0) {
 		fd_close(&reply->fds[0]);
 		r = unfit;
 	}
+	reply->fd_count = reply->fds[0] >= 0;
+	return answer_status(reply, r);
+}
+
+/* The first candidate from number `first` on that is an ELF file. */
+static int debug_find(const struct debug_place *place, uint32_t first, int *ret_fd,
+		      uint32_t *ret_uid)
+{
+	int error = 0;
+
+	for (;;) {
+		int r = debug_file_open(place, first, ret_fd, ret_uid), unfit;
+
+		if (r < 0)
+			return error < 0 && r == -ENOENT ? error : r;
+		unfit = magic_check(*ret_fd, false);
+		if (unfit == 0)
+			return r;
+		fd_close(ret_fd);
+		error = unfit;
+		first = (uint32_t)r + 1;
+	}
+}
+
+static int answer_debug(const struct buffer *request, struct opener_reply *reply)
+{
+	struct opener_debug_found found = { 0 };
+	struct debug_place place;
+	uint32_t first;
+	size_t at;
+	int r = opener_debug_parse(request, &place, &first);
+
+	if (r < 0)
+		return r;
+	r = debug_find(&place, first, &reply->fds[0], &found.uid);
+	reply->fd_count = r >= 0;
+	at = result_begin(reply);
+	if (r >= 0)
+		buffer_append(&reply->bytes, &found, sizeof(found));
+	return result_end(reply, at, r);
+}
+
+static int answer_packages(const struct buffer *request, struct opener_reply *reply)
+{
+	const char *paths[PACKAGE_MAX_PATHS];
+	struct opener_packages head;
+	size_t at;
+	int r = opener_packages_parse(request, &head, paths);
+
+	if (r < 0)
+		return r;
+	at = result_begin(reply);
+	return result_end(reply, at, packages_find(head.pid, paths, head.count, &reply->bytes));
+}
+
+static int answer_perfmap(const struct process_source *source, const struct buffer *request,
+			  struct opener_reply *reply)
+{
+	struct opener_process process;
+	int r = opener_process_parse(request, &process);
+
+	if (r < 0)
+		return r;
+	r = source->perfmap(source->ctx, process.pid, process.start_ns, &reply->fds[0]);
 	reply->fd_count = reply->fds[0] >= 0;
 	return answer_status(reply, r);
 }
@@ -176,12 +245,17 @@ static int answer_kernel(struct opener_reply *reply)
 
 /* ---- requests ---- */
 
+static bool is_fetchers(uint32_t type)
+{
+	return type == OPENER_FETCH || type == OPENER_DEBUG || type == OPENER_PACKAGES;
+}
+
 int opener_answer(const struct process_source *source, bool fetcher,
 		  const struct socket_message *request, struct opener_reply *reply)
 {
 	const struct buffer *bytes = &request->bytes;
 
-	if (request->fd_count || (request->type == OPENER_FETCH) != fetcher)
+	if (request->fd_count || is_fetchers(request->type) != fetcher)
 		return -EPROTO;
 	switch (request->type) {
 	case OPENER_READ:
@@ -190,10 +264,16 @@ int opener_answer(const struct process_source *source, bool fetcher,
 		return answer_place(source->open, source->ctx, bytes, reply);
 	case OPENER_FETCH:
 		return answer_place(source->fetch, source->ctx, bytes, reply);
+	case OPENER_DEBUG:
+		return answer_debug(bytes, reply);
+	case OPENER_PACKAGES:
+		return answer_packages(bytes, reply);
 	case OPENER_KERNEL:
 		return bytes->len ? -EPROTO : answer_kernel(reply);
 	case OPENER_CGROUP:
 		return answer_cgroup(source, bytes, reply);
+	case OPENER_PERFMAP:
+		return answer_perfmap(source, bytes, reply);
 	default:
 		return -EPROTO;
 	}

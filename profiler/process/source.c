@@ -23,6 +23,7 @@
 #include "profiler/base/cleanup.h"
 #include "profiler/base/number.h"
 #include "profiler/process/binary.h"
+#include "profiler/process/perfmap.h"
 
 bool process_pids_next(const struct buffer *text, size_t *at, uint32_t *ret_pid)
 {
@@ -121,6 +122,12 @@ static int live_fetch(void *ctx, const struct file_place *place, int *ret_fd)
 	return binary_copy(place, ret_fd);
 }
 
+static int live_perfmap(void *ctx, uint32_t pid, uint64_t start_ns, int *ret_fd)
+{
+	(void)ctx;
+	return perfmap_open(pid, start_ns, ret_fd);
+}
+
 /* ---- cgroups ---- */
 
 /* An O_PATH descriptor of the directory `path` of the hierarchy mounted at `mount`. */
@@ -172,5 +179,6 @@ const struct process_source process_source_live = {
 	.read = live_read,
 	.open = live_open,
 	.fetch = live_fetch,
+	.perfmap = live_perfmap,
 	.cgroup = live_cgroup,
 };

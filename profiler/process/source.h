@@ -73,6 +73,11 @@ struct process_source {
 	 */
 	int (*fetch)(void *ctx, const struct file_place *place, int *ret_fd);
 	/*
+	 * Opens the perf map of the process `pid` that started then (process/perfmap.h). 0, or negative
+	 * errno: -ENOENT if there is none, -ESRCH if there is no such process.
+	 */
+	int (*perfmap)(void *ctx, uint32_t pid, uint64_t start_ns, int *ret_fd);
+	/*
 	 * Appends a line "INODE NAME" for each directory in the directory `path` of the cgroup
 	 * hierarchy mounted at `mount`, for itself first, as ".". 0 or negative errno (-EXDEV: no
 	 * cgroup there).

@@ -11,10 +11,21 @@
 
 #include "profiler/base/number.h"
 
-enum field { FIELD_NAME, FIELD_STATE, FIELD_TGID, FIELD_PPID, FIELD_TRACER, FIELD_COUNT };
+enum field {
+	FIELD_NAME,
+	FIELD_STATE,
+	FIELD_TGID,
+	FIELD_PPID,
+	FIELD_TRACER,
+	FIELD_UID, /* real, effective, saved, of files */
+	FIELD_NS_PID, /* in our namespace, then inwards */
+	FIELD_COUNT
+};
 
-static const char *const keys[FIELD_COUNT] = { "Name:\t", "State:\t", "Tgid:\t", "PPid:\t",
-					       "TracerPid:\t" };
+#define NEEDED ((1u << FIELD_UID) - 1)
+
+static const char *const keys[FIELD_COUNT] = { "Name:\t",      "State:\t", "Tgid:\t", "PPid:\t",
+					       "TracerPid:\t", "Uid:\t",   "NSpid:\t" };
 
 static bool take_number(const char *value, size_t len, uint32_t *ret)
 {
@@ -24,6 +35,15 @@ static bool take_number(const char *value, size_t len, uint32_t *ret)
 		return false;
 	*ret = (uint32_t)number;
 	return true;
+}
+
+/* Of numbers with tabs between them. */
+static bool take_last_number(const char *value, size_t len, uint32_t *ret)
+{
+	const char *tab = memrchr(value, '\t', len);
+	size_t skip = tab ? (size_t)(tab - value) + 1 : 0;
+
+	return take_number(value + skip, len - skip, ret);
 }
 
 static bool take(struct process_status *s, enum field f, const char *value, size_t len)
@@ -42,14 +62,18 @@ static bool take(struct process_status *s, enum field f, const char *value, size
 		return take_number(value, len, &s->tgid);
 	case FIELD_PPID:
 		return take_number(value, len, &s->ppid);
-	default:
+	case FIELD_TRACER:
 		return take_number(value, len, &s->tracer_pid);
+	case FIELD_UID:
+		return take_last_number(value, len, &s->fs_uid);
+	default:
+		return take_last_number(value, len, &s->own_pid);
 	}
 }
 
 int process_status_parse(const char *text, size_t len, struct process_status *ret)
 {
-	struct process_status s = { .comm = "" };
+	struct process_status s = { .comm = "", .fs_uid = UINT32_MAX };
 	uint32_t seen = 0;
 
 	while (len) {
@@ -69,8 +93,10 @@ int process_status_parse(const char *text, size_t len, struct process_status *re
 		text += line;
 		len -= line;
 	}
-	if (seen != (1u << FIELD_COUNT) - 1)
+	if ((seen & NEEDED) != NEEDED)
 		return -EINVAL;
+	if (!(seen >> FIELD_NS_PID & 1))
+		s.own_pid = s.tgid;
 	*ret = s;
 	return 0;
 }

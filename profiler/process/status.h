@@ -16,9 +16,11 @@ struct process_status {
 	char state; /* as ps(1) has it: 'R', 'S', 'D', 'T', 't', 'Z', 'X', 'I' … */
 	uint32_t tgid, ppid;
 	uint32_t tracer_pid; /* 0: nobody traces it */
+	uint32_t fs_uid; /* whose the files are that it makes; UINT32_MAX: not said */
+	uint32_t own_pid; /* its pid as it sees it itself: in the innermost pid namespace; or tgid */
 };
 
-/* 0, or -EINVAL if one of these is missing or no number. */
+/* 0, or -EINVAL if one of these is no number, or one of the first five is missing. */
 int process_status_parse(const char *text, size_t len, struct process_status *ret);
 
 #endif

@@ -15,6 +15,9 @@
 #define PIECE_WORDS 16384u /* 64 KiB: small enough to find room among others */
 #define BACKOFF_MIN_NS (100000000ULL)
 #define BACKOFF_MAX_NS (60000000000ULL)
+#define TIMEOUT_DELAY_NS (10000000000ULL)
+#define TIMEOUT_FACTOR 4
+#define MAX_TIMEOUTS 3
 #define MAX_FILES (1u << 24)
 
 _Static_assert(UNWIND_PAGE_MAX_ROWS <= PIECE_WORDS, "a page fits a piece");
@@ -280,6 +283,21 @@ void exes_refuse(struct exes *x, uint32_t number, enum exe_state state, uint64_t
 	e->state = state;
 	exe_empty(x, number, now_ns);
 	x->known++;
+}
+
+bool exes_time_out(struct exes *x, uint32_t number, uint64_t now_ns)
+{
+	struct exe *e = &x->all[number];
+	uint64_t delay_ns = TIMEOUT_DELAY_NS;
+
+	if (++e->timeouts >= MAX_TIMEOUTS) {
+		exes_refuse(x, number, EXE_REFUSED, now_ns);
+		return true;
+	}
+	for (uint32_t i = 1; i < e->timeouts; i++)
+		delay_ns *= TIMEOUT_FACTOR;
+	e->next_ask_ns = now_ns + delay_ns;
+	return false;
 }
 
 static uint64_t capacity(const struct exes *x)

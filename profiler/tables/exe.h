@@ -56,6 +56,7 @@ struct exe {
 	ARRAY(uint16_t) rules; /* to be given up */
 	uint64_t used_ns, left_ns; /* by a sample; by the last mapping */
 	uint64_t next_ask_ns, backoff_ns;
+	uint32_t timeouts;
 };
 
 struct exes {
@@ -113,6 +114,12 @@ bool exes_missing(const struct exes *x, uint32_t number, uint64_t offset, uint64
  */
 int exes_store(struct exes *x, uint32_t number, const struct unwind_answer *a,
 	       const struct unwind_request *request, uint64_t now_ns);
+/*
+ * There was no answer in time. On a busy machine that is nobody's fault: it may be asked for again 10 s later, and
+ * another time 40 s after that, since a file that is made to hang costs the same patience each time. Then it is
+ * EXE_REFUSED: true.
+ */
+bool exes_time_out(struct exes *x, uint32_t number, uint64_t now_ns);
 /* There was no answer: it is `state` for good (EXE_BAD, EXE_REFUSED), or may be asked for again (EXE_UNKNOWN). */
 void exes_refuse(struct exes *x, uint32_t number, enum exe_state state, uint64_t now_ns);
 

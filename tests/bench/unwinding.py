@@ -110,7 +110,7 @@ class Bench:
         if not said:
             return None
         samples = [s for s in truth.read_pprof(out).samples if s.comm == load.comm]
-        whole = [s for s in samples if s.frames and s.frames[-1].name != "[truncated]"]
+        whole = [s for s in samples if s.frames and not s.frames[-1].name.startswith("[truncated")]
         users = sum(s.count * sum(not f.kernel for f in s.frames) for s in samples)
         said["frames"] = users / max(truth.count(samples), 1)
         said["whole_percent"] = 100 * truth.count(whole) / max(truth.count(samples), 1)

@@ -7,7 +7,8 @@
     chains.py selftest                          is the judge one?
 
 A stack is exact if it is what its variant's chains say, up to its outermost frame; early if it is their beginning,
-at the leaf, and says that it ends there ("[truncated]"); and wrong otherwise. One wrong stack is a failure.
+at the leaf, and says that it ends there, and why ("[truncated: too deep]"); and wrong otherwise. One wrong stack is a
+failure; so is a variant most of whose early stacks give another reason than it has.
 
 Not judged: stacks of what main does before and after (none of the program's own functions is in them, or it sets a
 timer), and how early those end that begin in
@@ -29,7 +30,7 @@ from variants import RESTORE, RUNTIME, VARIANTS  # noqa: E402
 EXACT_SHARE = 0.99
 MIN_SAMPLES = 100
 SLOW = bool(os.environ.get("SAN"))  # under a sanitizer tables come late: only what is wrong is judged
-TRUNCATED = "[truncated]"
+TRUNCATED = "[truncated: "
 
 
 def places(variant, out):
@@ -182,7 +183,7 @@ THROWING = re.compile(r".*@(libgcc_s|libstdc\+\+)\.so")  # no program starts or 
 def describe(frame, names):
     """NAME@FILE."""
     if frame.name.startswith(TRUNCATED):
-        return TRUNCATED
+        return frame.name
     name, file = frame.name if frame.named else "", os.path.basename(frame.module)
     if not name and names:
         name = names.name_at(frame.file_off)
@@ -226,7 +227,7 @@ def not_called(frames, stack):
 
 
 def check(variant, samples, out):
-    grammar, counts, shown = Grammar(variant), collections.Counter(), collections.Counter()
+    grammar, counts, shown, ends = (Grammar(variant), *(collections.Counter() for _ in range(3)))
     offsets = os.environ.get("CHAINS_OFFSETS")
     names = Symbols(variant.names_from.format(**places(variant, out))) if variant.names_from else None
     for sample in samples:
@@ -235,21 +236,24 @@ def check(variant, samples, out):
         if any(OWN.fullmatch(s) for s in stack) and not is_setting_up(stack):
             verdict = grammar.judge(stack)
         else:
-            verdict = "early" if stack[-1:] == (TRUNCATED,) and THROWING.match(stack[0]) else "other"
+            verdict = "early" if stack and stack[-1].startswith(TRUNCATED) and THROWING.match(stack[0]) else "other"
         bad = not_called(frames, stack) if verdict in ("exact", "early") else None
         if bad:
             verdict, stack = "wrong", (*stack, f"({bad} is behind no call)")
         if verdict == "early" and any(s.startswith("warm_up@") for s in stack):
             verdict = "early at first"
         counts[verdict] += sample.count
+        if verdict == "early":
+            ends[stack[-1][len(TRUNCATED) : -1]] += sample.count
         if verdict in ("wrong", "early"):
             shown[(verdict, stack if not offsets else tuple(f"{s}+{f.file_off:x}" for s, f in zip(stack, frames)))] += sample.count
     judged = counts["exact"] + counts["early"] + counts["wrong"]
     share = counts["exact"] / judged if judged else 0
     enough = SLOW or share >= (variant.least if variant.early else EXACT_SHARE)
-    ok = not counts["wrong"] and judged >= MIN_SAMPLES and enough
+    most = ends.most_common(1)[0][0] if ends else variant.end
+    ok = not counts["wrong"] and judged >= MIN_SAMPLES and enough and variant.end in ("", most)
     print(f"{'ok  ' if ok else 'FAIL'} {variant.name:15} {judged:5} samples, {100 * share:6.2f} % exact,"
-          f" {counts['early']} early, {counts['wrong']} wrong; {counts['early at first']} early at first,"
+          f" {counts['early']} early{f' ({most})' if ends else ''}, {counts['wrong']} wrong; {counts['early at first']} early at first,"
           f" {counts['other']} others" + (f" ({variant.early})" if variant.early else ""))
     if not ok or os.environ.get("CHAINS_SHOW"):
         for (verdict, stack), n in sorted(shown.items(), key=lambda s: (s[0][0] == "early", -s[1]))[:12]:
@@ -280,13 +284,14 @@ def selftest():
         ("gcc-O2", f"echo@x delta@x charlie@x bravo@x alpha@x chain@x {bottom}", "exact"),
         ("gcc-O2", f"bravo@x alpha@x chain@x {bottom}", "exact"),
         ("gcc-O2", f"on_time@x ?@libc.so.6 delta@x charlie@x bravo@x alpha@x chain@x {bottom}", "exact"),
-        ("gcc-O2", "echo@x delta@x charlie@x [truncated]", "early"),
-        ("gcc-O2", "echo@x [truncated]", "early"),
+        ("gcc-O2", "echo@x delta@x charlie@x [truncated: too deep]", "early"),
+        ("gcc-O2", "echo@x [truncated: too deep]", "early"),
+        ("gcc-O2", "echo@x [truncated]", "wrong"),  # it doesn't say why
         ("gcc-O2", "echo@x", "wrong"),  # it says that this is all
         ("gcc-O2", f"echo@x charlie@x bravo@x alpha@x chain@x {bottom}", "wrong"),
         ("gcc-O2", f"echo@x delta@x delta@x charlie@x bravo@x alpha@x chain@x {bottom}", "wrong"),
-        ("gcc-O2", "echo@x delta@x ?@[unknown] [truncated]", "wrong"),
-        ("gcc-O2", "echo@x bravo@x [truncated]", "wrong"),
+        ("gcc-O2", "echo@x delta@x ?@[unknown] [truncated: too deep]", "wrong"),
+        ("gcc-O2", "echo@x bravo@x [truncated: too deep]", "wrong"),
         ("gcc-O2", f"?@libc.so.6 delta@x charlie@x bravo@x alpha@x chain@x {bottom}", "exact"),  # on the way out of on_time
         ("gcc-O2", f"never_called@x delta@x charlie@x bravo@x alpha@x chain@x {bottom}", "wrong"),
         ("gcc-tail", f"echo@x delta@x charlie@x bravo@x alpha@x chain@x {bottom}", "wrong"),
@@ -298,11 +303,11 @@ def selftest():
          "exact"),
         ("throw-gcc", f"?@libgcc_s.so.1 __cxa_throw@libstdc++.so.6.0.30 echo.cold@x delta@x charlie@x bravo@x alpha@x chain@x {bottom}",
          "exact"),
-        ("throw-gcc", "_Unwind_Resume@libgcc_s.so.1 bravo@x ?@[unknown] [truncated]", "wrong"),
+        ("throw-gcc", "_Unwind_Resume@libgcc_s.so.1 bravo@x ?@[unknown] [truncated: too deep]", "wrong"),
     ]
     bad = 0
     for name, stack, expected in cases:
-        verdict = by_name[name].judge(tuple(stack.split()))
+        verdict = by_name[name].judge(tuple(re.findall(r"\[truncated.*|\S+", stack)))
         if verdict != expected:
             bad += 1
             print(f"FAIL {name}: {stack} is {verdict}, not {expected}")

@@ -36,6 +36,7 @@ class Variant:
     run: str = "{exe}"  # by a shell; {exe} its program, {dir} a folder of its own, {out} as above
     early: str = ""  # complete stacks aren't always possible; why
     least: float = 0  # then: the least share of those that are exact
+    end: str = ""  # then: why most of them end, if there is one reason
     names_from: str = ""  # a file with the names, if the program has none
 
 
@@ -61,14 +62,15 @@ for compiler in ("gcc", "clang"):
     variant(f"{compiler}-alloca", chain("-O2 -DALLOCA", compiler))
     variant(f"{compiler}-realign", chain("-O2 -DREALIGNED", compiler))
     variant(f"{compiler}-realign-k", chain("-O2 -DREALIGNED -fno-omit-frame-pointer", compiler))
-    variant(f"{compiler}-big", chain("-O2 -DBIG", compiler), early=NEW.format("across a frame of 2 MB"), least=0.4)
+    variant(f"{compiler}-big", chain("-O2 -DBIG", compiler), early=NEW.format("across a frame of 2 MB"), least=0.4,
+            end="beyond the copied stack")
     variant(f"{compiler}-noret", chain("-O2 -DNORETURN", compiler),
             [f"{way} delta_for_ever charlie bravo alpha chain main {GLIBC}" for way in ("echo", r"_exit@libc\.so\.6")])
     variant(f"{compiler}-tail", chain("-O2 -DTAIL", compiler),
             [f"echo delta bravo alpha chain main {GLIBC}", f"charlie bravo alpha chain main {GLIBC}"])
     variant(f"{compiler}-signal", chain("-O2 -DSIGNAL", compiler), tops=[f"hotel handler {RESTORE}"])
     variant(f"{compiler}-altstack", chain("-O1 -DSIGNAL=2", compiler), tops=[f"hotel handler {RESTORE}"],
-            early=NEW.format("from one stack to another"), least=0.4)
+            early=NEW.format("from one stack to another"), least=0.4, end="beyond the copied stack")
     variant(f"{compiler}-threads", chain("-O2 -DTHREADS", compiler), [f"{CHAIN[:-5]} {THREAD}"], early=FULL, least=0.6)
 
 variant("lld", chain("-O2 -fuse-ld=lld", "clang"))
@@ -101,7 +103,7 @@ dlopen = chain("-O2 -DDLOPEN=%d -Wl,-z,lazy") + "".join(
     for n, library in ((1, "first"), (2, "second")))
 variant("dlopen", dlopen % 1, [f"golf1 library_leaf {CHAIN} {GLIBC}"], [RUNTIME], run="CHAIN_LIBRARIES={dir} {exe}")
 variant("dlopen-turns", dlopen % 2, [f"golf{n} library_leaf {CHAIN} {GLIBC}" for n in (1, 2)], [RUNTIME],
-        early="where a library is, another was a moment ago", run="CHAIN_LIBRARIES={dir} {exe}")
+        early="where a library is, another was a moment ago", end="process or mapping too new", run="CHAIN_LIBRARIES={dir} {exe}")
 
 # ---- hand-written code
 
@@ -163,4 +165,4 @@ variant("chroot", chain("-O2"), run="""
 variant("chroot-static", chain("-O2 -static"), [f"{CHAIN} {STATIC}"],
         run="mkdir -p {dir}/root && cp {exe} {dir}/root/ && exec chroot {dir}/root /chroot-static")
 variant("narrow", "gcc -m32 -O2 -nostdlib -static -fno-pie -o {exe} {src}/narrow.c", ["echo delta _start"],
-        early="32-bit")
+        early="32-bit", end="32-bit process")

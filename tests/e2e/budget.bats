@@ -49,7 +49,8 @@ stacks() {
 @test "400 MiB of code and 64 MiB of memory: counted, the leaf is there, the neighbour's stacks are whole" {
 	load "./giant400 & exec $WORKLOADS/saturate 30"
 	capture 6 64M
-	stacks giant400 --min 50 --leaf --said "unwind tables for which there was no room|tables that made room"
+	stacks giant400 --min 50 --leaf --why "unwind table not loaded" \
+		--said "unwind tables for which there was no room|tables that made room"
 	stacks saturate --min 50 --whole 0.9
 }
 
@@ -62,7 +63,7 @@ stacks() {
 @test "more than a gigabyte of code: refused, told, and nobody else's loss" {
 	load "./giant1100 & exec $WORKLOADS/saturate 30"
 	capture 6 256M
-	stacks giant1100 --min 50 --leaf --said "unwind tables for which there was no room|binaries without a usable unwind table"
+	stacks giant1100 --min 50 --leaf --why "unwind table not loaded" --said "unwind tables for which there was no room|binaries without a usable unwind table"
 	stacks saturate --min 50 --whole 0.9
 }
 

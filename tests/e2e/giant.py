@@ -12,6 +12,7 @@ and the last one spins. The chain is CHAIN functions long and _start calls the f
 giant.py --check PROFILE COMM …: what a profile has of such a program's stacks.
 """
 import argparse
+import collections
 import os
 import struct
 import sys
@@ -74,6 +75,7 @@ def check(arguments):
     parser.add_argument("--whole", type=float, default=0)
     parser.add_argument("--depth", type=int, help="user frames of those that are whole")
     parser.add_argument("--leaf", action="store_true", help="all know at least where they are")
+    parser.add_argument("--why", help="most of those that aren't whole end by this reason")
     parser.add_argument("--said", help="a counter that is not 0, in one of these words: A|B")
     args = parser.parse_args(arguments)
     profile = read_pprof(args.profile)
@@ -81,7 +83,7 @@ def check(arguments):
     samples = [s for s in profile.samples if s.comm == args.comm]
     n = sum(s.count for s in samples)
     users = [(s.count, [f for f in s.frames if not f.kernel]) for s in samples]
-    whole = [(k, f) for k, f in users if f and f[-1].name != "[truncated]"]
+    whole = [(k, f) for k, f in users if f and not f[-1].name.startswith("[truncated")]
     share = sum(k for k, _ in whole) / max(n, 1)
     print(f"{args.comm}: {n} samples, {100 * share:.1f} % whole; {'; '.join(profile.comments)}")
     if n < args.min:
@@ -90,8 +92,14 @@ def check(arguments):
         complaints.append(f"{100 * share:.1f} % are whole, not {100 * args.whole:g} %")
     if args.depth and any(len(f) != args.depth for _, f in whole):
         complaints.append(f"depths {sorted({len(f) for _, f in whole})}, not {args.depth}")
-    if args.leaf and any(not f or f[0].name == "[truncated]" for _, f in users):
+    if args.leaf and any(not f or f[0].name.startswith("[truncated") for _, f in users):
         complaints.append("a sample without its leaf")
+    ends = collections.Counter()
+    for k, f in users:
+        if f and f[-1].name.startswith("[truncated"):
+            ends[f[-1].name] += k
+    if args.why and [e for e, _ in ends.most_common(1)] != [f"[truncated: {args.why}]"]:
+        complaints.append(f"they end by {dict(ends)}, not by {args.why}")
     if args.said and not any(words in c for c in profile.comments for words in args.said.split("|")):
         complaints.append(f'nothing is said of "{args.said}"')
     for complaint in complaints:

@@ -290,6 +290,9 @@ COUNTED = {
     "unfetched": "binaries on slow file systems that could not be copied in time",
     "unopened": "binaries that could not be opened",
     "bad": "binaries that are no usable ELF file",
+    "debug-missing": "stripped binaries whose debug file is not on this machine",
+    "debug-refused": "stripped binaries whose debug file is another build's, another owner's or no ELF file",
+    "debug-unread": "stripped binaries whose debug file could not be read in time",
 }
 
 
@@ -363,6 +366,41 @@ def check_stacks(args):
           f"({args.share:.0%} of at least {args.min}), {sum(wrong.values())} of them wrong")
     for stack, n in wrong.most_common(3):
         print(f"    {n} {ascii(stack)}")
+    return 0 if ok else 1
+
+
+TRUNCATED = re.compile(r"\[truncated: (.*)\]")
+
+
+def why_truncated(sample):
+    """The words of the outermost frame, None if the stack is whole."""
+    said_there = TRUNCATED.fullmatch(sample.frames[-1].name) if sample.frames else None
+    return said_there[1] if said_there else None
+
+
+def check_ends(args):
+    """--share of the stacks of COMM end by --why, in --within if that is said; if it is "", they are whole. And of all
+    stacks, the comments have as many by each reason as there are."""
+    profile, ends, there = read_profile(args.profile), collections.Counter(), collections.Counter()
+    for s in profile.samples:
+        why = why_truncated(s)
+        there[why] += s.count
+        if s.comm == args.comm:
+            ends[why or "", s.frames[-2].name if why and len(s.frames) > 1 else ""] += s.count
+    n, right = sum(ends.values()), sum(k for (why, place), k in ends.items() if why == args.why and place == (args.within or place))
+    ok = n >= args.min and right >= args.share * n
+    print(f"{'ok' if ok else 'FAIL'}: of {n} stacks of {args.comm} (at least {args.min}) {right} end by \"{args.why}\""
+          f" (at least {100 * args.share:.0f} %)")
+    for (why, place), k in ends.most_common(5):
+        print(f"    {k:5} \"{why}\" {ascii(place)}")
+    for why, k in there.items():
+        counted_there = said(profile, f"user stacks truncated: {why}") if why else k
+        if counted_there != k:
+            ok = False
+            print(f"FAIL: {k} stacks end by \"{why}\", the comments say {counted_there}")
+    if sum(k for why, k in there.items() if why) != said(profile, "user stacks that end before their outermost frame"):
+        ok = False
+        print("FAIL: the reasons don't add up to the truncated stacks")
     return 0 if ok else 1
 
 
@@ -457,7 +495,7 @@ def check_complete(args):
 def is_chain(frames, chain):
     """From its innermost function to the outermost: exactly these, and below them a bottom that was reached."""
     names = [f.name for f in frames if not f.kernel]
-    return names[:len(chain)] == chain and "[truncated]" not in names
+    return names[:len(chain)] == chain and not any(n.startswith("[truncated") for n in names)
 
 
 def check_chain(args):
@@ -802,7 +840,7 @@ def main():
     for name, function in (("saturated", check_saturated), ("only", check_only), ("complete", check_complete),
                            ("bottom", check_bottom),
                            ("strings", check_strings), ("go", check_go), ("show", show), ("whole", check_whole),
-                           ("names", check_names), ("stacks", check_stacks)):
+                           ("names", check_names), ("stacks", check_stacks), ("ends", check_ends)):
         sub = command(name, function, truth=False)
         sub.add_argument("profile")
         if name == "saturated":
@@ -821,6 +859,12 @@ def main():
             sub.add_argument("--comm", nargs="+", required=True)
             sub.add_argument("--min", type=int, default=20)
             sub.add_argument("--share", type=float, default=0.5)
+        elif name == "ends":
+            sub.add_argument("--comm", required=True)
+            sub.add_argument("--why", required=True)
+            sub.add_argument("--within", help="the function that they end in")
+            sub.add_argument("--min", type=int, default=50)
+            sub.add_argument("--share", type=float, default=0.8)
         elif name in ("complete", "bottom"):
             sub.add_argument("--comm", nargs="+", required=True)
             sub.add_argument("--min", type=int, default=100)

@@ -5,7 +5,7 @@ import os
 import struct
 import sys
 
-READ, OPEN, FETCH, KERNEL, CGROUP = range(1, 6)
+READ, OPEN, FETCH, KERNEL, CGROUP, DEBUG = range(1, 7)
 
 
 def texts(*pairs):
@@ -16,6 +16,12 @@ def place(path, pid=7, path_bytes=None, unused=0):
     head = struct.pack("<QQQQIIIIII", 0x1000, 0x2000, 99, 3, pid, 1, 254, 0,
                        len(path) if path_bytes is None else path_bytes, unused)
     return head + path
+
+
+def debug(path, name, id_bytes=20, alternate=0, lengths=None, unused=0):
+    a, b = lengths or (len(path), len(name))
+    head = struct.pack("<IIIIIIII", 7, 1, 0, alternate, a, b, id_bytes, unused) + bytes(range(64))
+    return head + path + name
 
 
 def result(status, data=b"", length=None):
@@ -48,6 +54,23 @@ INPUTS = {
     "cgroup-one-string": (CGROUP, b"/sys\0"),
     "cgroup-three": (CGROUP, b"/sys\0/a\0/b\0"),
     "cgroup-no-nul": (CGROUP, b"/sys\0/a"),
+    "debug": (DEBUG, debug(b"/usr/bin/a\0", b"a.debug\0")),
+    "debug-by-id": (DEBUG, debug(b"/a\0", b"\0")),
+    "debug-longest-id": (DEBUG, debug(b"/a\0", b"\0", id_bytes=64)),
+    "debug-id-too-long": (DEBUG, debug(b"/a\0", b"\0", id_bytes=65)),
+    "debug-alternate": (DEBUG, debug(b"/a\0", b"../../.dwz/a\0", alternate=1)),
+    "debug-alternate-absolute": (DEBUG, debug(b"/a\0", b"/usr/lib/debug/.dwz/a\0", alternate=1)),
+    "debug-alternate-elsewhere": (DEBUG, debug(b"/a\0", b"/etc/shadow\0", alternate=1)),
+    "debug-alternate-upwards": (DEBUG, debug(b"/a\0", b"a/../../../etc/shadow\0", alternate=1)),
+    "debug-path-in-name": (DEBUG, debug(b"/a\0", b"../a\0")),
+    "debug-relative": (DEBUG, debug(b"a\0", b"a.debug\0")),
+    "debug-no-nul": (DEBUG, debug(b"/a\0", b"a.debug")),
+    "debug-nul-inside": (DEBUG, debug(b"/a\0", b"a\0b\0")),
+    "debug-no-name": (DEBUG, debug(b"/a\0", b"")),
+    "debug-lengths": (DEBUG, debug(b"/a\0", b"a\0", lengths=(4, 1))),
+    "debug-length-huge": (DEBUG, debug(b"/a\0", b"a\0", lengths=(0xffffffff, 6))),
+    "debug-unused": (DEBUG, debug(b"/a\0", b"a\0", unused=1)),
+    "debug-cut": (DEBUG, debug(b"/a\0", b"a\0")[:90]),
     "unknown": (77, b"x"),
     "results": (100, result(0, b"text") + result(-3) + result(0)),
     "result-errno-with-bytes": (100, result(-3, b"text")),

@@ -2,7 +2,7 @@
 /*
  * The input is a byte, the type of a request, and the request, of an agent that may have been taken over:
  * it is answered from a source of nothing but bytes, by both roles, and the reply read as an agent reads
- * it. The same bytes are then read as a reply of an opener that may be lying.
+ * it. One for a debug file is taken apart only: the answer would be of this machine's files. The same bytes are then read as a reply of an opener that may be lying.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -72,6 +72,22 @@ static int results_read(const struct buffer *reply)
 	return count;
 }
 
+/* Whatever is asked for: names within two folders. */
+static void debug_read(const struct buffer *request)
+{
+	struct debug_place place;
+	char name[8192];
+	uint32_t first;
+
+	if (opener_debug_parse(request, &place, &first) < 0)
+		return;
+	for (uint32_t i = 0; i <= DEBUG_FILE_NAMES; i++)
+		if (debug_place_name(&place, i, name, sizeof(name)))
+			check(name[0] == '/' && strlen(name) < sizeof(name) &&
+			      !(place.alternate && strstr(name, "/../")) &&
+			      (!place.alternate || !strncmp(name, "/usr/lib/debug/", 15)));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct opener_reply reply;
@@ -90,12 +106,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (int fetcher = 0; m.bytes.data && fetcher < 2; fetcher++) {
 		opener_reply_clear(&reply);
 		/* The kernel's files would be the machine's own. */
-		if (m.type == OPENER_KERNEL || opener_answer(&source, fetcher, &m, &reply) < 0)
+		if (m.type == OPENER_KERNEL || m.type == OPENER_DEBUG ||
+		    opener_answer(&source, fetcher, &m, &reply) < 0)
 			continue;
 		check(results_read(&reply.bytes) ==
 		      (m.type == OPENER_READ ? (int)(m.bytes.len / 8) : 1));
 		check(reply.bytes.len <= OPENER_MAX_REPLY_BYTES);
 	}
+	if (m.type == OPENER_DEBUG)
+		debug_read(&m.bytes);
 	results_read(&m.bytes);
 	opener_reply_release(&reply);
 	socket_message_release(&m);

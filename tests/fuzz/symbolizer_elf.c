@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The input is an ELF file, asked about offsets spread over it. Whatever it is, the reply passes
- * the agent's check.
+ * The input is an ELF file, asked about offsets spread over it, alone and as its own debug file, and then for its
+ * debug files. Whatever it is, the replies pass the agent's checks.
  *
  * The corpus, made in tests/fuzz/corpus/symbolizer_elf with binutils 2.40 from sources of a few
  * lines:
@@ -17,7 +17,12 @@
  *	for f in shared-gnu-hash shared-sysv-hash; do cp $f $f-headless
  *		printf '\0\0\0\0\0\0\0\0' | dd of=$f-headless bs=1 seek=40 conv=notrunc
  *		printf '\0\0' | dd of=$f-headless bs=1 seek=60 conv=notrunc; done
- *	head -c 700 static > truncated; cp a.o relocatable; printf '\177ELF' > magic; rm a.s b.o a.o
+ *	head -c 700 static > truncated; cp a.o relocatable; printf '\177ELF' > magic
+ *	strip -o s static; objcopy --only-keep-debug static a.debug
+ *	objcopy --add-gnu-debuglink=a.debug s debuglink; mv a.debug debug-file
+ *	xz -k -e debug-file; objcopy --add-section .gnu_debugdata=debug-file.xz s minidebug
+ *	printf '../../.dwz/a\0\1\2\3\4\5\6\7\10' > alt
+ *	objcopy --add-section .gnu_debugaltlink=alt debuglink alternate; rm a.s b.o a.o s alt debug-file.xz
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -34,25 +39,50 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+struct request {
+	struct symbol_request head;
+	uint64_t offsets[OFFSETS];
+};
+
+static void ask_names(const struct request *request, const int *fds, uint32_t fd_count)
 {
 	struct buffer reply = BUFFER_INIT(SYMBOLS_MAX_REPLY_BYTES);
-	int fd = memfd_create("fuzz", MFD_CLOEXEC);
-	struct {
-		struct symbol_request head;
-		uint64_t offsets[OFFSETS];
-	} request = { .head = { SYMBOLS_ELF, OFFSETS } };
 	struct symbols s;
+
+	if (request_answer(request, sizeof(*request), fds, fd_count, &reply) < 0 ||
+	    symbols_check(reply.data, reply.len, OFFSETS, &s, NULL) < 0)
+		abort();
+	buffer_release(&reply);
+}
+
+static void ask_debug(uint32_t question, const int *fds, uint32_t fd_count)
+{
+	const struct debug_request request = { .question = question };
+	struct buffer reply = BUFFER_INIT(1 << 16);
+	struct debug_reply r;
+
+	if (request_answer_debug(&request, sizeof(request), fds, fd_count, &reply) < 0 ||
+	    debug_check(reply.data, reply.len, &r, NULL) < 0)
+		abort();
+	buffer_release(&reply);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	int fd = memfd_create("fuzz", MFD_CLOEXEC);
+	struct request request = { .head = { SYMBOLS_ELF, OFFSETS } };
+	const int fds[] = { fd, fd };
 
 	if (fd < 0 || fd_write_all(fd, data, size) < 0)
 		abort();
 	for (uint32_t i = 0; i < OFFSETS; i++)
 		request.offsets[i] = i * (size / OFFSETS + 1);
 	request.offsets[OFFSETS - 1] = UINT64_MAX;
-	if (request_answer(&request, sizeof(request), &fd, 1, &reply) < 0 ||
-	    symbols_check(reply.data, reply.len, OFFSETS, &s, NULL) < 0)
-		abort();
-	buffer_release(&reply);
+	ask_names(&request, fds, 1);
+	ask_names(&request, fds, 2);
+	ask_debug(DEBUG_OF_FILE, fds, 1);
+	ask_debug(DEBUG_OF_SEPARATE, fds, 2);
+	ask_debug(DEBUG_OF_ALTERNATE, fds, 2);
 	close(fd);
 	return 0;
 }

@@ -36,6 +36,7 @@
 #define MAX_ORIGINALS 24
 #define MAX_ORIGINAL_BYTES (16l << 20)
 #define MAX_PLACES 24
+#define MAX_DEBUG_BYTES 4096
 #define MAX_WOUNDS 16
 #define MAX_WOUND_BYTES 4096u
 #define STORY_BYTES 2048
@@ -119,6 +120,10 @@ static void places_of_sections(struct original *o, const Elf64_Ehdr *e)
 			break;
 		case SHT_GNU_HASH:
 			place_add(o, "gnu_hash", s[i].sh_offset, s[i].sh_size, 4);
+			break;
+		case SHT_PROGBITS: /* what names debug files, or is one */
+			if (!(s[i].sh_flags & SHF_ALLOC) && s[i].sh_size < MAX_DEBUG_BYTES)
+				place_add(o, "debug", s[i].sh_offset, s[i].sh_size, 4);
 			break;
 		}
 	}

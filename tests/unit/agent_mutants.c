@@ -87,14 +87,18 @@ static uint64_t ask(struct mutants *m, struct symbols_client *client, int fd)
 	uint32_t count = (uint32_t)mutants_random(m, mutants_random(m, 32) ? 65 : MAX_OFFSETS);
 	struct err err = { 0 };
 	struct symbols s;
+	struct debug_reply debug;
 	const void *bytes;
 	uint64_t begin;
 	uint32_t len;
 
 	mutants_offsets(m, offsets, count);
 	begin = clock_ns(CLOCK_MONOTONIC);
-	if (symbols_client_ask(client, SYMBOLS_ELF, &fd, 1, offsets, count, &s, &bytes, &len,
-			       &err) < 0)
+	if (symbols_client_debug(client, DEBUG_OF_SEPARATE, (const int[]){ fd, fd }, 2, &debug,
+				 &err) < 0)
+		fail_msg("%s: %s", mutants_story(m), err.text);
+	if (symbols_client_ask(client, SYMBOLS_ELF, (const int[]){ fd, fd }, 2, offsets, count, &s,
+			       &bytes, &len, &err) < 0)
 		fail_msg("%s: %s", mutants_story(m), err.text);
 	return clock_ns(CLOCK_MONOTONIC) - begin;
 }

@@ -336,6 +336,140 @@ static void values_do_not_wrap(void **state)
 	assert_true(profile_total_value(&f->profile) == UINT64_MAX);
 }
 
+/* ---- why a stack is cut ---- */
+
+/* One sample whose stack ended so, with its leaf at `addr`. */
+static void cut_take(struct fixture *f, enum record_stack_end end, uint8_t flags, uint64_t addr)
+{
+	struct {
+		struct record_sample s;
+		uint64_t frames[1];
+	} s = { .s = { .time_ns = ++f->now_ns,
+		       .start_ns = 500,
+		       .value = 1,
+		       .tgid = PID,
+		       .tid = PID,
+		       .user_frames = 1,
+		       .stack_end = end,
+		       .flags = flags },
+		.frames = { addr } };
+
+	assert_int_equal(batch_add(f->pipeline.batch, BATCH_SAMPLE, &s, sizeof(s)), 0);
+	pipeline_run(&f->pipeline, f->now_ns);
+}
+
+/* The outermost frame of a sample of the profile. */
+static const char *outermost(const struct profile *p, uint32_t sample)
+{
+	uint32_t node = p->samples.items[sample].node;
+	const struct profile_location *l;
+
+	while (p->nodes.items[node].parent)
+		node = p->nodes.items[node].parent;
+	l = &p->locations.items[p->nodes.items[node].location];
+	return profile_text(p, p->functions.items[p->lines.items[l->first_line].function].name);
+}
+
+static void rest_nothing(void *ctx, const struct record_sample *s)
+{
+	(void)ctx;
+	(void)s;
+}
+
+/* What is on the stack isn't in its copy. */
+static enum record_stack_end rest_unread(void *ctx, const struct mapping *m, uint64_t *ret_word)
+{
+	(void)ctx;
+	(void)m;
+	(void)ret_word;
+	return STACK_END_BAD_READ;
+}
+
+static void rest_ended(void *ctx, enum record_stack_end end)
+{
+	*(enum record_stack_end *)ctx = end;
+}
+
+static void each_end_has_its_frame(void **state)
+{
+	static const uint8_t copied = RECORD_FLAG_REST_GONE, none = RECORD_FLAG_NO_TABLES;
+	static const uint64_t nowhere = 0x9000000;
+	static const struct {
+		uint64_t addr;
+		const char *frame;
+		enum truncation why; /* TRUNCATION_COUNT: it is whole */
+		enum record_stack_end end;
+		uint8_t flags;
+	} cases[] = {
+		{ BINARY, "[spin]", TRUNCATION_COUNT, STACK_END_NONE, 0 },
+		{ BINARY, "[spin]", TRUNCATION_COUNT, STACK_END_BOTTOM, 0 },
+		{ BINARY, "[truncated: no unwind information]", TRUNCATED_NO_ROW, STACK_END_NO_ROW,
+		  0 },
+		{ BINARY, "[truncated: unwind information not usable]", TRUNCATED_UNSUPPORTED,
+		  STACK_END_UNSUPPORTED, 0 },
+		{ BINARY, "[truncated: register not known]", TRUNCATED_LOST, STACK_END_LOST, 0 },
+		{ BINARY, "[truncated: stack not readable]", TRUNCATED_BAD_READ, STACK_END_BAD_READ,
+		  0 },
+		{ BINARY, "[truncated: no valid frame]", TRUNCATED_BAD_FRAME, STACK_END_BAD_FRAME,
+		  0 },
+		{ nowhere, "[truncated: no code known there]", TRUNCATED_NO_MAPPING,
+		  STACK_END_NO_MAPPING, none },
+		{ BINARY, "[truncated: process or mapping too new]", TRUNCATED_TOO_NEW,
+		  STACK_END_NO_MAPPING, none },
+		{ LIBRARY, "[truncated: process or mapping too new]", TRUNCATED_TOO_NEW,
+		  STACK_END_NO_MAPPING, 0 },
+		{ BINARY, "[truncated: unwind table not loaded]", TRUNCATED_NOT_COMPILED,
+		  STACK_END_NOT_COMPILED, 0 },
+		{ BINARY, "[truncated: too deep]", TRUNCATED_TOO_DEEP, STACK_END_TOO_DEEP, 0 },
+		{ BINARY, "[truncated: 32-bit process]", TRUNCATED_COMPAT, STACK_END_COMPAT, 0 },
+		{ BINARY, "[truncated: beyond the copied stack]", TRUNCATED_NOT_COPIED,
+		  STACK_END_NOT_COMPILED, copied },
+	};
+	const size_t n = sizeof(cases) / sizeof(cases[0]);
+	struct fixture *f = *state;
+	enum record_stack_end ended = STACK_END_NONE;
+	struct counters want = { 0 };
+
+	f->asked.error = -ENOENT;
+	f->pipeline.rests = (struct rest_source){ &ended, rest_nothing, rest_unread, rest_ended };
+	for (size_t i = 0; i < n; i++) {
+		cut_take(f, cases[i].end, cases[i].flags, cases[i].addr + i);
+		if (cases[i].why == TRUNCATION_COUNT)
+			continue;
+		counter_add(&want, COUNTER_STACKS_TRUNCATED, 1);
+		counter_add(&want, counter_of_truncation(cases[i].why), 1);
+	}
+	assert_int_equal(ended, STACK_END_BAD_READ);
+	assert_int_equal(resolver_finish(f->resolver, &f->facts), 0);
+	assert_int_equal(f->profile.samples.count, n);
+	for (uint32_t i = 0; i < n; i++)
+		if (strcmp(outermost(&f->profile, i), cases[i].frame) != 0)
+			fail_msg("case %u: the outermost frame is \"%s\", not \"%s\"", i,
+				 outermost(&f->profile, i), cases[i].frame);
+	for (enum counter id = COUNTER_STACKS_TRUNCATED; id < COUNTER_COUNT; id++)
+		if ((id == COUNTER_STACKS_TRUNCATED || id >= COUNTER_TRUNCATED_NO_ROW) &&
+		    counter_get(&f->profile.counters, id) != counter_get(&want, id))
+			fail_msg("%s: got %d, want %d", counter_name(id),
+				 (int)counter_get(&f->profile.counters, id),
+				 (int)counter_get(&want, id));
+}
+
+/* Stacks that are equal are one; equal frames that end for two reasons are two. */
+static void a_reason_is_part_of_the_stack(void **state)
+{
+	struct fixture *f = *state;
+
+	f->asked.error = -ENOENT;
+	cut_take(f, STACK_END_NO_ROW, 0, BINARY);
+	cut_take(f, STACK_END_LOST, 0, BINARY);
+	cut_take(f, STACK_END_NO_ROW, 0, BINARY);
+	assert_int_equal(resolver_finish(f->resolver, &f->facts), 0);
+	assert_int_equal(f->profile.samples.count, 2);
+	assert_int_equal(f->profile.samples.items[0].count, 2);
+	assert_string_equal(outermost(&f->profile, 0), "[truncated: no unwind information]");
+	assert_string_equal(outermost(&f->profile, 1), "[truncated: register not known]");
+}
+
 #define LONG_NAMES 2000
 #define LONG_NAME_BYTES 4000
 
@@ -409,6 +543,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_slow_file_that_does_not_answer, setup, teardown),
 		cmocka_unit_test_setup_teardown(values_do_not_wrap, setup, teardown),
 		cmocka_unit_test_setup_teardown(names_without_room, setup, teardown),
+		cmocka_unit_test_setup_teardown(each_end_has_its_frame, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_reason_is_part_of_the_stack, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -110,7 +110,6 @@ static void busy_machine(struct profile *p)
 	p->facts.memory_kernel_bytes = (1 << 20) + 1;
 	p->facts.memory_budget_bytes = 256 << 20;
 	p->counters.value[COUNTER_SAMPLES] = profile_total_count(p);
-	p->counters.value[COUNTER_STACKS_TRUNCATED] = 12;
 	p->counters.value[COUNTER_FRAMES] = 5000;
 	p->counters.value[COUNTER_FRAMES_GUESSED] = 4700;
 }
@@ -154,6 +153,93 @@ static void test_cycles(void **state)
 	p.facts.memory_kernel_bytes = p.facts.memory_budget_bytes = 0;
 	expect(&p, &(struct text_options){ .rows = 2 }, "cycles");
 	profile_release(&p);
+}
+
+/* Stacks of which `count` lack their outer end for this reason, as they are counted. */
+static void cut_stacks(struct profile *p, enum truncation why, uint64_t count, const char *frame)
+{
+	test_stack(p, test_series(p, "cut", 77, 77), count, truncation_frame(why), frame, NULL);
+	p->counters.value[counter_of_truncation(why)] += count;
+	p->counters.value[COUNTER_STACKS_TRUNCATED] += count;
+	p->counters.value[COUNTER_SAMPLES] += count;
+}
+
+static void test_truncated(void **state)
+{
+	struct profile p;
+
+	busy_machine(&p);
+	cut_stacks(&p, TRUNCATED_NO_ROW, 90, "pixel_sad@/usr/lib/libx264.so.164");
+	cut_stacks(&p, TRUNCATED_NO_ROW, 10, "scale@/usr/lib/libswscale.so.6");
+	cut_stacks(&p, TRUNCATED_BAD_FRAME, 55, "[anonymous memory]@[anon]");
+	expect(&p, &(struct text_options){ .rows = 1 }, "truncated-2");
+	cut_stacks(&p, TRUNCATED_TOO_DEEP, 2, "mark@/usr/bin/cc1");
+	cut_stacks(&p, TRUNCATED_TOO_DEEP, 2, "mark@/usr/bin/cc1plus");
+	expect(&p, &(struct text_options){ .rows = 1 }, "truncated-3");
+	for (enum truncation t = 0; t < TRUNCATION_COUNT; t++)
+		cut_stacks(&p, t, 1, "f@/usr/lib/liball.so");
+	expect(&p, &(struct text_options){ .rows = 1 }, "truncated-all");
+	profile_release(&p);
+}
+
+/* What helps depends on what else is known. */
+static void test_what_helps(void **state)
+{
+	struct buffer out = BUFFER_INIT(1 << 20);
+	struct profile p;
+
+	test_profile(&p);
+	cut_stacks(&p, TRUNCATED_NOT_COMPILED, 2, "f@/usr/lib/libcut.so");
+	cut_stacks(&p, TRUNCATED_BAD_FRAME, 1, "[anonymous memory]@[anon]");
+	p.counters.value[COUNTER_UNWIND_EVICTED] = 1;
+	assert_int_equal(text_encode(&p, NULL, &out), 0);
+	assert_non_null(strstr(buffer_cstr(&out),
+			       "\n    67  unwind table not loaded, all in libcut.so: "
+			       "more --memory helps\n"
+			       "    33  no valid frame, all in [anon]: java needs "
+			       "-XX:+PreserveFramePointer\n"));
+	buffer_release(&out);
+	profile_release(&p);
+}
+
+/* Each reason alone: what it says, and what helps. */
+static void test_each_truncation(void **state)
+{
+	static const char begin[] = "  50 % of stacks end before their outermost frame:\n    50  ";
+	struct buffer all = BUFFER_INIT(1 << 20), out = BUFFER_INIT(1 << 20);
+
+	for (enum truncation t = 0; t < TRUNCATION_COUNT; t++) {
+		struct profile p;
+		const char *line;
+
+		test_profile(&p);
+		test_stack(&p, test_series(&p, "whole", 1, 1), 3, "main@/usr/bin/whole", NULL);
+		p.counters.value[COUNTER_SAMPLES] = 3;
+		cut_stacks(&p, t, 2, "f@/usr/lib/libcut.so");
+		cut_stacks(&p, t, 1, "[anonymous memory]@[anon]");
+		buffer_clear(&out);
+		assert_int_equal(text_encode(&p, NULL, &out), 0);
+		line = strstr(buffer_cstr(&out), begin);
+		assert_non_null(line);
+		line += strlen(begin);
+		buffer_append(&all, line, strcspn(line, "\n") + 1);
+		profile_release(&p);
+	}
+	assert_string_equal(
+		buffer_cstr(&all),
+		"no unwind information, most in libcut.so: a build that has it helps\n"
+		"unwind information not usable, most in libcut.so\n"
+		"register not known, most in libcut.so\n"
+		"stack not readable, most in libcut.so\n"
+		"no valid frame, most in libcut.so\n"
+		"no code known there, most in libcut.so\n"
+		"process or mapping too new, most in libcut.so: a longer capture has fewer of them\n"
+		"beyond the copied stack, most in libcut.so: a longer capture has fewer of them\n"
+		"unwind table not loaded, most in libcut.so: a longer capture helps\n"
+		"too deep, most in libcut.so: the innermost frames are kept\n"
+		"32-bit process, most in libcut.so\n");
+	buffer_release(&out);
+	buffer_release(&all);
 }
 
 /* What its reader can do about it is said. */
@@ -305,17 +391,13 @@ static void test_torture(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_busy),
-		cmocka_unit_test(test_part_of_the_machine),
-		cmocka_unit_test(test_kernel_without_names),
-		cmocka_unit_test(test_cycles),
-		cmocka_unit_test(test_nothing),
-		cmocka_unit_test(test_hostile_names),
-		cmocka_unit_test(test_rest_of_functions),
-		cmocka_unit_test(test_lines_fit),
-		cmocka_unit_test(test_absurd_figures),
-		cmocka_unit_test(test_limit),
-		cmocka_unit_test(test_torture),
+		cmocka_unit_test(test_busy),          cmocka_unit_test(test_part_of_the_machine),
+		cmocka_unit_test(test_truncated),     cmocka_unit_test(test_each_truncation),
+		cmocka_unit_test(test_what_helps),    cmocka_unit_test(test_kernel_without_names),
+		cmocka_unit_test(test_cycles),        cmocka_unit_test(test_nothing),
+		cmocka_unit_test(test_hostile_names), cmocka_unit_test(test_rest_of_functions),
+		cmocka_unit_test(test_lines_fit),     cmocka_unit_test(test_absurd_figures),
+		cmocka_unit_test(test_limit),         cmocka_unit_test(test_torture),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -112,7 +112,8 @@ static int answer(struct bench *b, uint32_t type, const void *bytes, size_t len)
 	buffer_append(&b->request.bytes, bytes, len);
 	opener_reply_clear(&b->reply);
 	b->at = 0;
-	return opener_answer(&b->source, type == OPENER_FETCH, &b->request, &b->reply);
+	return opener_answer(&b->source, type == OPENER_FETCH || type == OPENER_DEBUG, &b->request,
+			     &b->reply);
 }
 
 static void expect_result(struct bench *b, int32_t status, size_t len, char byte)
@@ -246,6 +247,70 @@ static void no_binaries(void **state)
 	buffer_release(&bytes);
 }
 
+/* Asks for the debug file "a.debug" of a binary in the folder; the result, whose descriptor stays in the reply. */
+static int32_t debug_ask(struct bench *b, const char *folder, uint32_t first)
+{
+	struct buffer bytes = BUFFER_INIT(1 << 16);
+	struct opener_result got;
+	const char *found;
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/a", folder);
+	opener_debug_write(&(struct debug_place){ .path = path, .name = "a.debug" }, first, &bytes);
+	assert_int_equal(answer(b, OPENER_DEBUG, bytes.data, bytes.len), 0);
+	buffer_release(&bytes);
+	assert_int_equal(opener_result_parse(&b->reply.bytes, &b->at, &got, &found), 0);
+	expect_end(b);
+	assert_int_equal(b->reply.fd_count, got.status >= 0);
+	assert_int_equal(got.len, got.status >= 0 ? sizeof(struct opener_debug_found) : 0);
+	if (got.status >= 0) {
+		struct opener_debug_found f;
+
+		memcpy(&f, found, sizeof(f));
+		assert_int_equal(f.uid, geteuid());
+	}
+	return got.status;
+}
+
+static void debug_put(const char *folder, const char *name, const char *text)
+{
+	char path[128];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	assert_true(fd >= 0);
+	assert_int_equal(fd_write_all(fd, text, strlen(text)), 0);
+	close(fd);
+}
+
+/* Of no process: those in our own root. What is no ELF file is passed over. */
+static void debug_files(void **state)
+{
+	static const char *const names[] = { "a.debug", ".debug/a.debug", ".debug" };
+	char folder[] = "/tmp/opener_answer.XXXXXX", path[128], magic[4] = "";
+	struct bench *b = *state;
+
+	assert_non_null(mkdtemp(folder));
+	assert_int_equal(debug_ask(b, folder, 0), -ENOENT);
+	debug_put(folder, "a.debug", "text");
+	assert_int_equal(debug_ask(b, folder, 0), -ENOEXEC);
+	snprintf(path, sizeof(path), "%s/.debug", folder);
+	assert_int_equal(mkdir(path, 0700), 0);
+	debug_put(folder, ".debug/a.debug", "\177ELF and so on");
+	assert_int_equal(debug_ask(b, folder, 0), DEBUG_FILE_NAMES + 2);
+	assert_int_equal(pread(b->reply.fds[0], magic, sizeof(magic), 0), sizeof(magic));
+	assert_memory_equal(magic, "\177ELF", 4);
+	assert_int_equal(debug_ask(b, folder, DEBUG_FILE_NAMES + 2), DEBUG_FILE_NAMES + 2);
+	assert_int_equal(debug_ask(b, folder, DEBUG_FILE_NAMES + 3), -ENOENT);
+	assert_int_equal(debug_ask(b, folder, UINT32_MAX), -ENOENT);
+	for (size_t i = 0; i < COUNT(names); i++) {
+		snprintf(path, sizeof(path), "%s/%s", folder, names[i]);
+		assert_int_equal(remove(path), 0);
+	}
+	assert_int_equal(rmdir(folder), 0);
+}
+
 static void cgroups(void **state)
 {
 	static const char request[] = "/mount\0/path";
@@ -290,6 +355,7 @@ static void refused(void **state)
 	assert_int_equal(answer(b, OPENER_FETCH, "x", 1), -EPROTO);
 	assert_int_equal(answer(b, OPENER_KERNEL, "x", 1), -EPROTO);
 	assert_int_equal(answer(b, OPENER_CGROUP, "x", 1), -EPROTO);
+	assert_int_equal(answer(b, OPENER_DEBUG, "x", 1), -EPROTO);
 	/* Each role its own. */
 	b->request.type = OPENER_FETCH;
 	assert_int_equal(opener_answer(&b->source, false, &b->request, &b->reply), -EPROTO);
@@ -414,6 +480,7 @@ int main(void)
 		TEST(texts_beyond_the_room),
 		TEST(files),
 		TEST(no_binaries),
+		TEST(debug_files),
 		TEST(cgroups),
 		TEST(kernel),
 		TEST(refused),

@@ -139,6 +139,134 @@ static void place_refused(void **state)
 	buffer_release(&good);
 }
 
+/* ---- debug files ---- */
+
+static const uint8_t build_id[] = { 1, 2, 3, 4 };
+
+static const struct debug_place debug_place = {
+	.pid = 7,
+	.parent_pid = 1,
+	.path = "/usr/bin/a file",
+	.build_id = build_id,
+	.build_id_bytes = sizeof(build_id),
+	.name = "a file.debug",
+};
+
+static void debug_travels(void **state)
+{
+	struct buffer b = BUFFER_INIT(1 << 16);
+	struct debug_place got;
+	uint32_t first;
+
+	(void)state;
+	opener_debug_write(&debug_place, 3, &b);
+	assert_int_equal(buffer_error(&b), 0);
+	assert_int_equal(opener_debug_parse(&b, &got, &first), 0);
+	assert_int_equal(first, 3);
+	assert_int_equal(got.pid, 7);
+	assert_int_equal(got.parent_pid, 1);
+	assert_string_equal(got.path, debug_place.path);
+	assert_string_equal(got.name, debug_place.name);
+	assert_int_equal(got.build_id_bytes, sizeof(build_id));
+	assert_memory_equal(got.build_id, build_id, sizeof(build_id));
+	assert_false(got.alternate);
+	buffer_release(&b);
+}
+
+static void debug_not_written(void **state)
+{
+	struct debug_place unsound[] = { debug_place, debug_place, debug_place };
+
+	(void)state;
+	unsound[0].path = "usr/bin/a";
+	unsound[1].name = "../a";
+	unsound[2].build_id_bytes = DEBUG_FILE_MAX_ID_BYTES + 1;
+	for (size_t i = 0; i < COUNT(unsound); i++) {
+		struct buffer b = BUFFER_INIT(1 << 16);
+
+		opener_debug_write(&unsound[i], 0, &b);
+		assert_int_equal(buffer_error(&b), -E2BIG);
+		buffer_release(&b);
+	}
+}
+
+/* Changes one thing in a good request; false when there is nothing left to change. */
+static bool debug_spoil(struct buffer *b, int how)
+{
+	struct opener_debug *head = (struct opener_debug *)b->data;
+	char *path = b->data + sizeof(*head);
+
+	switch (how) {
+	case 0:
+		head->path_bytes++;
+		head->name_bytes--;
+		return true;
+	case 1:
+		head->name_bytes++;
+		return true;
+	case 2:
+		head->path_bytes = UINT32_MAX;
+		return true;
+	case 3:
+		head->path_bytes = 0;
+		head->name_bytes = (uint32_t)(b->len - sizeof(*head));
+		return true;
+	case 4:
+		head->unused = 1;
+		return true;
+	case 5:
+		head->alternate = 2;
+		return true;
+	case 6:
+		head->build_id_bytes = DEBUG_FILE_MAX_ID_BYTES + 1;
+		return true;
+	case 7:
+		path[0] = 'x';
+		return true;
+	case 8:
+		b->data[b->len - 1] = 'x';
+		return true;
+	case 9:
+		b->data[b->len - 3] = '\0';
+		return true;
+	case 10:
+		b->data[b->len - 3] = '/';
+		return true;
+	default:
+		return false;
+	}
+}
+
+static void debug_refused(void **state)
+{
+	struct buffer good = BUFFER_INIT(1 << 16);
+	struct debug_place got = { .pid = 4711 };
+	uint32_t first = 4712;
+
+	(void)state;
+	opener_debug_write(&debug_place, 0, &good);
+	for (size_t len = 0; len < good.len; len++) {
+		struct buffer b = bytes_of(good.data, len);
+
+		if (opener_debug_parse(&b, &got, &first) != -EPROTO)
+			fail_msg("accepted %zu bytes of %zu", len, good.len);
+		buffer_release(&b);
+	}
+	for (int how = 0;; how++) {
+		struct buffer b = bytes_of(good.data, good.len);
+		bool spoilt = debug_spoil(&b, how);
+
+		if (spoilt && opener_debug_parse(&b, &got, &first) != -EPROTO)
+			fail_msg("accepted change %d", how);
+		buffer_release(&b);
+		if (!spoilt)
+			break;
+	}
+	assert_int_equal(got.pid, 4711);
+	assert_int_equal(first, 4712);
+	buffer_release(&good);
+}
+
 static void texts(void **state)
 {
 	static const struct {
@@ -263,9 +391,15 @@ static void results(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(place_travels), cmocka_unit_test(place_of_any_length),
-		cmocka_unit_test(place_refused), cmocka_unit_test(texts),
-		cmocka_unit_test(cgroup),        cmocka_unit_test(results),
+		cmocka_unit_test(place_travels),
+		cmocka_unit_test(place_of_any_length),
+		cmocka_unit_test(place_refused),
+		cmocka_unit_test(debug_travels),
+		cmocka_unit_test(debug_not_written),
+		cmocka_unit_test(debug_refused),
+		cmocka_unit_test(texts),
+		cmocka_unit_test(cgroup),
+		cmocka_unit_test(results),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -14,6 +14,7 @@
 #include "profiler/process/source.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+#define NOBODY UINT32_MAX
 #define REST "Tgid:\t7\nNgid:\t0\nPid:\t8\nPPid:\t1\nTracerPid:\t0\n"
 
 static void lines(void **state)
@@ -25,20 +26,30 @@ static void lines(void **state)
 	} rows[] = {
 		{ "Name:\tcat\nUmask:\t0022\nState:\tS (sleeping)\n" REST "Uid:\t0\t0\t0\t0\n",
 		  0,
-		  { "cat", 'S', 7, 1, 0 } },
+		  { "cat", 'S', 7, 1, 0, 0, 7 } },
 		{ "Name:\tcat\nState:\tt (tracing stop)\nTgid:\t7\nPPid:\t4194304\nTracerPid:\t99\n",
 		  0,
-		  { "cat", 't', 7, 4194304, 99 } },
-		{ "Name:\t\nState:\tZ (zombie)\n" REST, 0, { "", 'Z', 7, 1, 0 } },
+		  { "cat", 't', 7, 4194304, 99, NOBODY, 7 } },
+		{ "Name:\tcat\nState:\tS (x)\n" REST "Uid:\t0\t1\t2\t33\nNSpid:\t7\t12\t1\n",
+		  0,
+		  { "cat", 'S', 7, 1, 0, 33, 1 } },
+		{ "Name:\tcat\nState:\tS (x)\n" REST "NSpid:\t7\n",
+		  0,
+		  { "cat", 'S', 7, 1, 0, NOBODY, 7 } },
+		{ "Name:\tcat\nState:\tS (x)\n" REST "NSpid:\t7\t\n", -EINVAL, { .comm = "" } },
+		{ "Name:\tcat\nState:\tS (x)\n" REST "Uid:\t0 1\n", -EINVAL, { .comm = "" } },
+		{ "Name:\t\nState:\tZ (zombie)\n" REST, 0, { "", 'Z', 7, 1, 0, NOBODY, 7 } },
 		/* a name that imitates lines: the kernel has escaped its newlines */
 		{ "Name:\ta\\nTgid:\\t1\nState:\tR (running)\n" REST,
 		  0,
-		  { "a\\nTgid:\\t1", 'R', 7, 1, 0 } },
+		  { "a\\nTgid:\\t1", 'R', 7, 1, 0, NOBODY, 7 } },
 		/* the first counts */
-		{ "Name:\tcat\nState:\tS (x)\n" REST "Tgid:\t8\n", 0, { "cat", 'S', 7, 1, 0 } },
+		{ "Name:\tcat\nState:\tS (x)\n" REST "Tgid:\t8\n",
+		  0,
+		  { "cat", 'S', 7, 1, 0, NOBODY, 7 } },
 		{ "Name:\tcat\nState:\tS (x)\nTgid:\t7\nPPid:\t1\nTracerPid:\t0",
 		  0,
-		  { "cat", 'S', 7, 1, 0 } },
+		  { "cat", 'S', 7, 1, 0, NOBODY, 7 } },
 		{ "", -EINVAL, { .comm = "" } },
 		{ "Name:\tcat\n", -EINVAL, { .comm = "" } },
 		{ "State:\tS (x)\n" REST, -EINVAL, { .comm = "" } },
@@ -69,9 +80,10 @@ static void lines(void **state)
 		if (r < 0)
 			assert_string_equal(s.comm, "untouched");
 		else if (strcmp(s.comm, w->comm) || s.state != w->state || s.tgid != w->tgid ||
-			 s.ppid != w->ppid || s.tracer_pid != w->tracer_pid)
-			fail_msg("\"%s\": got \"%s\" %c %u %u %u", rows[i].text, s.comm, s.state,
-				 s.tgid, s.ppid, s.tracer_pid);
+			 s.ppid != w->ppid || s.tracer_pid != w->tracer_pid ||
+			 s.fs_uid != w->fs_uid || s.own_pid != w->own_pid)
+			fail_msg("\"%s\": got \"%s\" %c %u %u %u %u %u", rows[i].text, s.comm,
+				 s.state, s.tgid, s.ppid, s.tracer_pid, s.fs_uid, s.own_pid);
 	}
 }
 
@@ -100,6 +112,8 @@ static void live(void **state)
 	assert_int_equal(s.tgid, getpid());
 	assert_int_equal(s.ppid, getppid());
 	assert_int_equal(s.state, 'R');
+	assert_int_equal(s.fs_uid, geteuid());
+	assert_int_equal(s.own_pid, getpid());
 	assert_int_equal(process_source_live.read(NULL, PROCESS_TEXT_THREADS, (uint32_t)getpid(),
 						  &threads),
 			 0);

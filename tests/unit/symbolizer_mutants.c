@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Damaged ELF files, asked for names in this very process: whatever is in a file, the answer is one that the agent
- * believes, it takes less than two seconds, and no more memory than the sandbox allows.
+ * Damaged ELF files, asked for names, and for their debug files, in this very process: whatever is in a file, the
+ * answer is one that the agent believes, it takes less than two seconds, and no more memory than the sandbox allows.
  *
  * MUTANTS=N makes N of them (`make hostile`: 100,000, under AddressSanitizer and UBSan), MUTANT_SEED repeats
  * a run, MUTANT=K does the one with that number only.
@@ -60,8 +60,9 @@ static uint64_t ask(struct mutants *m, int fd, struct symbol_request *request, u
 	*request = (struct symbol_request){ SYMBOLS_ELF, offset_count(m) };
 	mutants_offsets(m, offsets, request->count);
 	begin = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
-	r = request_answer(request, sizeof(*request) + request->count * sizeof(*offsets), &fd, 1,
-			   &reply);
+	/* Each fourth is its own debug file. */
+	r = request_answer(request, sizeof(*request) + request->count * sizeof(*offsets),
+			   (const int[]){ fd, fd }, mutants_random(m, 4) ? 1 : 2, &reply);
 	took = clock_ns(CLOCK_PROCESS_CPUTIME_ID) - begin;
 	if (r < 0)
 		fail_msg("%s: no answer: %s", mutants_story(m), strerror(-r));
@@ -72,6 +73,25 @@ static uint64_t ask(struct mutants *m, int fd, struct symbol_request *request, u
 	statuses[s.reply->status]++;
 	buffer_release(&reply);
 	return took;
+}
+
+/* What it says of its debug files, and whether it is its own. */
+static void ask_debug(struct mutants *m, int fd)
+{
+	const struct debug_request request = { .question = (uint32_t)mutants_random(
+						       m, DEBUG_OF_ALTERNATE + 1) };
+	struct buffer bytes = BUFFER_INIT(1 << 16);
+	struct debug_reply reply;
+	struct err err = { 0 };
+	int r;
+
+	r = request_answer_debug(&request, sizeof(request), (const int[]){ fd, fd },
+				 request.question == DEBUG_OF_FILE ? 1 : 2, &bytes);
+	if (r < 0)
+		fail_msg("%s: no answer about debug files: %s", mutants_story(m), strerror(-r));
+	if (debug_check(bytes.data, bytes.len, &reply, &err) < 0)
+		fail_msg("%s: %s", mutants_story(m), err.text);
+	buffer_release(&bytes);
 }
 
 /* Private memory of this process, in bytes. */
@@ -134,6 +154,7 @@ static void test_mutants(void **state)
 		uint64_t took;
 
 		took = ask(m, fd, request, statuses);
+		ask_debug(m, fd);
 		sum += took;
 		if (took > worst) {
 			worst = took;

@@ -438,6 +438,34 @@ static void test_refusals(void **state)
 	fixture_release(&f);
 }
 
+/* Late is asked again, later and later, and then no more; what comes meanwhile is stored as ever. */
+static void test_timeouts(void **state)
+{
+	static const uint64_t delays_ns[] = { 10000000000ULL, 40000000000ULL };
+	struct unwind_request request;
+	struct fixture f;
+	uint64_t now_ns = 1;
+	uint32_t exe, known;
+
+	assert_int_equal(fixture_init(&f, 1, 1024, 2), 0);
+	exe = exes_intern(&f.exes, 5, 1);
+	known = f.exes.known;
+	for (size_t i = 0; i < sizeof(delays_ns) / sizeof(delays_ns[0]); i++) {
+		assert_true(exes_missing(&f.exes, exe, 0, now_ns, &request));
+		assert_false(exes_time_out(&f.exes, exe, now_ns));
+		now_ns += delays_ns[i];
+		assert_int_equal(f.exes.all[exe].state, EXE_UNKNOWN);
+		assert_false(exes_missing(&f.exes, exe, 0, now_ns - 1, &request));
+	}
+	assert_true(exes_missing(&f.exes, exe, 0, now_ns, &request));
+	assert_int_equal(f.exes.known, known);
+	assert_true(exes_time_out(&f.exes, exe, now_ns));
+	assert_int_equal(f.exes.all[exe].state, EXE_REFUSED);
+	assert_int_not_equal(f.exes.known, known);
+	assert_false(exes_missing(&f.exes, exe, 0, UINT64_MAX, &request));
+	fixture_release(&f);
+}
+
 static int scenario(void *ctx)
 {
 	struct made *m = ctx;
@@ -478,11 +506,12 @@ static void test_torture(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_random),        cmocka_unit_test(test_regions),
-		cmocka_unit_test(test_vaddr),         cmocka_unit_test(test_refusals),
-		cmocka_unit_test(test_torture),       cmocka_unit_test(test_odd_answers),
-		cmocka_unit_test(test_many_segments), cmocka_unit_test(test_no_rule),
-		cmocka_unit_test(test_quiet),         cmocka_unit_test(test_too_large),
+		cmocka_unit_test(test_random),      cmocka_unit_test(test_regions),
+		cmocka_unit_test(test_vaddr),       cmocka_unit_test(test_refusals),
+		cmocka_unit_test(test_timeouts),    cmocka_unit_test(test_torture),
+		cmocka_unit_test(test_odd_answers), cmocka_unit_test(test_many_segments),
+		cmocka_unit_test(test_no_rule),     cmocka_unit_test(test_quiet),
+		cmocka_unit_test(test_too_large),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

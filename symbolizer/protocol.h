@@ -164,6 +164,8 @@ struct unwind_reply {
 	uint32_t fdes, fdes_refused, fdes_damaged;
 	uint32_t gaps, guessed_gaps; /* without rows, and by frame pointer */
 	uint32_t rules_refused; /* rows unsupported because there were too many rules */
+	uint32_t solved_gaps; /* with rows from their instructions */
+	uint32_t reserved;
 };
 
 /* Executable, and in the file. */

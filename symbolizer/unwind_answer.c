@@ -89,6 +89,7 @@ static void write_table(struct answer *a, struct unwind_reply *head, struct buff
 	head->fdes_damaged = o->fdes_damaged;
 	head->gaps = o->gaps;
 	head->guessed_gaps = o->guessed_gaps;
+	head->solved_gaps = o->solved_gaps;
 	head->rules_refused = t->rules_refused;
 	buffer_append(reply, head, sizeof(*head));
 	buffer_append(reply, a->segments, head->segment_count * sizeof(*a->segments));

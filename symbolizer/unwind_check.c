@@ -13,7 +13,7 @@
 #include <stdbool.h>
 
 _Static_assert(sizeof(struct unwind_request) == 24, "wire format");
-_Static_assert(sizeof(struct unwind_reply) == 64, "wire format");
+_Static_assert(sizeof(struct unwind_reply) == 72, "wire format");
 _Static_assert(sizeof(struct unwind_segment) == 24, "wire format");
 
 static bool counts_are_sound(const struct unwind_reply *r)

@@ -23,6 +23,7 @@
 struct unwind_outcome {
 	uint32_t fdes, fdes_refused, fdes_damaged;
 	uint32_t gaps, guessed_gaps; /* without rows, and by frame pointer */
+	uint32_t solved_gaps; /* with rows from their instructions */
 	bool damaged; /* not all of it could be read */
 	bool too_large; /* not all of it was read, or the table ends early: limits above */
 	bool compressed; /* .debug_frame was not looked at, as it is compressed */

@@ -36,9 +36,15 @@ static void words_cfa(const struct unwind_rule *rule, struct buffer *out)
 		buffer_printf(out, "CFA=%s%+d", base, rule->cfa_offset);
 	if (rule->kind == UNWIND_PLT)
 		buffer_printf(out, " (+8 where rip & 15 >= %u)", parameter);
-	else if (rule->kind != UNWIND_REGISTER && parameter)
+	else if ((rule->kind == UNWIND_DEREF_SP || rule->kind == UNWIND_DEREF_FP) && parameter)
 		buffer_printf(out, "+%u", parameter * 8);
 	buffer_text(out, ", RA=*(CFA-8)");
+	if (rule->kind != UNWIND_SP && rule->kind != UNWIND_FP)
+		return;
+	if (parameter & UNWIND_INTERRUPTED)
+		buffer_text(out, ", which made no call");
+	if (parameter & UNWIND_OTHER_STACK)
+		buffer_text(out, ", on another stack maybe");
 }
 
 void unwind_dump_words(const struct unwind_rule *rule, struct buffer *out)
@@ -58,6 +64,15 @@ void unwind_dump_words(const struct unwind_rule *rule, struct buffer *out)
 		return;
 	case UNWIND_FRAME_POINTER:
 		buffer_text(out, "by frame pointer: CFA=rbp+16, RA=*(CFA-8), rbp=*(CFA-16)");
+		return;
+	case UNWIND_GOROUTINE:
+		buffer_printf(out,
+			      "the goroutine's stack, by the thread's g at fs:%d and its m's at %d",
+			      rule->fp_offset, rule->cfa_offset);
+		return;
+	case UNWIND_GO_CALLS_C:
+		buffer_printf(out, "the goroutine's stack, by its depth at rsp%+d",
+			      rule->cfa_offset);
 		return;
 	}
 	words_cfa(rule, out);

@@ -28,6 +28,7 @@ struct stretch {
 struct sums {
 	uint32_t flags;
 	uint64_t fdes, fdes_refused, fdes_damaged, rules_refused;
+	uint64_t gaps, solved_gaps, guessed_gaps;
 	uint64_t rows, rules, pages, bytes;
 	uint32_t segments;
 	struct stretch none, unsupported, by_frame_pointer;
@@ -81,6 +82,9 @@ static void sums_add(struct sums *s, const struct rows_file *f)
 		s->fdes_refused += h->fdes_refused;
 		s->fdes_damaged += h->fdes_damaged;
 		s->rules_refused += h->rules_refused;
+		s->gaps += h->gaps;
+		s->solved_gaps += h->solved_gaps;
+		s->guessed_gaps += h->guessed_gaps;
 		s->rows += h->row_count;
 		s->rules += h->rule_count;
 		s->pages += h->page_count;
@@ -152,6 +156,11 @@ static void put_sums(struct writer *w, const struct sums *s)
 	put_key(w, "functions");
 	buffer_printf(out, "%" PRIu64 " described, %" PRIu64 " refused, %" PRIu64 " damaged\n",
 		      s->fdes, s->fdes_refused, s->fdes_damaged);
+	put_key(w, "gaps");
+	buffer_printf(out,
+		      "%" PRIu64 " by their instructions, %" PRIu64 " by frame pointer, %" PRIu64
+		      " not described\n",
+		      s->solved_gaps, s->guessed_gaps, s->gaps);
 	put_key(w, "table");
 	buffer_printf(out,
 		      "%" PRIu64 " rows, %" PRIu64 " rules, %" PRIu64 " pages: %" PRIu64 " bytes\n",

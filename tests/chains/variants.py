@@ -108,8 +108,7 @@ variant("dlopen-turns", dlopen % 2, [f"golf{n} library_leaf {CHAIN} {GLIBC}" for
 # ---- hand-written code
 
 variant("asm", chain("-O2 -DASSEMBLY {src}/asm.S"), [f"foxtrot asm_middle {CHAIN} {GLIBC}"])
-variant("asm-bare", chain("-O2 -DBARE {src}/asm.S"), [f"foxtrot asm_middle {CHAIN} {GLIBC}"],
-        early="asm_middle has no call frame information", end="no unwind information")
+variant("asm-bare", chain("-O2 -DBARE {src}/asm.S"), [f"foxtrot asm_middle {CHAIN} {GLIBC}"])
 
 # ---- C++
 
@@ -128,16 +127,27 @@ variant("static-signal", chain("-O2 -static -DSIGNAL"), [f"{CHAIN} {STATIC}"], [
 variant("static-threads", chain("-O2 -static -DTHREADS"), [f"{CHAIN[:-5]} {THREAD}"], early=FULL, least=0.6)
 variant("static-nohdr", chain("-O2 -static -Wl,--no-eh-frame-hdr"), [f"{CHAIN} {STATIC}"])
 variant("nohdr", chain("-O2 -Wl,--no-eh-frame-hdr"))
+for compiler in ("gcc", "clang"):
+    for level in "0123s":
+        variant(f"{compiler}-bare-O{level}", chain(f"-O{level} -fno-asynchronous-unwind-tables -fno-unwind-tables", compiler))
+    for name, flags in (("alloca", "-DALLOCA"), ("realign", "-DREALIGNED"), ("noret", "-DNORETURN"), ("tail", "-DTAIL")):
+        variant(f"{compiler}-b-{name}", chain(f"-O2 {flags} -fno-asynchronous-unwind-tables -fno-unwind-tables", compiler),
+                {"noret": [f"{way} delta_for_ever charlie bravo alpha chain main {GLIBC}" for way in ("echo", r"_exit@libc\.so\.6")],
+                 "tail": [f"echo delta bravo alpha chain main {GLIBC}", f"charlie bravo alpha chain main {GLIBC}"]}
+                .get(name, [f"{CHAIN} {GLIBC}"]))
 variant("debug-frame", chain("-O2 -g -fno-asynchronous-unwind-tables -fno-unwind-tables"))
 variant("only-debug", chain("-O2 -g -fno-asynchronous-unwind-tables -fno-unwind-tables")
-        + " && objcopy -R .eh_frame -R .eh_frame_hdr {exe}", early="_start has no call frame information", end="no unwind information")
+        + " && objcopy -R .eh_frame -R .eh_frame_hdr {exe}")
 variant("no-sections", chain("-O2") + " && cp {exe} {dir}/named && python3 {src}/no_sections.py {exe}",
         names_from="{dir}/named")
-MUSL = r"libc_start_main_stage2 __libc_start_main _start_c _start"
+# No call frame information, and tail calls between: _start's frame calls _start_c.
+MUSL = r"libc_start_main_stage2 __libc_start_main/? _start_c/? (\?|_start)@.*"
 for name, flags in (("musl", "-O2"), ("musl-O0", "-O0"), ("musl-signal", "-O2 -DSIGNAL")):
     variant(name, chain(f"{flags} -static", "musl-gcc"), [f"{CHAIN} {MUSL}"],
-            [f"hotel handler {RESTORE}"] if "signal" in name else [],
-            early="musl has no call frame information", end="no unwind information")
+            [f"hotel handler {RESTORE}"] if "signal" in name else [])
+variant("musl-stripped", chain("-O2 -DSIGNAL -static -fno-asynchronous-unwind-tables", "musl-gcc")
+        + " && cp {exe} {dir}/named && strip {exe}", [f"{CHAIN} {MUSL}"], [f"hotel handler {RESTORE}"],
+        names_from="{dir}/named")
 
 # ---- where they run
 

@@ -16,7 +16,7 @@ def row(within, rule):
 
 REQUEST = struct.pack("<QQII", 0x1000, 0x4000, 4, 0)
 REPLY = (
-    struct.pack("<QQ12I", 0x1000, 0x3800, 0, 0, 2, 3, 3, 4, 0, 0, 0, 0, 0, 0)
+    struct.pack("<QQ14I", 0x1000, 0x3800, 0, 0, 2, 3, 3, 4, 0, 0, 0, 0, 0, 0, 0, 0)
     + struct.pack("<6Q", 0x1000, 0, 0x1000, 0x2000, 0x8000, 0x1800)
     + struct.pack("<" + "BBhi" * 3, 0, 0, 0, 0, 1, 0, 0, 0, 3, 0, 0, 8)
     + struct.pack("<" + "IHH" * 3, 0, 1, 0, 0, 2, 0, 2, 2, 0)
@@ -31,8 +31,8 @@ def put(name, data):
 
 os.makedirs(FOLDER, exist_ok=True)
 put("good", REQUEST + REPLY)
-put("no-elf", REQUEST + struct.pack("<QQ12I", 0, 0, 1, *[0] * 11))
-put("short", REQUEST + REPLY[:63])
+put("no-elf", REQUEST + struct.pack("<QQ14I", 0, 0, 1, *[0] * 13))
+put("short", REQUEST + REPLY[:71])
 put("longer", REQUEST + REPLY + b"\0" * 8)
 for at in range(0, len(REPLY), 4):
     wrong = bytearray(REPLY)
@@ -43,7 +43,7 @@ for at in range(0, len(REPLY), 4):
 def reply(start, limit, pages, segment_pages=64, rows=1):
     """A sound reply of so many pages, each with so many rows."""
     return (
-        struct.pack("<QQ12I", start, limit, 0, 0, 1, 3, pages, pages * rows, 0, 0, 0, 0, 0, 0)
+        struct.pack("<QQ14I", start, limit, 0, 0, 1, 3, pages, pages * rows, 0, 0, 0, 0, 0, 0, 0, 0)
         + struct.pack("<3Q", 0x1000, 0, segment_pages * 0x1000)
         + struct.pack("<" + "BBhi" * 3, 0, 0, 0, 0, 1, 0, 0, 0, 3, 0, 0, 8)
         + b"".join(struct.pack("<IHH", i * rows, rows, 0) for i in range(pages))

@@ -25,6 +25,8 @@ static const char *const rows_kinds[UNWIND_KIND_COUNT] = {
 	[UNWIND_REGISTER] = "cfa=",
 	[UNWIND_SIGNAL] = "signal=rsp",
 	[UNWIND_FRAME_POINTER] = "frame pointer",
+	[UNWIND_GOROUTINE] = "goroutine",
+	[UNWIND_GO_CALLS_C] = "goroutine=[rsp",
 };
 
 static const char *const rows_registers[16] = { "rax", "rdx", "rcx", "rbx", "rsi", "rdi",
@@ -59,6 +61,10 @@ static inline void rows_rule(const struct unwind_rule *rule, struct buffer *out)
 		break;
 	case UNWIND_SP:
 	case UNWIND_FP:
+		buffer_printf(out, "%+d%s%s", rule->cfa_offset,
+			      parameter & UNWIND_INTERRUPTED ? " interrupted" : "",
+			      parameter & UNWIND_OTHER_STACK ? " other stack" : "");
+		break;
 	case UNWIND_SIGNAL:
 		buffer_printf(out, "%+d", rule->cfa_offset);
 		break;
@@ -69,6 +75,12 @@ static inline void rows_rule(const struct unwind_rule *rule, struct buffer *out)
 	case UNWIND_DEREF_FP:
 		buffer_printf(out, "%+d]+%u", rule->cfa_offset, parameter * 8);
 		break;
+	case UNWIND_GOROUTINE:
+		buffer_printf(out, "=g%+d, m%+d", rule->fp_offset, rule->cfa_offset);
+		break;
+	case UNWIND_GO_CALLS_C:
+		buffer_printf(out, "%+d]", rule->cfa_offset);
+		break;
 	}
 	rows_fp(rule, out);
 }
@@ -76,8 +88,11 @@ static inline void rows_rule(const struct unwind_rule *rule, struct buffer *out)
 static inline void rows_counts(const struct unwind_table *t, const struct unwind_outcome *o,
 			       struct buffer *out)
 {
-	buffer_printf(out, "# %u functions, %u refused, %u damaged; %u gaps, %u by frame pointer\n",
-		      o->fdes, o->fdes_refused, o->fdes_damaged, o->gaps, o->guessed_gaps);
+	buffer_printf(out,
+		      "# %u functions, %u refused, %u damaged; %u gaps, %u by frame pointer, "
+		      "%u from instructions\n",
+		      o->fdes, o->fdes_refused, o->fdes_damaged, o->gaps, o->guessed_gaps,
+		      o->solved_gaps);
 	buffer_printf(out, "# %u rows, %u pages, %u rules, %u bytes\n", t->rows.count,
 		      t->pages.count, t->rule_count,
 		      t->rows.count * 4 + t->pages.count * 8 + t->rule_count * 8);

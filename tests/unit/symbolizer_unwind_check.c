@@ -130,7 +130,7 @@ struct small {
 	struct unwind_page pages[3];
 	uint32_t rows[4];
 };
-_Static_assert(sizeof(struct small) == 64 + 48 + 24 + 24 + 16, "without holes");
+_Static_assert(sizeof(struct small) == 72 + 48 + 24 + 24 + 16, "without holes");
 
 /* Three pages: one row, the same and another, one more. */
 static const struct small good = {

@@ -24,8 +24,8 @@
 #include "profiler/base/clock.h"
 #include "profiler/dump/protocol.h"
 #include "profiler/role/socket.h"
+#include "tests/unit/dump_server.h"
 
-#define TRACER_SOCKET 3
 #define PATIENCE_NS (5 * NS_PER_S)
 
 struct tracing {
@@ -34,11 +34,6 @@ struct tracing {
 	struct socket_message reply;
 	volatile uint64_t *count; /* shared: the target counts there */
 };
-
-static uint64_t deadline(void)
-{
-	return clock_ns(CLOCK_MONOTONIC) + PATIENCE_NS;
-}
 
 static void nap(uint64_t ns)
 {
@@ -55,7 +50,7 @@ static pid_t fork_target(volatile uint64_t *count)
 	if (pid)
 		return pid;
 	/* It ends with the test, however that ends, and holds no end of a socket. */
-	close_range(TRACER_SOCKET, ~0u, 0);
+	close_range(DUMP_SERVER_SOCKET, ~0u, 0);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	while (getppid() == test)
 		++*count;
@@ -64,24 +59,11 @@ static pid_t fork_target(volatile uint64_t *count)
 
 static void begin(struct tracing *x)
 {
-	int pair[2];
-
 	x->count = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	assert_true(x->count != MAP_FAILED);
 	x->target = fork_target(x->count);
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
-	x->tracer = fork();
-	assert_true(x->tracer >= 0);
-	if (!x->tracer) {
-		/* Not the other ends of other tracers' sockets, nor the test library's handlers. */
-		if (dup2(pair[1], TRACER_SOCKET) < 0 || close_range(TRACER_SOCKET + 1, ~0u, 0) < 0)
-			_exit(99);
-		for (int s = 1; s < 32; s++)
-			signal(s, SIG_DFL);
-		_exit(tracer_serve(TRACER_SOCKET));
-	}
-	close(pair[1]);
-	x->socket = pair[0];
+	x->tracer = dump_server_start(tracer_serve, &x->socket);
+	assert_true(x->tracer > 0);
 	socket_message_init(&x->reply, TRACER_MAX_REPLY_BYTES);
 }
 
@@ -340,7 +322,7 @@ static void test_storm(void **state)
 
 		sigaction(SIGRTMIN, &action, NULL);
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		close_range(TRACER_SOCKET, ~0u, 0);
+		close_range(DUMP_SERVER_SOCKET, ~0u, 0);
 		handled[2] = 1;
 		for (;;)
 			++handled[0];

@@ -20,8 +20,8 @@
 #include "profiler/base/clock.h"
 #include "profiler/dump/protocol.h"
 #include "profiler/role/socket.h"
+#include "tests/unit/dump_server.h"
 
-#define OUR_SOCKET 3
 #define CODE 0x400000ULL
 #define STACK 0x7ff000000000ULL
 
@@ -35,29 +35,11 @@ struct asking {
 /* What its questions are answered with. */
 typedef void (*page_fn)(uint64_t addr, unsigned char bytes[DUMP_PAGE_BYTES]);
 
-static uint64_t deadline(void)
-{
-	return clock_ns(CLOCK_MONOTONIC) + 20 * NS_PER_S;
-}
-
 static void begin(struct asking *x)
 {
-	int pair[2];
-
 	*x = (struct asking){ 0 };
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
-	x->unwinder = fork();
-	assert_true(x->unwinder >= 0);
-	if (!x->unwinder) {
-		if (dup2(pair[1], OUR_SOCKET) < 0 || close_range(OUR_SOCKET + 1, ~0u, 0) < 0)
-			_exit(99);
-		for (int s = 1; s < 32; s++)
-			signal(s, SIG_DFL);
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		_exit(unwinder_serve(OUR_SOCKET));
-	}
-	close(pair[1]);
-	x->socket = pair[0];
+	x->unwinder = dump_server_start(unwinder_serve, &x->socket);
+	assert_true(x->unwinder > 0);
 	socket_message_init(&x->m, UNWINDER_MAX_REPLY_BYTES);
 }
 

@@ -690,6 +690,17 @@ static void many_slow_files(void **state)
 	assert_int_equal(fcntl(fds[9], F_GETFD), -1);
 }
 
+/* A file that is only read by the fetcher, whose answer is this. */
+static void begin_slow(struct bench *b, int fetch_error)
+{
+	begin(b, 16, 2);
+	b->fake.open_kind = PROCESS_FILE_SLOW;
+	set_root(b, 1, "one");
+	intern_as(b, 1, 5, "/nfs/x");
+	pin(b, 0, 1);
+	b->fake.fetch_error = fetch_error;
+}
+
 /* Its file system did answer. */
 static void a_slow_file_that_is_no_binary(void **state)
 {
@@ -697,12 +708,7 @@ static void a_slow_file_that_is_no_binary(void **state)
 	int fd = -77;
 
 	(void)state;
-	begin(&b, 16, 2);
-	b.fake.open_kind = PROCESS_FILE_SLOW;
-	set_root(&b, 1, "one");
-	intern_as(&b, 1, 5, "/nfs/x");
-	pin(&b, 0, 1);
-	b.fake.fetch_error = -ENOEXEC;
+	begin_slow(&b, -ENOEXEC);
 	assert_int_equal(file_table_borrow(b.t, 0, &fd), -ENOEXEC);
 	expect_state(&b, 0, FILE_FAILED);
 	assert_int_equal(count(&b, COUNTER_FILES_BAD), 1);
@@ -716,12 +722,7 @@ static void a_slow_file_that_does_not_answer(void **state)
 	int fd = -77;
 
 	(void)state;
-	begin(&b, 16, 2);
-	b.fake.open_kind = PROCESS_FILE_SLOW;
-	set_root(&b, 1, "one");
-	intern_as(&b, 1, 5, "/nfs/x");
-	pin(&b, 0, 1);
-	b.fake.fetch_error = -ETIMEDOUT;
+	begin_slow(&b, -ETIMEDOUT);
 	assert_int_equal(file_table_borrow(b.t, 0, &fd), -ETIMEDOUT);
 	assert_int_equal(fd, -77);
 	expect_state(&b, 0, FILE_FAILED);

@@ -83,7 +83,7 @@ uses_role       := base
 uses_opener     := base process role
 uses_tables     := base bpf collect process symbolizer/protocol.h
 uses_agent      := base bpf symbolizer opener collect process tables aggregate model encode role
-uses_dump       := base bpf symbolizer opener process role agent
+uses_dump       := base bpf symbolizer opener process role agent model
 uses_command    := base symbolizer opener collect process aggregate model encode role agent dump
 
 # The libraries it is linked with: pkg-config's names, and those that pkg-config doesn't know.

@@ -43,16 +43,27 @@ enum unwind_kind {
 	UNWIND_NONE, /* not: the file says nothing about this code. Zeroed memory is this. */
 	UNWIND_UNSUPPORTED, /* not: what the file says can't be expressed here */
 	UNWIND_STOP, /* not: the outermost frame, whose return address is undefined */
-	UNWIND_SP, /* sp + cfa_offset */
-	UNWIND_FP, /* fp + cfa_offset */
+	UNWIND_SP, /* sp + cfa_offset; parameter: UNWIND_INTERRUPTED, UNWIND_OTHER_STACK */
+	UNWIND_FP, /* fp + cfa_offset; parameter: as with UNWIND_SP */
 	UNWIND_PLT, /* sp + cfa_offset, + 8 where ip & 15 >= parameter: a stub pushed a word */
 	UNWIND_DEREF_SP, /* *(sp + cfa_offset) + 8 × parameter */
 	UNWIND_DEREF_FP, /* *(fp + cfa_offset) + 8 × parameter */
 	UNWIND_REGISTER, /* register (DWARF number: parameter) + cfa_offset: where it is known */
 	UNWIND_SIGNAL, /* all registers are in memory, struct sigcontext at sp + cfa_offset */
 	UNWIND_FRAME_POINTER, /* fp + 16, if the chain of frame pointers is sane: a guess */
+	/*
+	 * Go until 1.20, where a goroutine went to its thread's own stack: the CFA is what it left in its state.
+	 * The goroutine's g is at the thread pointer + fp_offset, and its m's place for the g of its user is
+	 * cfa_offset (see unwind_goroutine()).
+	 */
+	UNWIND_GOROUTINE,
+	UNWIND_GO_CALLS_C, /* the same for a call of C, which keeps the place at sp + cfa_offset */
 	UNWIND_KIND_COUNT
 };
+
+/* What a parameter says of the caller where the CFA is found by sp or fp. */
+#define UNWIND_INTERRUPTED 1u /* it made no call: it stands right at the return address */
+#define UNWIND_OTHER_STACK 2u /* it may be on another stack, which may lie lower */
 
 /* How the caller's fp is found. */
 enum unwind_fp {
@@ -83,6 +94,14 @@ static inline __u32 unwind_rule_parameter(const struct unwind_rule *rule)
 {
 	return rule->how >> UNWIND_HOW_FP_BITS;
 }
+
+/*
+ * Go's g, m and gobuf, as its runtime's assembler code has them (src/runtime/runtime2.go); for whom that isn't
+ * so the compiler makes no such rule. A g: stack.lo, stack.hi, …, m, sched { sp, … }.
+ */
+#define UNWIND_GO_STACK_HI 8
+#define UNWIND_GO_M 48
+#define UNWIND_GO_SCHED_SP 56
 
 /* The rules that every file has, at these numbers. */
 enum {

@@ -37,6 +37,8 @@ enum unwind_end {
 #define UNWIND_EXACT 1 /* ip is where it stood, not a return address: leaf, or interrupted */
 #define UNWIND_GUESSED 2 /* found by frame pointer */
 #define UNWIND_FP_UNKNOWN 4 /* fp isn't the frame's */
+#define UNWIND_NO_REGISTERS 8 /* UNWIND_EXACT, but its other registers aren't known */
+#define UNWIND_FRAME_FLAGS 15u
 
 struct unwind_frame {
 	__u64 ip; /* to look up: the return address minus one, but where UNWIND_EXACT is set */
@@ -60,6 +62,7 @@ struct unwind_source {
 	__u64 user_end; /* the end of user addresses */
 	/* sp of the main thread's first instruction: only arguments are above. 0: not known. */
 	__u64 first_sp;
+	__u64 thread_pointer; /* fs base. 0: not known */
 };
 
 #define UNWIND_INLINE static inline __attribute__((always_inline))
@@ -82,7 +85,7 @@ UNWIND_INLINE __u32 unwind_context_slot(__u32 number)
 UNWIND_INLINE int unwind_register(const struct unwind_frame *f, const struct unwind_source *from,
 				  __u32 number, __u64 *ret)
 {
-	if (number > 15 || !(f->flags & UNWIND_EXACT))
+	if (number > 15 || !(f->flags & UNWIND_EXACT) || f->flags & UNWIND_NO_REGISTERS)
 		return UNWIND_END_LOST;
 	if (f->context)
 		return from->read(from->memory, f->context + unwind_context_slot(number) * 8, ret)
@@ -109,6 +112,44 @@ UNWIND_INLINE int unwind_by_frame_pointer(const struct unwind_frame *f,
 	if (!frame_pointer_is_sane(f->fp, f->sp, from->user_end))
 		return UNWIND_END_BAD_FRAME;
 	*ret_cfa = f->fp + sizeof(struct frame_pair);
+	return UNWIND_END_NONE;
+}
+
+/* systemstack() leaves the goroutine's sp in its g, which is the m's current one: g0, where it runs, isn't. */
+UNWIND_INLINE int unwind_goroutine(const struct unwind_rule *rule, const struct unwind_source *from,
+				   __u64 *ret_cfa)
+{
+	__u64 at = from->thread_pointer + (__u64)(__s64)rule->fp_offset, sp = 0;
+
+	if (!from->thread_pointer)
+		return UNWIND_END_LOST;
+	if (from->read(from->memory, at, &at) || from->read(from->memory, at + UNWIND_GO_M, &at) ||
+	    from->read(from->memory, at + (__u64)(__s64)rule->cfa_offset, &at) ||
+	    from->read(from->memory, at + UNWIND_GO_SCHED_SP, &sp))
+		return UNWIND_END_BAD_READ;
+	*ret_cfa = sp + sizeof(__u64);
+	return UNWIND_END_NONE;
+}
+
+/*
+ * asmcgocall() leaves how deep the goroutine's stack is, since that may be moved, and behind it the g; or sp, and
+ * 0, if it was on the thread's own stack already.
+ */
+UNWIND_INLINE int unwind_go_calls_c(const struct unwind_rule *rule, const struct unwind_frame *f,
+				    const struct unwind_source *from, __u64 *ret_cfa)
+{
+	__u64 at = f->sp + (__u64)(__s64)rule->cfa_offset, depth = 0, g = 0, sp = 0;
+
+	if (from->read(from->memory, at, &depth) ||
+	    from->read(from->memory, at + sizeof(depth), &g))
+		return UNWIND_END_BAD_READ;
+	sp = depth;
+	if (g) {
+		if (from->read(from->memory, g + UNWIND_GO_STACK_HI, &sp))
+			return UNWIND_END_BAD_READ;
+		sp -= depth;
+	}
+	*ret_cfa = sp + sizeof(__u64);
 	return UNWIND_END_NONE;
 }
 
@@ -142,6 +183,10 @@ UNWIND_INLINE int unwind_cfa(const struct unwind_rule *rule, const struct unwind
 		return end;
 	case UNWIND_FRAME_POINTER:
 		return unwind_by_frame_pointer(f, from, ret_cfa);
+	case UNWIND_GOROUTINE:
+		return unwind_goroutine(rule, from, ret_cfa);
+	case UNWIND_GO_CALLS_C:
+		return unwind_go_calls_c(rule, f, from, ret_cfa);
 	case UNWIND_STOP:
 		return UNWIND_END_BOTTOM;
 	case UNWIND_NONE:
@@ -195,6 +240,14 @@ UNWIND_INLINE int unwind_caller_fp(const struct unwind_rule *rule, const struct 
 	return from->read(from->memory, at, &next->fp) ? UNWIND_END_BAD_READ : UNWIND_END_NONE;
 }
 
+/* What the rule says of the caller: UNWIND_INTERRUPTED, UNWIND_OTHER_STACK. */
+UNWIND_INLINE __u32 unwind_caller_is(const struct unwind_rule *rule)
+{
+	if (rule->kind == UNWIND_GOROUTINE || rule->kind == UNWIND_GO_CALLS_C)
+		return UNWIND_OTHER_STACK;
+	return rule->kind == UNWIND_SP || rule->kind == UNWIND_FP ? unwind_rule_parameter(rule) : 0;
+}
+
 /*
  * From a frame to its caller: UNWIND_END_NONE, and *f is the caller; else why the stack ends, and
  * *f is as it was.
@@ -216,10 +269,11 @@ UNWIND_INLINE int unwind_step(const struct unwind_rule *rule, struct unwind_fram
 		return end;
 	/*
 	 * Each caller's frame lies above, so that every stack has an end, whatever it holds. Not so what a signal
-	 * interrupted, which may be on any stack: made-up signal frames that lead to each other go on until the
-	 * caller has as many frames as it takes.
+	 * interrupted, or what went to another stack for the call: made-up frames of that kind that lead to each
+	 * other go on until the caller has as many frames as it takes.
 	 */
-	if (cfa & 7 || cfa <= f->sp || cfa >= from->user_end)
+	if (cfa & 7 || cfa >= from->user_end || cfa == f->sp ||
+	    (cfa < f->sp && !(unwind_caller_is(rule) & UNWIND_OTHER_STACK)))
 		return UNWIND_END_BAD_FRAME;
 	if (from->read(from->memory, cfa - 8, &return_address))
 		return UNWIND_END_BAD_READ;
@@ -234,6 +288,10 @@ UNWIND_INLINE int unwind_step(const struct unwind_rule *rule, struct unwind_fram
 	if (end != UNWIND_END_NONE)
 		return end;
 	next.ip = return_address - 1;
+	if (unwind_caller_is(rule) & UNWIND_INTERRUPTED) {
+		next.ip = return_address;
+		next.flags |= UNWIND_EXACT | UNWIND_NO_REGISTERS;
+	}
 	next.sp = cfa;
 	next.flags |= rule->kind == UNWIND_FRAME_POINTER ? UNWIND_GUESSED : 0;
 	*f = next;

@@ -33,8 +33,10 @@
 #include "symbolizer/elf_debug.h"
 #include "symbolizer/elf_file.h"
 #include "symbolizer/elf_frames.h"
+#include "symbolizer/go_pclntab.h"
 #include "symbolizer/minidebug.h"
 #include "symbolizer/search.h"
+#include "symbolizer/unwind_sections.h"
 
 /*
  * A step is what the pass does for a symbol, or one halving of a search: 3 ns, up to 9 where a file makes every one
@@ -74,7 +76,16 @@ struct table {
 	char bytes[SYMBOLS_MAX_NAME + 1];
 };
 
-#define TABLES 3 /* .symtab, .dynsym, and another file's .symtab */
+/* TABLE_OTHER: another file's .symtab */
+enum { TABLE_SYMTAB, TABLE_DYNSYM, TABLE_OTHER, TABLES };
+
+/* Go's own names: looked for when a symbol table doesn't have one. */
+struct go_names {
+	bool asked;
+	struct go_pclntab *table; /* NULL: there is none */
+	struct elf_range last; /* the last function that was asked for, without its padding */
+	uint32_t number; /* its, in the reply; SYMBOLS_NONE: it has none */
+};
 
 struct pass {
 	struct elf_file *file; /* the one that was asked about */
@@ -89,6 +100,7 @@ struct pass {
 	uint64_t symbols; /* that counted */
 	struct elf_range code; /* the one of the last symbol: mostly of the next, too */
 	struct elf_range label; /* the last one that was searched for in the frames */
+	struct go_names go;
 };
 
 /*
@@ -346,6 +358,66 @@ static struct candidate choose(struct pass *p, uint32_t i)
 	return c;
 }
 
+/* 0 or -ENOMEM. That a file is no good for this says nothing of its symbol tables. */
+static int go_open(struct pass *p)
+{
+	bool damaged = p->file->damaged;
+	struct unwind_sections sections;
+	int r = -ENOENT;
+
+	if (p->go.asked)
+		return 0;
+	p->go.asked = true;
+	if (unwind_sections_find(p->file, &sections) == 0 && sections.go)
+		r = go_pclntab_open(p->file, &sections.go_table, &p->go.table);
+	p->file->damaged = damaged;
+	return r == -ENOENT ? 0 : r;
+}
+
+/* The function that Go has at this address, as a number of the reply, or SYMBOLS_NONE. */
+static int go_name(struct pass *p, uint64_t vaddr, struct reply *reply, uint32_t *ret_number)
+{
+	struct go_names *go = &p->go;
+	char name[SYMBOLS_MAX_NAME + 1];
+	struct go_function f;
+	uint32_t number;
+	size_t len;
+	int r = go_open(p);
+
+	*ret_number = SYMBOLS_NONE;
+	if (r < 0 || !go->table)
+		return r;
+	if (vaddr < go->last.start || vaddr >= go->last.limit) {
+		number = go_pclntab_find(go->table, vaddr);
+		if (number == GO_NONE || !go_pclntab_function(go->table, number, &f))
+			return 0;
+		go->last = (struct elf_range){ f.start, go_pclntab_end(go->table, &f) };
+		go->number = SYMBOLS_NONE;
+		if (vaddr >= go->last.limit)
+			return 0;
+		len = go_pclntab_name(go->table, &f, name, sizeof(name));
+		if (len)
+			r = reply_add_function(reply, f.start, go->last.limit - f.start, name, len,
+					       name, &go->number);
+		p->symbols += len != 0;
+	}
+	*ret_number = go->number;
+	return r;
+}
+
+/* An exact name of a .symtab is the linker's last word; before others comes Go's. */
+static bool go_is_asked(const struct slot *slot)
+{
+	return !slot->sized.rank || slot->sized.table == TABLE_DYNSYM;
+}
+
+/* A reply that is full is answered as it is. */
+static int full(struct pass *p, int error)
+{
+	p->file->too_large |= error == -E2BIG;
+	return error == -E2BIG ? 0 : error;
+}
+
 static int name_answers(struct pass *p, struct reply *reply)
 {
 	struct candidate last = { 0 };
@@ -357,6 +429,17 @@ static int name_answers(struct pass *p, struct reply *reply)
 		size_t len;
 		int r;
 
+		if (go_is_asked(&p->slots[i])) {
+			uint32_t go;
+
+			r = go_name(p, p->vaddrs[i], reply, &go);
+			if (r < 0)
+				return full(p, r);
+			if (go != SYMBOLS_NONE) {
+				reply->answers[p->places[i].answer].function = go;
+				continue;
+			}
+		}
 		if (!c.rank)
 			continue;
 		if (!last.rank || c.start != last.start || c.end != last.end) {
@@ -367,12 +450,8 @@ static int name_answers(struct pass *p, struct reply *reply)
 				continue;
 			r = reply_add_function(reply, c.start, c.end - c.start, name, len, NULL,
 					       &number);
-			if (r == -E2BIG) {
-				p->file->too_large = true;
-				return 0;
-			}
 			if (r < 0)
-				return r;
+				return full(p, r);
 		}
 		reply->answers[p->places[i].answer].function = number;
 	}
@@ -436,12 +515,12 @@ static uint32_t halvings(uint32_t count)
 /* `other` is a file with more symbols of the same, or NULL. */
 static int name_from_tables(struct pass *p, struct elf_file *other, struct reply *reply)
 {
-	uint16_t tables = other ? TABLES : TABLES - 1;
+	uint16_t tables = other ? TABLES : TABLE_OTHER;
 
-	p->tables[0] = (struct table){ .file = p->file, .table = &p->file->symtab };
-	p->tables[1] = (struct table){ .file = p->file, .table = &p->file->dynsym };
+	p->tables[TABLE_SYMTAB] = (struct table){ .file = p->file, .table = &p->file->symtab };
+	p->tables[TABLE_DYNSYM] = (struct table){ .file = p->file, .table = &p->file->dynsym };
 	if (other)
-		p->tables[2] = (struct table){ .file = other, .table = &other->symtab };
+		p->tables[TABLE_OTHER] = (struct table){ .file = other, .table = &other->symtab };
 	p->search = (struct search){ .addresses = p->vaddrs, .count = p->count };
 	p->search_steps = halvings(p->count);
 	p->code_steps = halvings(p->file->code.count);
@@ -481,6 +560,7 @@ static int answer_file(struct elf_file *f, struct elf_file *other, const uint64_
 		r = name_from_tables(p, other, reply);
 	reply->status = status_of(p, other);
 out:
+	go_pclntab_free(p->go.table);
 	free(p->places);
 	free(p->vaddrs);
 	free(p->slots);

@@ -4,6 +4,9 @@
  * its debug file; and, where there is none of these .symtab, that of its .gnu_debugdata. What is code, and where
  * it ends, the file itself says for all of them.
  *
+ * In a file that Go compiled, its own table (go_pclntab.h) comes before all but the symbols with a size of a .symtab: it
+ * is there in stripped ones.
+ *
  * Symbols that count are named, defined, of type FUNC, GNU_IFUNC or NOTYPE, and lie in a section of
  * code. Of those that contain an address, the answer is
  *

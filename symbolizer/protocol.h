@@ -3,7 +3,7 @@
  * What is said to the symbolizer and what it answers: the public header of symbolizer/.
  *
  * The symbolizer is a process of its own: it parses bytes written by people we don't trust. It is
- * told no path, no pid and no time: a request brings file descriptors and addresses, the reply
+ * told no path, no pid and not what time it is: a request brings file descriptors and addresses, the reply
  * names. It keeps nothing between requests that it needs (it may keep caches), so that it can be
  * killed and started again at any moment. One request is in flight at a time.
  *

@@ -9,8 +9,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "symbolizer/code.h"
 #include "symbolizer/elf_debug.h"
+#include "symbolizer/jit_answer.h"
 #include "symbolizer/elf_symbols.h"
 #include "symbolizer/kallsyms.h"
 #include "symbolizer/protocol.h"
@@ -68,9 +68,9 @@ static int answer(const struct symbol_request *request, const uint64_t *addresse
 		return elf_symbols_answer(fds[0], fd_count > 1 ? fds[1] : -1, addresses,
 					  request->count, reply);
 	if (request->space == SYMBOLS_CODE)
-		return code_answer(fds, fd_count, addresses,
-				   (const struct symbol_moment *)(addresses + request->count),
-				   request->count, reply);
+		return jit_answer(fds, fd_count, addresses,
+				  (const struct symbol_moment *)(addresses + request->count),
+				  request->count, reply);
 	return kallsyms_answer(fds[0], fd_count > 1 ? fds[1] : -1, addresses, request->count,
 			       reply);
 }

@@ -19,6 +19,7 @@
 #include "profiler/base/cleanup.h"
 #include "symbolizer/unwind_eh_return.h"
 #include "symbolizer/unwind_fdes.h"
+#include "symbolizer/unwind_go.h"
 #include "symbolizer/unwind_sections.h"
 
 #define MAX_PADDING 15u /* functions are aligned to 16 bytes: shorter gaps are not told */
@@ -35,6 +36,7 @@ struct compiler {
 	struct elf_file *file;
 	struct unwind_sections sections;
 	struct unwind_fdes fdes;
+	struct unwind_go *go; /* NULL: Go didn't compile it, or left no table */
 	struct unwind_table *table;
 	struct unwind_outcome *outcome;
 	uint64_t limit; /* of what is asked for */
@@ -87,7 +89,7 @@ static bool keeps_frame_pointers(struct compiler *c, uint64_t from, uint64_t to)
 
 	if (to - from < MIN_GUESSED_GAP)
 		return false;
-	if (c->sections.go)
+	if (c->sections.go && !c->go)
 		return true;
 	if (c->searched >= MAX_SEARCHED_BYTES) {
 		c->outcome->too_large = true;
@@ -99,7 +101,7 @@ static bool keeps_frame_pointers(struct compiler *c, uint64_t from, uint64_t to)
 }
 
 /* Nothing describes [c->at, to). */
-static int gap(struct compiler *c, uint64_t to)
+static int undescribed(struct compiler *c, uint64_t to)
 {
 	const struct unwind_rule *rule = &rule_none;
 	uint64_t from = c->at;
@@ -112,6 +114,25 @@ static int gap(struct compiler *c, uint64_t to)
 		c->outcome->gaps++;
 	}
 	return unwind_table_add(c->table, from, rule);
+}
+
+/* [c->at, to) is in no FDE: Go's own functions aren't. */
+static int gap(struct compiler *c, uint64_t to)
+{
+	struct elf_range function;
+	int r = 0;
+
+	while (r == 0 && c->go && c->at < to && unwind_go_next(c->go, c->at, to, &function)) {
+		uint64_t end = function.limit < to ? function.limit : to;
+
+		if (function.start > c->at)
+			r = undescribed(c, function.start);
+		if (r == 0)
+			r = unwind_go_rows(c->go, c->at, end, c->table);
+		c->at = end;
+		c->outcome->fdes++;
+	}
+	return r == 0 && c->at < to ? undescribed(c, to) : r;
 }
 
 /* A function's rows for [floor, end), but for the part in which they would lie. */
@@ -213,8 +234,10 @@ static int segments(struct compiler *c, uint64_t start, uint32_t max_rows)
 
 static void compiler_free(struct compiler **c)
 {
-	if (*c)
+	if (*c) {
 		unwind_fdes_release(&(*c)->fdes);
+		unwind_go_free((*c)->go);
+	}
 	free(*c);
 }
 
@@ -244,10 +267,13 @@ int unwind_compile(struct elf_file *f, uint64_t start, uint64_t limit, uint32_t 
 	r = unwind_sections_find(f, &c->sections);
 	if (r < 0)
 		return r;
-	if (c->sections.go) /* its .debug_frame doesn't say where frame pointers are kept */
+	if (c->sections.go) { /* its .debug_frame doesn't say where frame pointers are kept */
 		c->sections.debug_frame.bytes = 0;
+		r = unwind_go_open(f, &c->sections.go_table, &c->go);
+	}
 	sources_note(c);
-	r = unwind_fdes_read(f, &c->sections, start, limit, &c->fdes);
+	if (r == 0 || r == -ENOENT)
+		r = unwind_fdes_read(f, &c->sections, start, limit, &c->fdes);
 	if (r == 0)
 		r = segments(c, start, max_rows);
 	ret_outcome->fdes_refused += c->fdes.refused;

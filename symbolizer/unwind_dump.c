@@ -19,6 +19,8 @@ static const char *const kinds[UNWIND_KIND_COUNT] = {
 	[UNWIND_REGISTER] = "cfa=",
 	[UNWIND_SIGNAL] = "signal=rsp",
 	[UNWIND_FRAME_POINTER] = "frame pointer",
+	[UNWIND_GOROUTINE] = "goroutine",
+	[UNWIND_GO_CALLS_C] = "goroutine=[rsp",
 };
 
 static const char *const registers[16] = { "rax", "rdx", "rcx", "rbx", "rsi", "rdi", "rbp", "rsp",
@@ -51,6 +53,10 @@ void unwind_dump_rule(const struct unwind_rule *rule, struct buffer *out)
 		break;
 	case UNWIND_SP:
 	case UNWIND_FP:
+		buffer_printf(out, "%+d%s%s", rule->cfa_offset,
+			      parameter & UNWIND_INTERRUPTED ? " interrupted" : "",
+			      parameter & UNWIND_OTHER_STACK ? " other stack" : "");
+		break;
 	case UNWIND_SIGNAL:
 		buffer_printf(out, "%+d", rule->cfa_offset);
 		break;
@@ -62,6 +68,10 @@ void unwind_dump_rule(const struct unwind_rule *rule, struct buffer *out)
 		buffer_printf(out, "%+d]+%u", rule->cfa_offset, parameter * 8);
 		break;
 	}
+	if (rule->kind == UNWIND_GOROUTINE)
+		buffer_printf(out, "=g%+d, m%+d", rule->fp_offset, rule->cfa_offset);
+	if (rule->kind == UNWIND_GO_CALLS_C)
+		buffer_printf(out, "%+d]", rule->cfa_offset);
 	dump_fp(rule, out);
 }
 
@@ -94,9 +104,15 @@ static void words_cfa(const struct unwind_rule *rule, struct buffer *out)
 		buffer_printf(out, "CFA=%s%+d", base, rule->cfa_offset);
 	if (rule->kind == UNWIND_PLT)
 		buffer_printf(out, " (+8 where rip & 15 >= %u)", parameter);
-	else if (rule->kind != UNWIND_REGISTER && parameter)
+	else if ((rule->kind == UNWIND_DEREF_SP || rule->kind == UNWIND_DEREF_FP) && parameter)
 		buffer_printf(out, "+%u", parameter * 8);
 	buffer_text(out, ", RA=*(CFA-8)");
+	if (rule->kind != UNWIND_SP && rule->kind != UNWIND_FP)
+		return;
+	if (parameter & UNWIND_INTERRUPTED)
+		buffer_text(out, ", which made no call");
+	if (parameter & UNWIND_OTHER_STACK)
+		buffer_text(out, ", on another stack maybe");
 }
 
 void unwind_dump_words(const struct unwind_rule *rule, struct buffer *out)
@@ -116,6 +132,15 @@ void unwind_dump_words(const struct unwind_rule *rule, struct buffer *out)
 		return;
 	case UNWIND_FRAME_POINTER:
 		buffer_text(out, "by frame pointer: CFA=rbp+16, RA=*(CFA-8), rbp=*(CFA-16)");
+		return;
+	case UNWIND_GOROUTINE:
+		buffer_printf(out,
+			      "the goroutine's stack, by the thread's g at fs:%d and its m's at %d",
+			      rule->fp_offset, rule->cfa_offset);
+		return;
+	case UNWIND_GO_CALLS_C:
+		buffer_printf(out, "the goroutine's stack, by its depth at rsp%+d",
+			      rule->cfa_offset);
 		return;
 	}
 	words_cfa(rule, out);

@@ -65,6 +65,12 @@ static void place_set(struct elf_file *f, const Elf64_Shdr *s, struct elf_place 
 	*ret = (struct elf_place){ s->sh_offset, s->sh_size, s->sh_addr };
 }
 
+static void section_note_go(struct elf_file *f, const Elf64_Shdr *s, struct unwind_sections *ret)
+{
+	ret->go = true;
+	place_set(f, s, &ret->go_table);
+}
+
 static void section_note(struct elf_file *f, const char *name, const Elf64_Shdr *s,
 			 struct unwind_sections *ret)
 {
@@ -74,8 +80,9 @@ static void section_note(struct elf_file *f, const char *name, const Elf64_Shdr 
 		ret->compressed = true;
 	else if (strcmp(name, ".debug_frame") == 0)
 		place_set(f, s, &ret->debug_frame);
-	else if (strcmp(name, ".gopclntab") == 0 || strcmp(name, ".data.rel.ro.gopclntab") == 0 ||
-		 strcmp(name, ".note.go.buildid") == 0)
+	else if (strcmp(name, ".gopclntab") == 0 || strcmp(name, ".data.rel.ro.gopclntab") == 0)
+		section_note_go(f, s, ret);
+	else if (strcmp(name, ".note.go.buildid") == 0)
 		ret->go = true;
 }
 

@@ -18,6 +18,7 @@ struct unwind_sections {
 	struct elf_place eh_frame, debug_frame;
 	bool terminated; /* .eh_frame ends at its first terminator */
 	bool go; /* compiled by Go: its functions keep frame pointers */
+	struct elf_place go_table; /* go_pclntab.h; bytes 0: in no section of its own */
 	bool compressed; /* there is a .debug_frame, but compressed */
 };
 

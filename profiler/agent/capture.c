@@ -101,8 +101,8 @@ static int parts_new(struct capture *c, const struct capture_config *config, str
 	r = pipeline_init(&c->pipeline, source, &config->job->cgroups, &config->job->budget, err);
 	if (r < 0)
 		return r;
-	c->live_names.files = c->pipeline.files;
 	code_setup(c);
+	c->live_names.files = c->pipeline.files;
 	c->pipeline.learn_cgroup = learn_cgroup;
 	c->pipeline.learn_ctx = c;
 	if (c->recorder)
@@ -233,14 +233,15 @@ static int outside_setup(struct capture *c, struct err *err)
 	r = outside_new(&c->outside, &c->starter, &c->pipeline.counters, err);
 	if (r >= 0)
 		r = symbols_client_new(&c->symbols, &c->starter, &c->pipeline.counters, err);
-	c->live_names =
-		(struct live_names){ .client = c->symbols, .outside = c->outside, .vdso_fd = -1 };
-	c->names = (struct name_source){ .ctx = c, .ask = ask_names, .ask_code = ask_code_names };
-	if (r >= 0 && (debug_files_new(&c->live_names.debug, c->outside, c->symbols,
-				       &c->pipeline.counters) < 0 ||
-		       perfmaps_new(&c->perfmaps, c->outside) < 0))
+	if (r >= 0 && perfmaps_new(&c->perfmaps, c->outside) < 0)
 		r = err_errno(err, -ENOMEM, "cannot set up the capture");
-	c->live_names.maps = c->perfmaps;
+	c->live_names = (struct live_names){
+		.client = c->symbols, .outside = c->outside, .maps = c->perfmaps, .vdso_fd = -1
+	};
+	c->names = (struct name_source){ .ctx = c, .ask = ask_names, .ask_code = ask_code_names };
+	if (r >= 0 && debug_files_new(&c->live_names.debug, c->outside, c->symbols,
+				      &c->pipeline.counters) < 0)
+		r = err_errno(err, -ENOMEM, "cannot set up the capture");
 	return r;
 }
 

@@ -40,9 +40,9 @@ struct name_source {
 struct live_names {
 	struct symbols_client *client; /* borrowed */
 	struct outside *outside; /* borrowed; opens the kernel's tables */
+	struct perfmaps *maps; /* borrowed; NULL: code made at run time has no names */
 	struct debug_files *debug; /* borrowed; NULL: only files' own names */
 	struct file_table *files; /* borrowed; whose numbers `debug` is asked about */
-	struct perfmaps *maps; /* borrowed; NULL: code made at run time has no names */
 	/* Told each reply, for a recording; may be NULL. Length 0: the request failed. */
 	void (*told)(void *ctx, uint32_t space, const void *bytes, uint32_t len);
 	void *told_ctx;
@@ -51,6 +51,9 @@ struct live_names {
 
 int live_names_ask(void *ctx, uint32_t space, int fd, const uint64_t *addresses, uint32_t count,
 		   struct symbols *ret, struct err *err);
+int live_names_ask_code(struct live_names *n, uint32_t owner, int dump_fd,
+			const uint64_t *addresses, const struct symbol_moment *moments,
+			uint32_t count, struct symbols *ret, struct err *err);
 /*
  * The same for number `file` of the file table, which `fd` holds; the reply's bytes too, as
  * symbols_client_ask(). Names that the file doesn't have itself are sought in its debug file.
@@ -58,9 +61,6 @@ int live_names_ask(void *ctx, uint32_t space, int fd, const uint64_t *addresses,
 int live_names_file(struct live_names *n, uint32_t file, int fd, const uint64_t *addresses,
 		    uint32_t count, struct symbols *ret, const void **ret_bytes, uint32_t *ret_len,
 		    struct err *err);
-int live_names_ask_code(struct live_names *n, uint32_t owner, int dump_fd,
-			const uint64_t *addresses, const struct symbol_moment *moments,
-			uint32_t count, struct symbols *ret, struct err *err);
 /* A copy of the vDSO, borrowed until live_names_release(); or negative errno and a sentence. */
 int live_names_vdso(struct live_names *n, struct err *err);
 void live_names_release(struct live_names *n);

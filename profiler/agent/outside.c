@@ -300,6 +300,27 @@ int outside_debug(struct outside *o, const struct debug_place *place, uint32_t f
 	return r;
 }
 
+int outside_packages(struct outside *o, uint32_t pid, const char *const *paths, uint32_t count,
+		     struct buffer *out)
+{
+	const struct opener_packages head = { .pid = pid, .count = count };
+	const char *bytes;
+	uint32_t len;
+	int r;
+
+	buffer_clear(&o->request);
+	buffer_append(&o->request, &head, sizeof(head));
+	for (uint32_t i = 0; i < count; i++)
+		buffer_append(&o->request, paths[i], strlen(paths[i]) + 1);
+	r = ask(o, &o->fetcher, OPENER_PACKAGES, o->deadline_ns, NULL);
+	if (r == 0)
+		r = reply_status(o, &o->fetcher, 0, &bytes, &len);
+	if (r != 0)
+		return r < 0 ? r : disbelieve(o, &o->fetcher);
+	buffer_append(out, bytes, len);
+	return buffer_error(out);
+}
+
 int outside_perfmap(struct outside *o, uint32_t pid, uint64_t start_ns, int *ret_fd)
 {
 	const struct opener_process process = { .start_ns = start_ns, .pid = pid };
@@ -394,8 +415,9 @@ int outside_new(struct outside **ret, const struct starter *starter, struct coun
 	ahead_init(&o->ahead);
 	buffer_init(&o->request, OPENER_MAX_REQUEST_BYTES);
 	peer_init(&o->opener, starter, OPENER_ROLE, OPENER_MAX_REPLY_BYTES);
+	/* Names of packages are the longest that it says. */
 	peer_init(&o->fetcher, starter, FETCHER_ROLE,
-		  sizeof(struct opener_result) + sizeof(struct opener_debug_found));
+		  sizeof(struct opener_result) + PACKAGE_MAX_PATHS * PACKAGE_MAX_NAME);
 	r = peer_start(&o->opener, err);
 	if (r < 0) {
 		outside_free(o);

@@ -40,17 +40,24 @@ const struct process_source *outside_source(struct outside *o);
 int outside_kernel(struct outside *o, int *ret_kallsyms, int *ret_modules, struct err *err);
 
 /*
- * Looks for a debug file (process/debug_file.h) from candidate `first` on. Its number, a descriptor, the
- * caller's to close, and its owner; or negative errno. For a process that made somebody wait: -ETIMEDOUT.
+ * Appends the names of the Debian packages that have these paths (≤ PACKAGE_MAX_PATHS) in the root of process `pid`, a
+ * line each (process/package.h). 0 or negative errno. Takes some tenths of a second.
  */
-int outside_debug(struct outside *o, const struct debug_place *place, uint32_t first, int *ret_fd,
-		  uint32_t *ret_uid);
+int outside_packages(struct outside *o, uint32_t pid, const char *const *paths, uint32_t count,
+		     struct buffer *out);
 
 /*
  * The perf map of the process that started then, as process/perfmap.h; the caller's to close. 0 or negative
  * errno.
  */
 int outside_perfmap(struct outside *o, uint32_t pid, uint64_t start_ns, int *ret_fd);
+
+/*
+ * Looks for a debug file (process/debug_file.h) from candidate `first` on. Its number, a descriptor, the
+ * caller's to close, and its owner; or negative errno. For a process that made somebody wait: -ETIMEDOUT.
+ */
+int outside_debug(struct outside *o, const struct debug_place *place, uint32_t first, int *ret_fd,
+		  uint32_t *ret_uid);
 
 /* Of a request, in ns. For tests; the default is 1 s. */
 void outside_set_deadline(struct outside *o, uint64_t ns);

@@ -56,8 +56,7 @@ static bool rest_is_valid(const struct record_sample *s, size_t left)
 		return left == 0;
 	return left >= sizeof(*rest) && rest->bytes <= RECORD_MAX_STACK_BYTES &&
 	       rest->bytes % 8 == 0 && rest->stack % 8 == 0 &&
-	       left - sizeof(*rest) == rest->bytes &&
-	       !(rest->flags & ~(UNWIND_EXACT | UNWIND_GUESSED | UNWIND_FP_UNKNOWN));
+	       left - sizeof(*rest) == rest->bytes && !(rest->flags & ~UNWIND_FRAME_FLAGS);
 }
 
 const struct record_rest *decode_rest(const struct record_sample *s)

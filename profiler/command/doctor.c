@@ -17,6 +17,7 @@
 #include "profiler/base/clock.h"
 #include "profiler/command/check.h"
 #include "profiler/command/crew.h"
+#include "profiler/command/inspection.h"
 #include "profiler/command/look.h"
 #include "profiler/command/memory.h"
 #include "profiler/command/options.h"
@@ -32,10 +33,11 @@
 enum {
 	OPTION_JSON = 0x600,
 	OPTION_ROLES,
+	OPTION_SYMBOLS,
 };
 
 struct request {
-	bool json, roles;
+	bool json, roles, symbols;
 	uint64_t memory; /* 0: not said */
 };
 
@@ -51,6 +53,9 @@ static int take(void *into, int key, const char *arg, struct err *err)
 		return 0;
 	case OPTION_ROLES:
 		q->roles = true;
+		return 0;
+	case OPTION_SYMBOLS:
+		q->symbols = true;
 		return 0;
 	default:
 		return memory_take(&q->memory, key, arg, err);
@@ -174,6 +179,7 @@ static int print_findings(const struct request *q, const struct finding *f, uint
 
 static int run(int argc, char **argv, uint64_t start_ns)
 {
+	static struct dump_job job = { .kind = DUMP_CENSUS };
 	struct finding findings[CHECK_MAX];
 	struct request q = { 0 };
 	struct condition condition = { 0 };
@@ -187,8 +193,16 @@ static int run(int argc, char **argv, uint64_t start_ns)
 	if (q.roles && q.json)
 		return command_fail(COMMAND_USAGE,
 				    (err_set(&err, -EINVAL, "--roles has no JSON"), &err));
+	if (q.roles && q.symbols)
+		return command_fail(
+			COMMAND_USAGE,
+			(err_set(&err, -EINVAL, "--roles and --symbols are two answers"), &err));
 	if (q.roles)
 		return print_roles();
+	if (q.symbols) {
+		job.json = q.json;
+		return inspection_run(&job, -1);
+	}
 	condition.memory_asked = q.memory;
 	condition_read(&condition, "");
 	condition_probe(&condition);
@@ -201,6 +215,10 @@ static const struct argp_option doctor_options[] = {
 	{ "json", OPTION_JSON, NULL, 0, "print JSON, for programs", 1 },
 	{ "roles", OPTION_ROLES, NULL, 0,
 	  "only print what each of slowburn's processes keeps of its privileges, and what for", 1 },
+	{ "symbols", OPTION_SYMBOLS, NULL, 0,
+	  "only list the binaries of running processes that lack names or lines, and the Debian "
+	  "package that has them; and processes whose run-time code has no names",
+	  1 },
 	{ 0 },
 };
 

@@ -20,6 +20,7 @@
 #include "profiler/role/socket.h"
 
 #define JOB_PATIENCE_NS (10 * NS_PER_S)
+#define CENSUS_PATIENCE_NS (5 * NS_PER_S)
 #define SAY_PATIENCE_NS (60 * NS_PER_S)
 #define MAX_FILES 16384u
 #define MAX_PINS 512u /* of RLIMIT_NOFILE's usual 1,024 */
@@ -81,6 +82,20 @@ static int receive_job(struct dumper *d, int *ret_service, int *ret_file, struct
 	return r < 0 ? err_errno(err, r, "the dumper got no job") : 0;
 }
 
+static int work_of_kind(struct dumper *d, struct outside *outside, int file, struct err *err)
+{
+	switch (d->job.kind) {
+	case DUMP_TABLE:
+		return dump_table(d, file, err);
+	case DUMP_CENSUS:
+		/* Nobody's rings fill meanwhile. */
+		outside_set_deadline(outside, CENSUS_PATIENCE_NS);
+		return dump_census(d, outside, err);
+	default:
+		return dump_stacks(d, err);
+	}
+}
+
 static int work(struct dumper *d, int file, struct err *err)
 {
 	struct live_names names = { .vdso_fd = -1 };
@@ -103,7 +118,7 @@ static int work(struct dumper *d, int file, struct err *err)
 		goto out;
 	}
 	names.files = d->from.files;
-	r = d->job.kind == DUMP_TABLE ? dump_table(d, file, err) : dump_stacks(d, err);
+	r = work_of_kind(d, outside, file, err);
 out:
 	rows_release(&d->rows);
 	file_table_free(d->from.files);

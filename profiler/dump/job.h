@@ -36,7 +36,7 @@ struct dump_result {
 	uint32_t reserved;
 };
 
-enum dump_kind { DUMP_STACKS, DUMP_TABLE, DUMP_KIND_COUNT };
+enum dump_kind { DUMP_STACKS, DUMP_TABLE, DUMP_CENSUS, DUMP_KIND_COUNT };
 
 struct dump_job {
 	enum dump_kind kind;

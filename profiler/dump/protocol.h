@@ -40,10 +40,12 @@
 
 struct dump_registers {
 	uint64_t values[DUMP_REGISTERS];
+	uint64_t thread_pointer; /* fs base */
 };
 
 #define DUMP_FRAME_EXACT 1u /* ip is where it stood, not a return address: leaf, or interrupted */
 #define DUMP_FRAME_GUESSED 2u /* found by frame pointer */
+#define DUMP_FRAME_ROWS 4u /* found by our rows, where libunwind has nothing to go by: Go's code */
 
 struct dump_frame {
 	uint64_t ip, sp;

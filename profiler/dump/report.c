@@ -100,6 +100,8 @@ static void put_frame_text(struct buffer *out, const struct named *n, const stru
 	buffer_text(out, "]");
 	if (f->flags & DUMP_FRAME_GUESSED)
 		buffer_text(out, " by frame pointer");
+	if (f->flags & DUMP_FRAME_ROWS)
+		buffer_text(out, " by rows");
 	buffer_text(out, "\n");
 }
 
@@ -118,6 +120,8 @@ static void put_frame_json(struct buffer *out, const struct named *n, const stru
 	}
 	if (f->flags & DUMP_FRAME_GUESSED)
 		buffer_text(out, ", \"guessed\": true");
+	if (f->flags & DUMP_FRAME_ROWS)
+		buffer_text(out, ", \"by_rows\": true");
 	buffer_text(out, "}");
 }
 

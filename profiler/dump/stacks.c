@@ -96,6 +96,25 @@ static int thread_halt(struct dump *d, const struct target *t, struct thread_sta
 	return r;
 }
 
+/*
+ * Go's code has no table that libunwind knows: there our rows go on from where it stood. Not to compare the two.
+ */
+static void walk_go_on(struct walk *theirs, const struct walk *ours)
+{
+	if ((theirs->end != DUMP_END_NO_INDEX && theirs->end != DUMP_END_NO_INFO) ||
+	    ours->count <= theirs->count)
+		return;
+	for (uint32_t i = 0; i < theirs->count; i++)
+		if (theirs->frames[i].ip != ours->frames[i].ip ||
+		    theirs->frames[i].sp != ours->frames[i].sp)
+			return;
+	for (; theirs->count < ours->count; theirs->count++) {
+		theirs->frames[theirs->count] = ours->frames[theirs->count];
+		theirs->frames[theirs->count].flags |= DUMP_FRAME_ROWS;
+	}
+	theirs->end = ours->end;
+}
+
 /* Both walks, while it is stopped: what one of them asks for, the other sees as well. */
 static void thread_walk(struct dump *d, const struct target *t, struct thread_stacks *x)
 {
@@ -104,10 +123,11 @@ static void thread_walk(struct dump *d, const struct target *t, struct thread_st
 
 	if (r < 0)
 		return;
-	if (verify)
-		walk_by_rows(&d->dumper->rows, t, &d->thread, &d->ours);
+	walk_by_rows(&d->dumper->rows, t, &d->thread, &d->ours);
 	walk_by_libunwind(&d->unwinder, &d->dumper->rows, t, &d->thread, &d->theirs, &x->why);
 	x->stopped_ns = thread_go(&d->thread);
+	if (!verify)
+		walk_go_on(&d->theirs, &d->ours);
 	r = stacks_keep(&d->stacks, &d->theirs, &x->theirs);
 	if (r == 0 && verify)
 		r = stacks_keep(&d->stacks, &d->ours, &x->ours);

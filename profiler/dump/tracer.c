@@ -147,7 +147,8 @@ static int registers_read(pid_t tid, struct dump_registers *ret)
 		return -ENOEXEC;
 	*ret = (struct dump_registers){ .values = { r.rax, r.rdx, r.rcx, r.rbx, r.rsi, r.rdi, r.rbp,
 						    r.rsp, r.r8, r.r9, r.r10, r.r11, r.r12, r.r13,
-						    r.r14, r.r15, r.rip } };
+						    r.r14, r.r15, r.rip },
+					.thread_pointer = r.fs_base };
 	return 0;
 }
 

@@ -343,7 +343,8 @@ void walk_by_rows(const struct rows *rows, const struct target *t, struct thread
 	const struct unwind_source from = { .read = read_word,
 					    .leaf_register = read_register,
 					    .memory = &s,
-					    .user_end = DUMP_USER_END };
+					    .user_end = DUMP_USER_END,
+					    .thread_pointer = thread->registers.thread_pointer };
 	struct unwind_frame f = { .ip = registers[DUMP_RIP],
 				  .sp = registers[DUMP_RSP],
 				  .fp = registers[DUMP_RBP],

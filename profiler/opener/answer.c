@@ -199,6 +199,19 @@ static int answer_debug(const struct buffer *request, struct opener_reply *reply
 	return result_end(reply, at, r);
 }
 
+static int answer_packages(const struct buffer *request, struct opener_reply *reply)
+{
+	const char *paths[PACKAGE_MAX_PATHS];
+	struct opener_packages head;
+	size_t at;
+	int r = opener_packages_parse(request, &head, paths);
+
+	if (r < 0)
+		return r;
+	at = result_begin(reply);
+	return result_end(reply, at, packages_find(head.pid, paths, head.count, &reply->bytes));
+}
+
 static int answer_perfmap(const struct process_source *source, const struct buffer *request,
 			  struct opener_reply *reply)
 {
@@ -234,7 +247,7 @@ static int answer_kernel(struct opener_reply *reply)
 
 static bool is_fetchers(uint32_t type)
 {
-	return type == OPENER_FETCH || type == OPENER_DEBUG;
+	return type == OPENER_FETCH || type == OPENER_DEBUG || type == OPENER_PACKAGES;
 }
 
 int opener_answer(const struct process_source *source, bool fetcher,
@@ -253,6 +266,8 @@ int opener_answer(const struct process_source *source, bool fetcher,
 		return answer_place(source->fetch, source->ctx, bytes, reply);
 	case OPENER_DEBUG:
 		return answer_debug(bytes, reply);
+	case OPENER_PACKAGES:
+		return answer_packages(bytes, reply);
 	case OPENER_KERNEL:
 		return bytes->len ? -EPROTO : answer_kernel(reply);
 	case OPENER_CGROUP:

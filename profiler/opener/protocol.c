@@ -15,9 +15,10 @@
 _Static_assert(sizeof(struct opener_text) == 8, "wire format");
 _Static_assert(sizeof(struct opener_result) == 8, "wire format");
 _Static_assert(sizeof(struct opener_place) == 56, "wire format");
+_Static_assert(sizeof(struct opener_process) == 16, "wire format");
+_Static_assert(sizeof(struct opener_packages) == 8, "wire format");
 _Static_assert(sizeof(struct opener_debug) == 32 + DEBUG_FILE_MAX_ID_BYTES, "wire format");
 _Static_assert(sizeof(struct opener_debug_found) == 8, "wire format");
-_Static_assert(sizeof(struct opener_process) == 16, "wire format");
 
 int opener_place_parse(const struct buffer *bytes, struct file_place *ret)
 {
@@ -142,6 +143,32 @@ int opener_texts_parse(const struct buffer *bytes, const struct opener_text **re
 			return -EPROTO;
 	*ret = texts;
 	*ret_count = (uint32_t)count;
+	return 0;
+}
+
+int opener_packages_parse(const struct buffer *bytes, struct opener_packages *ret,
+			  const char **paths)
+{
+	struct opener_packages head;
+	size_t at = sizeof(head);
+
+	if (bytes->len < sizeof(head))
+		return -EPROTO;
+	memcpy(&head, bytes->data, sizeof(head));
+	if (!head.pid || !head.count || head.count > PACKAGE_MAX_PATHS)
+		return -EPROTO;
+	for (uint32_t i = 0; i < head.count; i++) {
+		const char *path = bytes->data + at;
+		const char *nul = memchr(path, '\0', bytes->len - at);
+
+		if (!nul || *path != '/')
+			return -EPROTO;
+		paths[i] = path;
+		at += (size_t)(nul - path) + 1;
+	}
+	if (at != bytes->len)
+		return -EPROTO;
+	*ret = head;
 	return 0;
 }
 

@@ -16,6 +16,7 @@
 #include "profiler/base/buffer.h"
 #include "profiler/base/err.h"
 #include "profiler/process/debug_file.h"
+#include "profiler/process/package.h"
 #include "profiler/process/source.h"
 
 #define OPENER_ROLE "opener"
@@ -49,13 +50,15 @@ enum opener_message {
 	OPENER_KERNEL,
 	/* Two NUL-terminated strings, mount and path; reply: struct opener_result and the lines. */
 	OPENER_CGROUP,
+	/* struct opener_process; reply: struct opener_result and the descriptor of its perf map. */
+	OPENER_PERFMAP,
 	/*
 	 * struct opener_debug, path and name; reply: struct opener_result (status: the candidate's number),
 	 * struct opener_debug_found and a descriptor, which may be a sealed copy. The fetcher's.
 	 */
 	OPENER_DEBUG,
-	/* struct opener_process; reply: struct opener_result and the descriptor of its perf map. */
-	OPENER_PERFMAP,
+	/* struct opener_packages and as many NUL-terminated paths; reply: struct opener_result and a line each. The fetcher's. */
+	OPENER_PACKAGES,
 	OPENER_REPLY = 100,
 };
 
@@ -77,6 +80,17 @@ struct opener_place {
 	uint32_t unused; /* 0 */
 };
 
+struct opener_packages {
+	uint32_t pid; /* in whose root */
+	uint32_t count; /* 1 to PACKAGE_MAX_PATHS */
+};
+
+struct opener_process {
+	uint64_t start_ns; /* CLOCK_BOOTTIME */
+	uint32_t pid;
+	uint32_t unused; /* 0 */
+};
+
 /* struct debug_place without its texts, which follow, NUL-terminated: path, then name. */
 struct opener_debug {
 	uint32_t pid, parent_pid;
@@ -90,12 +104,6 @@ struct opener_debug {
 
 struct opener_debug_found {
 	uint32_t uid; /* its owner */
-	uint32_t unused; /* 0 */
-};
-
-struct opener_process {
-	uint64_t start_ns; /* CLOCK_BOOTTIME */
-	uint32_t pid;
 	uint32_t unused; /* 0 */
 };
 
@@ -117,6 +125,10 @@ void opener_debug_write(const struct debug_place *place, uint32_t first, struct 
 /* A request's texts, checked, borrowed from `bytes`: 0 or -EPROTO. */
 int opener_texts_parse(const struct buffer *bytes, const struct opener_text **ret,
 		       uint32_t *ret_count);
+
+/* A request's paths, checked, borrowed from `bytes`; `paths` has room for PACKAGE_MAX_PATHS. 0 or -EPROTO. */
+int opener_packages_parse(const struct buffer *bytes, struct opener_packages *ret,
+			  const char **paths);
 
 /* A request's process, checked: 0 or -EPROTO. */
 int opener_process_parse(const struct buffer *bytes, struct opener_process *ret);

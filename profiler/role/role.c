@@ -375,6 +375,8 @@ static const struct role_call fetcher_copy_calls[] = {
 	CALL_IF("fcntl", "F_ADD_SEALS", ARGUMENT_IS(1, F_ADD_SEALS)),
 };
 
+static const struct role_call fetcher_list_calls[] = { CALL("getdents64") };
+
 static const struct role_calls opener_groups[] = {
 	{ "files and /proc", false, open_calls, COUNT(open_calls) },
 	{ "lists of processes and cgroups", false, opener_list_calls, COUNT(opener_list_calls) },
@@ -387,6 +389,7 @@ static const struct role_calls opener_groups[] = {
 static const struct role_calls fetcher_groups[] = {
 	{ "files and /proc", false, open_calls, COUNT(open_calls) },
 	{ "copies in memory", false, fetcher_copy_calls, COUNT(fetcher_copy_calls) },
+	{ "lists of packages", false, fetcher_list_calls, COUNT(fetcher_list_calls) },
 	{ "descriptors that it has", false, descriptor_calls, COUNT(descriptor_calls) },
 	{ "its conversation", false, conversation_calls, COUNT(conversation_calls) },
 	{ "memory, the copies' too", false, shared_memory_calls, COUNT(shared_memory_calls) },

@@ -213,7 +213,8 @@ static void test_rest_wrong_fields(void **state)
 		{ 8, 0, 0, 8, -EINVAL },
 		{ 8, 0, UINT32_MAX, 8, -EINVAL },
 		{ 4, 0, 8, 8, -EINVAL },
-		{ 8, 8, 8, 8, -EINVAL },
+		{ 8, UNWIND_NO_REGISTERS, 8, 8, 0 },
+		{ 8, 16, 8, 8, -EINVAL },
 		{ 8, UINT32_MAX, 8, 8, -EINVAL },
 	};
 	static struct {

@@ -226,6 +226,121 @@ static void test_frame_pointers(void **state)
 	}
 }
 
+/* Where a call went to another stack, and where there was none. */
+static void test_callers(void **state)
+{
+	static const struct {
+		const char *name;
+		struct unwind_rule rule;
+		uint64_t fp;
+		int end;
+		uint64_t sp, ip; /* of the caller */
+		uint32_t flags;
+	} cases[] = {
+		{ "below", RULE(FP, 16, AT_CFA, 0, -16), AT(1), UNWIND_END_BAD_FRAME, 0, 0, 0 },
+		{ "below, on another stack", RULE(FP, 16, AT_CFA, UNWIND_OTHER_STACK, -16), AT(1),
+		  0, AT(3), CODE + 2 - 1, 0 },
+		{ "above, on another stack", RULE(FP, 16, AT_CFA, UNWIND_OTHER_STACK, -16), AT(20),
+		  0, AT(22), CODE + 21 - 1, 0 },
+		{ "here", RULE(FP, 16, AT_CFA, UNWIND_OTHER_STACK, -16), AT(2),
+		  UNWIND_END_BAD_FRAME, 0, 0, 0 },
+		{ "not aligned", RULE(FP, 16, AT_CFA, UNWIND_OTHER_STACK, -16), AT(1) + 4,
+		  UNWIND_END_BAD_FRAME, 0, 0, 0 },
+		{ "nowhere", RULE(FP, 16, AT_CFA, UNWIND_OTHER_STACK, -16), 0, UNWIND_END_BAD_READ,
+		  0, 0, 0 },
+		{ "made no call", RULE(SP, 16, AT_CFA, UNWIND_INTERRUPTED, -16), 0, 0, AT(6),
+		  CODE + 5, UNWIND_EXACT | UNWIND_NO_REGISTERS },
+		/* what is a parameter of other kinds is none of this */
+		{ "not so", RULE(DEREF_SP, 26 * 8, SAME, 1, 0), 0, 0, AT(41), CODE + 40 - 1, 0 },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct process p = process_make();
+		struct unwind_frame f = { .ip = CODE, .sp = AT(4), .fp = cases[i].fp };
+		int end;
+
+		p.words[30] = AT(40);
+		end = step(&p, &cases[i].rule, &f);
+		if (end != cases[i].end)
+			fail_msg("%s: end %d, expected %d", cases[i].name, end, cases[i].end);
+		if (end == UNWIND_END_NONE &&
+		    (f.sp != cases[i].sp || f.ip != cases[i].ip || f.flags != cases[i].flags))
+			fail_msg("%s: sp word %lld ip %llx flags %u", cases[i].name,
+				 (long long)(f.sp - STACK) / 8, (unsigned long long)f.ip, f.flags);
+	}
+}
+
+/* The leaf's registers are not those of a frame that was interrupted. */
+static void test_no_registers(void **state)
+{
+	const struct unwind_rule rule = RULE(REGISTER, 8, SAME, 10, 0);
+	struct process p = process_make();
+	struct unwind_frame f = { .ip = CODE,
+				  .sp = AT(4),
+				  .flags = UNWIND_EXACT | UNWIND_NO_REGISTERS };
+
+	assert_int_equal(step(&p, &rule, &f), UNWIND_END_LOST);
+}
+
+/*
+ * The thread's own stack is at word 4 and above, the goroutine's is at word 1. Its g is at word 20 (m at + 6, sched.sp
+ * at + 7, stack.hi at + 1), the thread's g at 10, their m at word 30; the thread pointer is behind word 9.
+ */
+static void test_goroutine(void **state)
+{
+	static const struct {
+		const char *name;
+		struct unwind_rule rule;
+		uint32_t word; /* is made to be this */
+		uint64_t is;
+		int end;
+	} cases[] = {
+		{ "goroutine", RULE(GOROUTINE, 16, SAME, 0, -8), 0, 0, 0 },
+		{ "no g", RULE(GOROUTINE, 16, SAME, 0, -8), 9, 0, UNWIND_END_BAD_READ },
+		{ "no m", RULE(GOROUTINE, 16, SAME, 0, -8), 16, 0, UNWIND_END_BAD_READ },
+		{ "no goroutine", RULE(GOROUTINE, 16, SAME, 0, -8), 32, 0, UNWIND_END_BAD_READ },
+		{ "not left", RULE(GOROUTINE, 16, SAME, 0, -8), 27, 0, UNWIND_END_BAD_READ },
+		{ "C", RULE(GO_CALLS_C, 8, SAME, 0, 0), 0, 0, 0 },
+		{ "C, no goroutine", RULE(GO_CALLS_C, 24, SAME, 0, 0), 0, 0, 0 },
+		{ "C, nonsense", RULE(GO_CALLS_C, 8, SAME, 0, 0), 21, 7, UNWIND_END_BAD_FRAME },
+		{ "C, out of the stack", RULE(GO_CALLS_C, 8 * WORDS, SAME, 0, 0), 0, 0,
+		  UNWIND_END_BAD_READ },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct process p = process_make();
+		struct unwind_source source = {
+			.read = read_word, .memory = &p, .user_end = END, .thread_pointer = AT(10)
+		};
+		struct unwind_frame f = { .ip = CODE, .sp = AT(4), .fp = AT(2) };
+		int end;
+
+		p.words[9] = AT(10);
+		p.words[16] = AT(30);
+		p.words[32] = AT(20);
+		p.words[27] = AT(1); /* sched.sp */
+		p.words[21] = AT(3); /* stack.hi */
+		p.words[5] = 16; /* the depth there; behind it the g */
+		p.words[6] = AT(20);
+		p.words[7] = AT(1); /* sp itself; no g behind it */
+		p.words[8] = 0;
+		if (cases[i].word)
+			p.words[cases[i].word] = cases[i].is;
+		end = unwind_step(&cases[i].rule, &f, &source);
+		if (end != cases[i].end)
+			fail_msg("%s: end %d, expected %d", cases[i].name, end, cases[i].end);
+		if (end != UNWIND_END_NONE)
+			continue;
+		if (f.sp != AT(2) || f.ip != CODE + 1 - 1 || f.fp != AT(2) || f.flags)
+			fail_msg("%s: sp word %lld ip %llx", cases[i].name,
+				 (long long)(f.sp - STACK) / 8, (unsigned long long)f.ip);
+		source.thread_pointer = 0;
+		f = (struct unwind_frame){ .ip = CODE, .sp = AT(4) };
+		assert_int_equal(unwind_step(&cases[i].rule, &f, &source),
+				 cases[i].rule.kind == UNWIND_GOROUTINE ? UNWIND_END_LOST : 0);
+	}
+}
+
 /* struct sigcontext at sp + 40: the caller is exact, and all of its registers are known. */
 static void test_signal(void **state)
 {
@@ -300,7 +415,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rules),          cmocka_unit_test(test_return_addresses),
 		cmocka_unit_test(test_frame_pointers), cmocka_unit_test(test_signal),
-		cmocka_unit_test(test_find),
+		cmocka_unit_test(test_callers),        cmocka_unit_test(test_no_registers),
+		cmocka_unit_test(test_goroutine),      cmocka_unit_test(test_find),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

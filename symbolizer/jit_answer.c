@@ -3,7 +3,7 @@
  * Each file is asked whom it knows at each address; the first that knows has it. A name is read once,
  * in the order in which names stand in the file, however many addresses it has.
  */
-#include "symbolizer/code.h"
+#include "symbolizer/jit_answer.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -108,8 +108,8 @@ static int file_answer(int fd, bool jitdumps, const uint64_t *addresses,
 	return r;
 }
 
-int code_answer(const int *fds, uint32_t fd_count, const uint64_t *addresses,
-		const struct symbol_moment *moments, uint32_t count, struct reply *reply)
+int jit_answer(const int *fds, uint32_t fd_count, const uint64_t *addresses,
+	       const struct symbol_moment *moments, uint32_t count, struct reply *reply)
 {
 	_cleanup_(free_ptr) uint32_t *order = calloc(count ? count : 1, sizeof(*order));
 	int r = order ? 0 : -ENOMEM;

@@ -14,6 +14,8 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_core_read.h>
 
+#include "bpf/kernel.bpf.h"
+
 struct pt_regs___kernel {
 	unsigned long r15, r14, r13, r12, bp, bx, r11, r10, r9, r8, ax, cx, dx, si, di;
 	unsigned long orig_ax, ip, sp;
@@ -52,6 +54,12 @@ struct registers {
 	__u64 ip;
 	__u64 general[ARCH_REGISTERS];
 };
+
+/*
+ * Where a thread keeps what is its own: C libraries put that above its stack, in one mapping. A main thread's and other
+ * languages' are anywhere.
+ */
+#define arch_thread_pointer(task) kernel_read(task, thread.fsbase)
 
 static inline int arch_in_kernel(const struct bpf_perf_event_data *ctx)
 {

@@ -221,7 +221,7 @@ static inline void rest_fill(const struct scratch *s, struct record_rest *to)
 #define REST_PIECES (RECORD_MAX_STACK_BYTES / REST_PIECE_BYTES + 1)
 
 /*
- * Behind byte `at` of the record, up to what can't be read, or as much as there is room for; nothing above the main
+ * Behind byte `at` of the record, up to what can't be read, or as much as there is room for; nothing above a
  * thread's frames. What is first may not be there: a process that was interrupted as it reached a new page of its stack
  * has nothing on it.
  */
@@ -233,6 +233,8 @@ static inline void rest_copy(struct scratch *s, struct record_rest *rest, __u32 
 
 	if (s->frame.sp < s->first_sp && s->first_sp < end)
 		end = s->first_sp & ~7ULL;
+	if (s->frame.sp < s->thread_end && s->thread_end < end)
+		end = s->thread_end & ~7ULL;
 	rest->stack = from;
 	for (int i = 0; i < REST_PIECES && from < end; i++) {
 		__u32 size = REST_PIECE_BYTES - (from & (REST_PIECE_BYTES - 1));
@@ -300,6 +302,7 @@ __attribute__((noinline)) int frames_user(void)
 	if (s->user_end <= FRAMES_COMPAT_END)
 		return STACK_END_COMPAT;
 	s->first_sp = kernel_read(mm, start_stack);
+	s->thread_end = arch_thread_pointer(task);
 	frames_begin(s);
 	if (s->sample.flags & RECORD_FLAG_NO_TABLES) {
 		frames_rest();

@@ -48,7 +48,12 @@ struct mm_struct {
 	unsigned long start_stack; /* arguments and environment are above */
 };
 
+struct thread_struct {
+	unsigned long fsbase; /* x86-64 */
+};
+
 struct task_struct {
+	struct thread_struct thread;
 	unsigned int flags;
 	int pid;
 	int tgid;

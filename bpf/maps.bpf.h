@@ -53,6 +53,7 @@ struct scratch {
 	struct unwind_mapping mapping; /* the last that was found */
 	__u64 user_end; /* user addresses are below */
 	__u64 first_sp; /* of the main thread: its frames are below */
+	__u64 thread_end; /* of a thread's stack, where C libraries made it */
 	__u32 rest_bytes; /* of what follows the sample's frames */
 	__u32 reserved;
 	__u64 window_addr; /* what of user memory the window holds; 1: nothing */

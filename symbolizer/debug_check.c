@@ -10,8 +10,8 @@
 
 _Static_assert(sizeof(struct debug_request) == 8, "wire format");
 _Static_assert(sizeof(struct debug_reply) == 16 + 2 * SYMBOLS_MAX_BUILD_ID_BYTES +
-						      DEBUG_MAX_LINK_BYTES +
-						      DEBUG_MAX_ALTERNATE_BYTES,
+						     DEBUG_MAX_LINK_BYTES +
+						     DEBUG_MAX_ALTERNATE_BYTES,
 	       "wire format");
 
 bool debug_link_is_sound(const char *name)
@@ -43,8 +43,7 @@ int debug_check(const void *bytes, size_t len, struct debug_reply *ret, struct e
 	    !ends(reply.link, sizeof(reply.link)) ||
 	    !ends(reply.alternate, sizeof(reply.alternate)) ||
 	    (*reply.link && !debug_link_is_sound(reply.link)))
-		return err_set(err, -EINVAL,
-			       "the symbolizer's reply about debug files is unsound");
+		return err_set(err, -EINVAL, "the symbolizer's reply about debug files is unsound");
 	*ret = reply;
 	return 0;
 }

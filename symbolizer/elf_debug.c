@@ -127,7 +127,8 @@ int elf_debug_belongs(const struct elf_file *f, const struct elf_debug *debug,
 
 bool elf_debug_is_alternate(const struct elf_debug *debug, const struct elf_file *candidate)
 {
-	return debug->alternate_id_bytes && debug->alternate_id_bytes == candidate->build_id_bytes &&
+	return debug->alternate_id_bytes &&
+	       debug->alternate_id_bytes == candidate->build_id_bytes &&
 	       !memcmp(debug->alternate_id, candidate->build_id, debug->alternate_id_bytes);
 }
 
@@ -196,8 +197,8 @@ int elf_debug_answer(const struct debug_request *request, const int *fds, uint32
 	p = calloc(1, sizeof(*p));
 	r = p ? answer(p, request->question, fds, &ret) : -ENOMEM;
 	if (r < 0)
-		ret = (struct debug_reply){ .status = r == -ENOEXEC ? SYMBOLS_NOT_ELF :
-								      SYMBOLS_LIMIT };
+		ret = (struct debug_reply){ .status = r == -ENOEXEC ? SYMBOLS_NOT_ELF
+								    : SYMBOLS_LIMIT };
 	if (p) {
 		elf_file_release(&p->file);
 		elf_file_release(&p->candidate);

@@ -426,8 +426,8 @@ static int sections_read(struct elf_file *f, struct scan *scan)
 	struct elf_cursor cursor;
 	const void *entry;
 
-	f->headers = (struct elf_headers){ scan->header.shoff, scan->header.shnum,
-					   scan->header.names };
+	f->headers =
+		(struct elf_headers){ scan->header.shoff, scan->header.shnum, scan->header.names };
 	if (f->headers.count > ELF_MAX_SECTIONS) {
 		f->too_large = true;
 		f->headers.count = ELF_MAX_SECTIONS;

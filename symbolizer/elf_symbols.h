@@ -28,6 +28,7 @@
  * Fills a reply made for `count` ascending offsets. `debug_fd` is the file's debug file, or -1: if both have a
  * build id, and not the same, it is passed over. 0 or -ENOMEM; what is wrong with a file is in the status.
  */
-int elf_symbols_answer(int fd, int debug_fd, const uint64_t *offsets, uint32_t count, struct reply *reply);
+int elf_symbols_answer(int fd, int debug_fd, const uint64_t *offsets, uint32_t count,
+		       struct reply *reply);
 
 #endif

@@ -8,7 +8,8 @@
  * his own everybody has a /usr/lib/debug, from which he could name the frames of a binary that others run, too.
  *
  * A binary without one is remembered, and not looked for again. Counts DEBUG_FILES_MISSING (there is none), …_REFUSED
- * (there is one, and it is another's), …_UNREAD (it couldn't be told), and …_UNASKED beyond the limit of searches. Not
+ * (there is one, and it is another's), …_UNREAD (it couldn't be told), and …_UNASKED beyond the limits of searches: their
+ * number, and 10 s in all. Not
  * thread safe.
  */
 #ifndef AGENT_DEBUG_FILES_H
@@ -23,7 +24,7 @@
 
 struct debug_files;
 
-/* Binaries that are looked for in the life of one. */
+/* Of binaries, in the life of one. */
 #define DEBUG_FILES_MAX_SEARCHES 1024u
 
 /* Borrows all for its life. 0 or -ENOMEM. */

@@ -71,20 +71,22 @@ static void samples_line(struct page *g, const struct ranking *k)
 }
 
 /* What helps, or "". */
-static const char *truncation_mend(enum truncation t, const struct truncation_place *at)
+static const char *truncation_mend(const struct ranking *k, enum truncation t)
 {
 	switch (t) {
 	case TRUNCATED_NO_ROW:
 		return "a build that has it helps";
 	case TRUNCATED_BAD_FRAME:
-		return at->kind == PROFILE_MAPPING_ANONYMOUS && at->module_count
-			       ? "java -XX:+PreserveFramePointer and the like help"
+		return k->truncations.places[t].kind == PROFILE_MAPPING_ANONYMOUS
+			       ? "java needs -XX:+PreserveFramePointer"
 			       : "";
 	case TRUNCATED_TOO_NEW:
 	case TRUNCATED_NOT_COPIED:
 		return "a longer capture has fewer of them";
 	case TRUNCATED_NOT_COMPILED:
-		return "a longer capture or more --memory helps";
+		return counter(k, COUNTER_UNWIND_REFUSED) || counter(k, COUNTER_UNWIND_EVICTED)
+			       ? "more --memory helps"
+			       : "a longer capture helps";
 	case TRUNCATED_TOO_DEEP:
 		return "the innermost frames are kept";
 	default:
@@ -126,7 +128,7 @@ static void truncation_line(struct page *g, const struct ranking *k, enum trunca
 {
 	const struct truncation_place *at = &k->truncations.places[t];
 	const struct call_module *m = &k->tree.modules.items[at->module];
-	const char *mend = truncation_mend(t, at);
+	const char *mend = truncation_mend(k, t);
 
 	buffer_printf(g->out, "%6s  ", truncated_share(k, truncated_by(k, t)).text);
 	page_say(g, "%s", truncation_words(t));

@@ -127,11 +127,10 @@ static int answer_status(struct opener_reply *reply, int status)
 /*
  * All that is looked at of a file: it keeps an agent that was taken over from being handed what is no
  * binary (keys, mails), and the symbolizer from being asked about it. A jitdump is mapped like a binary,
- * for us to find it.
+ * for us to find it; a debug file is none.
  */
-static int magic_check(int fd)
+static int magic_check(int fd, bool jitdump_too)
 {
-	static const char jitdump[] = "DTiJ";
 	char magic[SELFMAG];
 	ssize_t n = pread(fd, magic, sizeof(magic), 0);
 
@@ -139,7 +138,9 @@ static int magic_check(int fd)
 		return -errno;
 	if (n != (ssize_t)sizeof(magic))
 		return -ENOEXEC;
-	return !memcmp(magic, ELFMAG, SELFMAG) || !memcmp(magic, jitdump, SELFMAG) ? 0 : -ENOEXEC;
+	if (jitdump_too && !memcmp(magic, "DTiJ", sizeof(magic)))
+		return 0;
+	return !memcmp(magic, ELFMAG, SELFMAG) ? 0 : -ENOEXEC;
 }
 
 static int answer_place(int (*get)(void *, const struct file_place *, int *), void *ctx,
@@ -151,7 +152,7 @@ static int answer_place(int (*get)(void *, const struct file_place *, int *), vo
 	if (r < 0)
 		return r;
 	r = get(ctx, &place, &reply->fds[0]);
-	unfit = reply->fds[0] >= 0 ? magic_check(reply->fds[0]) : 0;
+	unfit = reply->fds[0] >= 0 ? magic_check(reply->fds[0], true) : 0;
 	if (unfit < 0) {
 		fd_close(&reply->fds[0]);
 		r = unfit;
@@ -171,7 +172,7 @@ static int debug_find(const struct debug_place *place, uint32_t first, int *ret_
 
 		if (r < 0)
 			return error < 0 && r == -ENOENT ? error : r;
-		unfit = magic_check(*ret_fd);
+		unfit = magic_check(*ret_fd, false);
 		if (unfit == 0)
 			return r;
 		fd_close(ret_fd);

@@ -561,8 +561,8 @@ static const struct role roles[] = {
 	},
 	{
 		.name = "fetcher",
-		.work = "Copies binaries from file systems that may never answer, and is given up "
-			"when they don't",
+		.work = "Copies binaries from file systems that may never answer, opens debug files "
+			"whose names may lead there, and is given up when they don't",
 		.user = "slowburn-opener",
 		.fallback_id = OPENER_ID,
 		.served = true,

@@ -122,7 +122,7 @@ time.sleep(300)
 wait_done() {
 	local i
 	for ((i = 0; i < 600; i++)); do
-		! grep -qx done "$work/$1.said" || return 0
+		! grep -qx "done" "$work/$1.said" || return 0
 		sleep 0.05
 	done
 	echo "$1 is not done"
@@ -218,6 +218,42 @@ nameless() {
 	kill "$child" $pid
 	cat "$BATS_TEST_TMPDIR/dump"
 	grep -Eq 'main\+0x.*\[theirs\]' "$BATS_TEST_TMPDIR/dump"
+}
+
+@test "a /usr/lib/debug that never answers: the capture ends, that binary has no names, others have" {
+	local status=0 begin ms mounter
+	[ -c /dev/fuse ] || skip "no /dev/fuse"
+	cp "$work/nothing" "$work/hung"
+	# shellcheck disable=SC2016 # expanded there
+	nsenter -t "$holder" --mount -- unshare --mount --propagation private -- bash -c '
+		"$0" /usr/lib/debug "$1" lookup > "$2" &
+		server=$!
+		until grep -qx mounted "$2"; do sleep 0.02; done
+		kill -USR1 $server
+		until grep -qx mute "$2"; do sleep 0.02; done
+		"$3" 60 > /dev/null &
+		trap "kill -KILL $server $!" TERM
+		wait' "$WORKLOADS/fusehang" "$work/byid" "$BATS_TEST_TMPDIR/said" "$work/hung" > /dev/null 2>&1 3>&- &
+	mounter=$!
+	for ((i = 0; i < 100; i++)); do
+		! pgrep -x hung > /dev/null || break
+		sleep 0.05
+	done
+	capture_begin hung -F 499 --comm hung --comm byid
+	start byid 0.7
+	wait_done byid
+	sleep 0.3
+	begin=${EPOCHREALTIME/./}
+	capture_end || status=$?
+	ms=$(((${EPOCHREALTIME/./} - begin) / 1000))
+	kill $mounter
+	echo "ended with $status after $ms ms"
+	[ $status = 0 ]
+	[ $ms -lt 5000 ]
+	truth functions "$(profile hung)" "$work/byid.json" --leaf --hz 499
+	truth names "$(profile hung)" --nameless hung --min 50
+	# its own, and its libraries'
+	truth whole "$(profile hung)" --slack-ms 200 --counted debug-unread 1 3
 }
 
 @test "libc's own functions, where its debug file is installed" {

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <execinfo.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -83,6 +84,7 @@ static struct {
 	atomic_int ready;
 	int tail_count;
 	void *tail[MAX_TAIL]; /* of launch() and its callers, by libgcc */
+	uint64_t thread; /* where what is the thread's own begins: above its stack */
 } * shared;
 
 static volatile uint64_t work;
@@ -635,6 +637,7 @@ static struct record_sample first_sample(struct capture *c, pid_t pid)
 IN(launch) static void launch(const struct scenario *c)
 {
 	shared->tail_count = backtrace(shared->tail, MAX_TAIL);
+	shared->thread = (uint64_t)pthread_self();
 	shared->ready = 1;
 	c->body();
 	AFTER_CALL();
@@ -838,11 +841,22 @@ static bool is_cut(const struct whole_sample *s, const struct scenario *c)
 	return true;
 }
 
+/* Nothing of what lies above a thread's stack is copied. A signal's handler may be on another. */
+static void check_copy(const struct record_rest *rest, const struct scenario *scenario)
+{
+	uint64_t end = rest->stack + rest->bytes;
+
+	if (rest->sp < shared->thread && end > shared->thread && rest->stack < shared->thread)
+		fail_msg("%s: copied up to %#" PRIx64 ", its thread's stack ends at %#" PRIx64,
+			 scenario->name, end, shared->thread);
+}
+
 static void check_rests(struct capture *c, const struct scenario *scenario)
 {
 	uint32_t exact = 0, cut = 0, bare = 0;
 	const struct record_sample *s;
 	struct whole_sample whole;
+	uint64_t bytes = 0;
 
 	while ((s = next_sample(c))) {
 		assert_true(s->flags & RECORD_FLAG_NO_TABLES);
@@ -850,6 +864,8 @@ static void check_rests(struct capture *c, const struct scenario *scenario)
 			bare++;
 			continue;
 		}
+		bytes += decode_rest(s)->bytes;
+		check_copy(decode_rest(s), scenario);
 		rest_find(&c->filler, s, &whole);
 		if (is_exact(&whole.s, scenario)) {
 			exact++;
@@ -861,8 +877,10 @@ static void check_rests(struct capture *c, const struct scenario *scenario)
 				 whole.s.user_frames, whole.s.stack_end, decode_rest(s)->bytes);
 		}
 	}
-	print_message("%-8s %4u samples finished, exact; %u longer than their copy, %u without\n",
-		      scenario->name, exact, cut, bare);
+	print_message("%-8s %4u samples finished, exact; %u longer than their copy of %u bytes; %u "
+		      "without\n",
+		      scenario->name, exact, cut,
+		      (uint32_t)(bytes / (exact + cut + !(exact + cut))), bare);
 	if (exact + cut < ENOUGH_SAMPLES || !cut != !scenario->too_long)
 		fail_msg("%s: %u exact and %u cut; expected at least %u, all of one kind",
 			 scenario->name, exact, cut, ENOUGH_SAMPLES);

@@ -341,7 +341,7 @@ static void test_wrong_headers(void **state)
 	static const char *const headers[] = {
 		"slowburn strean\n\1\0\0\0\4\3\2\1",
 		"slowburn stream\n\0\0\0\0\4\3\2\1",
-		"slowburn stream\n\5\0\0\0\4\3\2\1",
+		"slowburn stream\n\177\0\0\0\4\3\2\1",
 		"slowburn stream\n\1\0\0\0\1\2\3\4",
 	};
 

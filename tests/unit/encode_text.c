@@ -182,6 +182,26 @@ static void test_truncated(void **state)
 	profile_release(&p);
 }
 
+/* What helps depends on what else is known. */
+static void test_what_helps(void **state)
+{
+	struct buffer out = BUFFER_INIT(1 << 20);
+	struct profile p;
+
+	test_profile(&p);
+	cut_stacks(&p, TRUNCATED_NOT_COMPILED, 2, "f@/usr/lib/libcut.so");
+	cut_stacks(&p, TRUNCATED_BAD_FRAME, 1, "[anonymous memory]@[anon]");
+	p.counters.value[COUNTER_UNWIND_EVICTED] = 1;
+	assert_int_equal(text_encode(&p, NULL, &out), 0);
+	assert_non_null(strstr(buffer_cstr(&out),
+			       "\n    67  unwind table not loaded, all in libcut.so: "
+			       "more --memory helps\n"
+			       "    33  no valid frame, all in [anon]: java needs "
+			       "-XX:+PreserveFramePointer\n"));
+	buffer_release(&out);
+	profile_release(&p);
+}
+
 /* Each reason alone: what it says, and what helps. */
 static void test_each_truncation(void **state)
 {
@@ -215,7 +235,7 @@ static void test_each_truncation(void **state)
 		"no code known there, most in libcut.so\n"
 		"process or mapping too new, most in libcut.so: a longer capture has fewer of them\n"
 		"beyond the copied stack, most in libcut.so: a longer capture has fewer of them\n"
-		"unwind table not loaded, most in libcut.so: a longer capture or more --memory helps\n"
+		"unwind table not loaded, most in libcut.so: a longer capture helps\n"
 		"too deep, most in libcut.so: the innermost frames are kept\n"
 		"32-bit process, most in libcut.so\n");
 	buffer_release(&out);
@@ -371,19 +391,13 @@ static void test_torture(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_busy),
-		cmocka_unit_test(test_part_of_the_machine),
-		cmocka_unit_test(test_truncated),
-		cmocka_unit_test(test_each_truncation),
-		cmocka_unit_test(test_kernel_without_names),
-		cmocka_unit_test(test_cycles),
-		cmocka_unit_test(test_nothing),
-		cmocka_unit_test(test_hostile_names),
-		cmocka_unit_test(test_rest_of_functions),
-		cmocka_unit_test(test_lines_fit),
-		cmocka_unit_test(test_absurd_figures),
-		cmocka_unit_test(test_limit),
-		cmocka_unit_test(test_torture),
+		cmocka_unit_test(test_busy),          cmocka_unit_test(test_part_of_the_machine),
+		cmocka_unit_test(test_truncated),     cmocka_unit_test(test_each_truncation),
+		cmocka_unit_test(test_what_helps),    cmocka_unit_test(test_kernel_without_names),
+		cmocka_unit_test(test_cycles),        cmocka_unit_test(test_nothing),
+		cmocka_unit_test(test_hostile_names), cmocka_unit_test(test_rest_of_functions),
+		cmocka_unit_test(test_lines_fit),     cmocka_unit_test(test_absurd_figures),
+		cmocka_unit_test(test_limit),         cmocka_unit_test(test_torture),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

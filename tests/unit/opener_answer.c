@@ -363,12 +363,13 @@ static void packages(void **state)
 		struct opener_packages head;
 		char paths[14];
 	} request = { { 4194305, 2 }, "/bin/a\0/bin/b" };
+	const size_t len = sizeof(request.head) + sizeof(request.paths);
 	struct bench *b = *state;
 
-	assert_int_equal(answer(b, OPENER_PACKAGES, &request, sizeof(request)), 0);
+	assert_int_equal(answer(b, OPENER_PACKAGES, &request, len), 0);
 	expect_result(b, -ENOENT, 0, 0);
 	expect_end(b);
-	assert_int_equal(answer(b, OPENER_PACKAGES, &request, sizeof(request) - 1), -EPROTO);
+	assert_int_equal(answer(b, OPENER_PACKAGES, &request, len - 1), -EPROTO);
 }
 
 static void kernel(void **state)

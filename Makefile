@@ -89,6 +89,7 @@ uses_command    := base symbolizer opener collect process aggregate model encode
 # The libraries it is linked with: pkg-config's names, and those that pkg-config doesn't know.
 pkgs_base       := libxxhash
 libs_symbolizer := -liberty
+pkgs_symbolizer := zlib libzstd
 libs_encode     := -lm
 pkgs_role       := libcap libseccomp
 pkgs_collect    := libbpf libelf zlib libzstd
@@ -96,10 +97,10 @@ libs_collect    := -lm
 pkgs_dump       := libunwind-generic
 pkgs_encode     := libprotobuf-c libdeflate
 
-# The headers (beginnings of names) that nobody else may include.
+# The headers (beginnings of names) that nobody else may include, but who has the same line.
 only_bpf        := bpf/bpf_helpers.h bpf/bpf_tracing.h bpf/bpf_core_read.h bpf/bpf_endian.h
 only_collect    := bpf/libbpf.h bpf/bpf.h bpf/btf.h bpf/sampler.skel.h zstd.h
-only_symbolizer := libelf.h gelf.h dwarf.h elfutils/ libdwfl demangle.h libiberty/ lzma.h
+only_symbolizer := libelf.h gelf.h dwarf.h elfutils/ libdwfl demangle.h libiberty/ lzma.h zlib.h zstd.h
 only_dump       := libunwind
 only_encode     := libdeflate.h protobuf-c/ profiler/encode/pprof.pb-c.h
 only_role       := seccomp.h sys/capability.h

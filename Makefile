@@ -89,7 +89,7 @@ uses_command    := base symbolizer opener collect process aggregate model encode
 # The libraries it is linked with: pkg-config's names, and those that pkg-config doesn't know.
 pkgs_base       := libxxhash
 libs_symbolizer := -liberty
-pkgs_symbolizer := zlib libzstd
+pkgs_symbolizer := liblzma zlib libzstd
 libs_encode     := -lm
 pkgs_role       := libcap libseccomp
 pkgs_collect    := libbpf libelf zlib libzstd

@@ -36,6 +36,7 @@
 struct header {
 	uint64_t phoff, shoff;
 	uint64_t phnum, shnum;
+	uint64_t names; /* e_shstrndx */
 };
 
 /* What only the reading of headers needs to remember. */
@@ -45,15 +46,27 @@ struct scan {
 	struct header header;
 };
 
+static size_t copy_some(const struct elf_file *f, uint64_t offset, void *bytes, size_t len)
+{
+	if (offset >= f->size)
+		return 0;
+	if (len > f->size - offset)
+		len = (size_t)(f->size - offset);
+	memcpy(bytes, f->bytes + offset, len);
+	return len;
+}
+
 /* As many bytes as there are: fewer at the end of the file or on a read error. */
-static size_t read_some(int fd, uint64_t offset, void *bytes, size_t len)
+static size_t read_some(const struct elf_file *f, uint64_t offset, void *bytes, size_t len)
 {
 	size_t done = 0;
 
+	if (f->bytes)
+		return copy_some(f, offset, bytes, len);
 	if (offset > INT64_MAX - len)
 		return 0;
 	while (done < len) {
-		ssize_t n = pread(fd, (char *)bytes + done, len - done, (off_t)(offset + done));
+		ssize_t n = pread(f->fd, (char *)bytes + done, len - done, (off_t)(offset + done));
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -66,7 +79,7 @@ static size_t read_some(int fd, uint64_t offset, void *bytes, size_t len)
 
 bool elf_file_read(struct elf_file *f, uint64_t offset, void *ret_bytes, size_t len)
 {
-	if (read_some(f->fd, offset, ret_bytes, len) == len)
+	if (read_some(f, offset, ret_bytes, len) == len)
 		return true;
 	f->damaged = true;
 	return false;
@@ -110,7 +123,7 @@ bool elf_cursor_fill(struct elf_cursor *c)
 		count = c->left;
 	if (count == 0)
 		return false;
-	len = read_some(c->file->fd, c->offset, c->bytes, (size_t)count * c->entry_bytes);
+	len = read_some(c->file, c->offset, c->bytes, (size_t)count * c->entry_bytes);
 	c->position = 0;
 	c->filled = (uint32_t)(len - len % c->entry_bytes);
 	c->offset += c->filled;
@@ -145,7 +158,7 @@ static uint32_t section_bytes(const struct elf_file *f)
 	return f->wide ? sizeof(Elf64_Shdr) : sizeof(Elf32_Shdr);
 }
 
-static Elf64_Shdr section_decode(const struct elf_file *f, const void *entry)
+Elf64_Shdr elf_section_decode(const struct elf_file *f, const void *entry)
 {
 	Elf64_Shdr wide;
 	Elf32_Shdr narrow;
@@ -194,7 +207,7 @@ static bool section_read(struct elf_file *f, const struct header *h, uint64_t nu
 		f->damaged = true;
 		return false;
 	}
-	*ret = section_decode(f, bytes);
+	*ret = elf_section_decode(f, bytes);
 	return true;
 }
 
@@ -211,7 +224,7 @@ static void header_extend(struct elf_file *f, struct header *h)
 		h->shnum = 0;
 		return;
 	}
-	if (h->shnum != 0 && h->phnum != PN_XNUM)
+	if (h->shnum != 0 && h->phnum != PN_XNUM && h->names != SHN_XINDEX)
 		return;
 	if (!section_read(f, &zero, 0, &section))
 		return;
@@ -219,6 +232,8 @@ static void header_extend(struct elf_file *f, struct header *h)
 		h->shnum = section.sh_size;
 	if (h->phnum == PN_XNUM)
 		h->phnum = section.sh_info;
+	if (h->names == SHN_XINDEX)
+		h->names = section.sh_link;
 }
 
 static int header_read(struct elf_file *f, struct header *h)
@@ -228,7 +243,7 @@ static int header_read(struct elf_file *f, struct header *h)
 		Elf32_Ehdr narrow;
 		Elf64_Ehdr wide;
 	} e = { 0 };
-	size_t len = read_some(f->fd, 0, &e, sizeof(e));
+	size_t len = read_some(f, 0, &e, sizeof(e));
 	uint32_t type, phentsize, shentsize;
 
 	if (len < EI_NIDENT || memcmp(e.ident, ELFMAG, SELFMAG) != 0 ||
@@ -241,10 +256,12 @@ static int header_read(struct elf_file *f, struct header *h)
 	type = f->wide ? e.wide.e_type : e.narrow.e_type;
 	if (type != ET_EXEC && type != ET_DYN)
 		return -ENOEXEC;
+	f->machine = f->wide ? e.wide.e_machine : e.narrow.e_machine;
 	h->phoff = f->wide ? e.wide.e_phoff : e.narrow.e_phoff;
 	h->shoff = f->wide ? e.wide.e_shoff : e.narrow.e_shoff;
 	h->phnum = f->wide ? e.wide.e_phnum : e.narrow.e_phnum;
 	h->shnum = f->wide ? e.wide.e_shnum : e.narrow.e_shnum;
+	h->names = f->wide ? e.wide.e_shstrndx : e.narrow.e_shstrndx;
 	phentsize = f->wide ? e.wide.e_phentsize : e.narrow.e_phentsize;
 	shentsize = f->wide ? e.wide.e_shentsize : e.narrow.e_shentsize;
 	if (h->shoff != 0 && shentsize != section_bytes(f)) {
@@ -270,7 +287,7 @@ static void notes_read(struct elf_file *f, uint64_t offset, uint64_t size, uint6
 
 	if (f->build_id_bytes)
 		return;
-	len = read_some(f->fd, offset, bytes, size < sizeof(bytes) ? (size_t)size : sizeof(bytes));
+	len = read_some(f, offset, bytes, size < sizeof(bytes) ? (size_t)size : sizeof(bytes));
 	while (len - at >= sizeof(Elf64_Nhdr)) {
 		Elf64_Nhdr note;
 		uint64_t desc, next;
@@ -380,21 +397,46 @@ static void table_note(struct elf_file *f, struct elf_table *t, uint64_t *link, 
 	*link = s->sh_link;
 }
 
+void elf_cursor_sections(struct elf_cursor *c, struct elf_file *f)
+{
+	elf_cursor_init(c, f, f->headers.offset, f->headers.count, section_bytes(f));
+}
+
+void elf_section_name(struct elf_file *f, const Elf64_Shdr *s, char *ret, size_t size)
+{
+	const struct header h = { .shoff = f->headers.offset, .shnum = f->headers.count };
+	Elf64_Shdr names;
+	uint64_t room;
+
+	ret[0] = '\0';
+	if (!f->headers.names || !section_read(f, &h, f->headers.names, &names) ||
+	    names.sh_type != SHT_STRTAB || s->sh_name >= names.sh_size)
+		return;
+	room = names.sh_size - s->sh_name;
+	if (room > size - 1)
+		room = size - 1;
+	if (names.sh_offset > f->size || s->sh_name > f->size - names.sh_offset ||
+	    !elf_file_read(f, names.sh_offset + s->sh_name, ret, (size_t)room))
+		room = 0;
+	ret[room] = '\0';
+}
+
 static int sections_read(struct elf_file *f, struct scan *scan)
 {
 	struct elf_cursor cursor;
 	const void *entry;
-	uint64_t count = scan->header.shnum;
 
-	if (count > ELF_MAX_SECTIONS) {
+	f->headers = (struct elf_headers){ scan->header.shoff, scan->header.shnum,
+					   scan->header.names };
+	if (f->headers.count > ELF_MAX_SECTIONS) {
 		f->too_large = true;
-		count = ELF_MAX_SECTIONS;
+		f->headers.count = ELF_MAX_SECTIONS;
 	}
-	if (count == 0)
+	if (f->headers.count == 0)
 		return 0;
-	elf_cursor_init(&cursor, f, scan->header.shoff, count, section_bytes(f));
+	elf_cursor_sections(&cursor, f);
 	while ((entry = elf_cursor_next(&cursor))) {
-		Elf64_Shdr s = section_decode(f, entry);
+		Elf64_Shdr s = elf_section_decode(f, entry);
 
 		if (s.sh_type == SHT_SYMTAB)
 			table_note(f, &f->symtab, &scan->symtab_link, &s);
@@ -477,16 +519,11 @@ static int file_stat(int fd, struct stat *ret)
 	return (int)syscall(SYS_fstat, fd, ret);
 }
 
-int elf_file_open(struct elf_file *f, int fd)
+static int read_all(struct elf_file *f)
 {
 	struct scan scan = { 0 };
-	struct stat st;
 	int r;
 
-	*f = (struct elf_file){ .fd = fd };
-	if (file_stat(fd, &st) < 0 || !S_ISREG(st.st_mode))
-		return -ENOEXEC;
-	f->size = (uint64_t)st.st_size;
 	r = header_read(f, &scan.header);
 	if (r < 0)
 		return r;
@@ -502,6 +539,23 @@ int elf_file_open(struct elf_file *f, int fd)
 	if (f->symtab.count == 0 && f->dynsym.count == 0 && scan.dynamic_bytes != 0)
 		elf_dynamic_read(f, scan.dynamic_offset, scan.dynamic_bytes);
 	return 0;
+}
+
+int elf_file_open(struct elf_file *f, int fd)
+{
+	struct stat st;
+
+	*f = (struct elf_file){ .fd = fd };
+	if (file_stat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+		return -ENOEXEC;
+	f->size = (uint64_t)st.st_size;
+	return read_all(f);
+}
+
+int elf_file_open_bytes(struct elf_file *f, const char *bytes, size_t len)
+{
+	*f = (struct elf_file){ .fd = -1, .bytes = bytes, .size = len };
+	return read_all(f);
 }
 
 void elf_file_release(struct elf_file *f)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * An ELF file as far as names need it: its loadable segments, where its code is, its symbol tables
- * and its build id.
+ * An ELF file as far as names need it: its loadable segments, where its code is, its symbol tables,
+ * its build id, and where its sections are.
  *
  * Executables and shared objects of this machine's byte order, 32 or 64 bits; with or without
  * section headers. The file may be truncated, may lie, and may change while it is read: nothing in
@@ -45,10 +45,19 @@ struct elf_place {
 	uint64_t offset, bytes, vaddr;
 };
 
+/* Where the section headers are. count 0: there are none. */
+struct elf_headers {
+	uint64_t offset, count;
+	uint64_t names; /* number of the section that has their names */
+};
+
 struct elf_file {
-	int fd; /* borrowed */
+	int fd; /* borrowed; -1 if it is `bytes` */
+	const char *bytes; /* borrowed; NULL if it is a file */
 	uint64_t size;
 	bool wide; /* ELFCLASS64 */
+	uint16_t machine; /* e_machine */
+	struct elf_headers headers;
 	bool damaged, too_large;
 	ARRAY(struct elf_segment) segments;
 	ARRAY(struct elf_range) code; /* sections of code, or else executable segments; by start */
@@ -63,6 +72,8 @@ struct elf_file {
  * elf_file_release() may be called, as on a zeroed one.
  */
 int elf_file_open(struct elf_file *f, int fd);
+/* The same of an image in memory, which must outlive it. */
+int elf_file_open_bytes(struct elf_file *f, const char *bytes, size_t len);
 void elf_file_release(struct elf_file *f);
 
 /*
@@ -109,6 +120,16 @@ static inline uint32_t elf_symbol_bytes(const struct elf_file *f)
 {
 	return f->wide ? sizeof(Elf64_Sym) : sizeof(Elf32_Sym);
 }
+
+/* Over the section headers, whose entries elf_section_decode() reads. */
+void elf_cursor_sections(struct elf_cursor *c, struct elf_file *f);
+Elf64_Shdr elf_section_decode(const struct elf_file *f, const void *entry);
+
+/*
+ * The beginning of a section's name: at most `size` - 1 bytes, always terminated; "" if there is none. Sets
+ * `damaged` if it should be there and isn't.
+ */
+void elf_section_name(struct elf_file *f, const Elf64_Shdr *s, char *ret, size_t size);
 
 /* An entry of a symbol table in either class. */
 Elf64_Sym elf_symbol_decode(const struct elf_file *f, const void *entry);

@@ -16,8 +16,9 @@
  * settled by one walk up and one down. A sized symbol is offered to each address that it contains,
  * which few do and few are contained twice; a file that makes it otherwise meets a limit on steps.
  *
- * Both tables are read: .dynsym mostly repeats .symtab, but bpftrace's .symtab has three symbols,
- * kept for its own probes, and .dynsym has the rest.
+ * All tables are read: .dynsym mostly repeats .symtab, but bpftrace's .symtab has three symbols,
+ * kept for its own probes, and .dynsym has the rest. The vaddr of a symbol in a debug file is that of the file that it was taken
+ * from, whose sections of code it must lie in: a debug file's own have no bytes, and can't be trusted to agree.
  *
  * Refused: a sorted index of all symbols, 30 times the work for one question; kept between
  * questions it would pay, and that is what the on-disk index will be for.
@@ -29,8 +30,10 @@
 #include <string.h>
 
 #include "symbolizer/alias.h"
+#include "symbolizer/elf_debug.h"
 #include "symbolizer/elf_file.h"
 #include "symbolizer/elf_frames.h"
+#include "symbolizer/minidebug.h"
 #include "symbolizer/search.h"
 
 /*
@@ -64,16 +67,17 @@ struct place {
 
 /* A symbol table and a piece of its strings. */
 struct table {
+	struct elf_file *file;
 	const struct elf_table *table;
 	uint64_t at; /* where in the strings `bytes` are from */
 	uint32_t filled;
 	char bytes[SYMBOLS_MAX_NAME + 1];
 };
 
-#define TABLES 2 /* .symtab and .dynsym */
+#define TABLES 3 /* .symtab, .dynsym, and another file's .symtab */
 
 struct pass {
-	struct elf_file *file;
+	struct elf_file *file; /* the one that was asked about */
 	struct table tables[TABLES];
 	struct search search;
 	struct slot *slots; /* count + 1 */
@@ -107,7 +111,7 @@ static size_t name_read(struct pass *p, const struct candidate *c, const char **
 	room = t->table->names_bytes - c->name; /* candidate_make() has compared them */
 	if (room > sizeof(t->bytes))
 		room = sizeof(t->bytes);
-	if (!elf_file_read(p->file, t->table->names_offset + c->name, t->bytes, (size_t)room))
+	if (!elf_file_read(t->file, t->table->names_offset + c->name, t->bytes, (size_t)room))
 		return 0;
 	t->at = c->name;
 	t->filled = (uint32_t)room;
@@ -116,7 +120,7 @@ static size_t name_read(struct pass *p, const struct candidate *c, const char **
 	if (nul)
 		return (size_t)(nul - t->bytes);
 	/* Too long: cut. Or the strings end without a NUL. */
-	p->file->damaged |= room < sizeof(t->bytes);
+	t->file->damaged |= room < sizeof(t->bytes);
 	return room < SYMBOLS_MAX_NAME ? (size_t)room : SYMBOLS_MAX_NAME;
 }
 
@@ -204,7 +208,7 @@ static bool candidate_make(struct pass *p, uint16_t table, const Elf64_Sym *s,
 		p->code = *code;
 	}
 	if (s->st_name >= p->tables[table].table->names_bytes) {
-		p->file->damaged = true;
+		p->tables[table].file->damaged = true;
 		return false;
 	}
 	ret->start = s->st_value;
@@ -257,13 +261,14 @@ static void offer(struct pass *p, const struct candidate *c)
 
 static void table_pass(struct pass *p, uint16_t table)
 {
+	struct elf_file *f = p->tables[table].file;
 	const struct elf_table *t = p->tables[table].table;
 	struct elf_cursor cursor;
 	const void *entry;
 
-	elf_cursor_init(&cursor, p->file, t->offset, t->count, elf_symbol_bytes(p->file));
+	elf_cursor_init(&cursor, f, t->offset, t->count, elf_symbol_bytes(f));
 	while ((entry = elf_cursor_next(&cursor))) {
-		Elf64_Sym symbol = elf_symbol_decode(p->file, entry);
+		Elf64_Sym symbol = elf_symbol_decode(f, entry);
 		struct candidate c;
 
 		if (++p->steps > MAX_STEPS) {
@@ -428,23 +433,37 @@ static uint32_t halvings(uint32_t count)
 	return steps;
 }
 
-static int name_from_tables(struct pass *p, struct reply *reply)
+/* `other` is a file with more symbols of the same, or NULL. */
+static int name_from_tables(struct pass *p, struct elf_file *other, struct reply *reply)
 {
-	p->tables[0].table = &p->file->symtab;
-	p->tables[1].table = &p->file->dynsym;
+	uint16_t tables = other ? TABLES : TABLES - 1;
+
+	p->tables[0] = (struct table){ .file = p->file, .table = &p->file->symtab };
+	p->tables[1] = (struct table){ .file = p->file, .table = &p->file->dynsym };
+	if (other)
+		p->tables[2] = (struct table){ .file = other, .table = &other->symtab };
 	p->search = (struct search){ .addresses = p->vaddrs, .count = p->count };
 	p->search_steps = halvings(p->count);
 	p->code_steps = halvings(p->file->code.count);
 	for (uint32_t i = 0; i <= p->count; i++)
 		p->slots[i] = (struct slot){ .first_start = UINT64_MAX };
-	for (uint16_t i = 0; i < TABLES; i++)
+	for (uint16_t i = 0; i < tables; i++)
 		table_pass(p, i);
 	settle(p);
 	return name_answers(p, reply);
 }
 
-static int answer_file(struct elf_file *f, const uint64_t *offsets, uint32_t count,
-		       struct reply *reply)
+static enum symbol_status status_of(const struct pass *p, const struct elf_file *other)
+{
+	if (p->file->too_large || (other && other->too_large))
+		return SYMBOLS_LIMIT;
+	if (p->file->damaged || (other && other->damaged))
+		return SYMBOLS_DAMAGED;
+	return p->symbols ? SYMBOLS_OK : SYMBOLS_NO_TABLE;
+}
+
+static int answer_file(struct elf_file *f, struct elf_file *other, const uint64_t *offsets,
+		       uint32_t count, struct reply *reply)
 {
 	struct pass *p = calloc(1, sizeof(*p));
 	int r = -ENOMEM;
@@ -459,13 +478,8 @@ static int answer_file(struct elf_file *f, const uint64_t *offsets, uint32_t cou
 		goto out;
 	r = place_answers(p, offsets, count, reply);
 	if (r == 0)
-		r = name_from_tables(p, reply);
-	if (f->too_large)
-		reply->status = SYMBOLS_LIMIT;
-	else if (f->damaged)
-		reply->status = SYMBOLS_DAMAGED;
-	else if (!p->symbols)
-		reply->status = SYMBOLS_NO_TABLE;
+		r = name_from_tables(p, other, reply);
+	reply->status = status_of(p, other);
 out:
 	free(p->places);
 	free(p->vaddrs);
@@ -474,20 +488,67 @@ out:
 	return r;
 }
 
-int elf_symbols_answer(int fd, const uint64_t *offsets, uint32_t count, struct reply *reply)
-{
-	struct elf_file file;
-	int r;
+/* ---- where the symbols are ---- */
 
-	r = elf_file_open(&file, fd);
+/* A file and those that may have more symbols of it. */
+struct sources {
+	struct elf_file file, debug;
+	struct minidebug mini;
+};
+
+static bool is_another(const struct elf_file *f, const struct elf_file *debug)
+{
+	return f->wide != debug->wide || f->machine != debug->machine ||
+	       (f->build_id_bytes && debug->build_id_bytes &&
+		(f->build_id_bytes != debug->build_id_bytes ||
+		 memcmp(f->build_id, debug->build_id, f->build_id_bytes) != 0));
+}
+
+/* The debug file, else what the file brings along, else NULL. */
+static struct elf_file *other_open(struct sources *s, int debug_fd)
+{
+	struct elf_debug debug;
+	int r = debug_fd < 0 ? -ENOENT : elf_file_open(&s->debug, debug_fd);
+
+	if (r == 0 && s->debug.symtab.count && !is_another(&s->file, &s->debug))
+		return &s->debug;
+	if (s->file.symtab.count)
+		return NULL;
+	elf_debug_read(&s->file, &debug);
+	r = minidebug_open(&s->mini, &s->file, &debug.minidebug);
+	s->file.damaged |= r == -ENOEXEC;
+	s->file.too_large |= r == -E2BIG;
+	return r == 0 ? &s->mini.file : NULL;
+}
+
+static int sources_answer(struct sources *s, int fd, int debug_fd, const uint64_t *offsets,
+			  uint32_t count, struct reply *reply)
+{
+	int r = elf_file_open(&s->file, fd);
+
 	if (r == 0)
-		r = reply_set_build_id(reply, file.build_id, file.build_id_bytes);
+		r = reply_set_build_id(reply, s->file.build_id, s->file.build_id_bytes);
 	if (r == 0)
-		r = answer_file(&file, offsets, count, reply);
+		r = answer_file(&s->file, other_open(s, debug_fd), offsets, count, reply);
 	if (r == -ENOEXEC) {
 		reply->status = SYMBOLS_NOT_ELF;
 		r = 0;
 	}
-	elf_file_release(&file);
+	return r;
+}
+
+int elf_symbols_answer(int fd, int debug_fd, const uint64_t *offsets, uint32_t count,
+		       struct reply *reply)
+{
+	struct sources *s = calloc(1, sizeof(*s));
+	int r;
+
+	if (!s)
+		return -ENOMEM;
+	r = sources_answer(s, fd, debug_fd, offsets, count, reply);
+	elf_file_release(&s->file);
+	elf_file_release(&s->debug);
+	minidebug_release(&s->mini);
+	free(s);
 	return r;
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Names of file offsets, from an ELF file's symbol tables: .symtab and .dynsym, taken as one.
+ * Names of file offsets, from an ELF file's symbol tables, taken as one: .symtab and .dynsym; the .symtab of
+ * its debug file; and, where there is none of these .symtab, that of its .gnu_debugdata. What is code, and where
+ * it ends, the file itself says for all of them.
  *
  * Symbols that count are named, defined, of type FUNC, GNU_IFUNC or NOTYPE, and lie in a section of
  * code. Of those that contain an address, the answer is
@@ -23,9 +25,9 @@
 #include "symbolizer/reply.h"
 
 /*
- * Fills a reply made for `count` ascending offsets. 0 or -ENOMEM; what is wrong with the file is in
- * its status.
+ * Fills a reply made for `count` ascending offsets. `debug_fd` is the file's debug file, or -1: if both have a
+ * build id, and not the same, it is passed over. 0 or -ENOMEM; what is wrong with a file is in the status.
  */
-int elf_symbols_answer(int fd, const uint64_t *offsets, uint32_t count, struct reply *reply);
+int elf_symbols_answer(int fd, int debug_fd, const uint64_t *offsets, uint32_t count, struct reply *reply);
 
 #endif

@@ -10,7 +10,7 @@
  * A message is a frame of role/socket.h. Request:
  *
  *	struct symbol_request, then count × u64 addresses in ascending order
- *	fds: SYMBOLS_ELF: the file (offsets in it are the addresses)
+ *	fds: SYMBOLS_ELF: the file (offsets in it are the addresses), and its debug file if there is one
  *	     SYMBOLS_KERNEL: /proc/kallsyms, and /proc/modules if there is one
  *
  * Reply:
@@ -48,10 +48,18 @@
  *	struct lines_answer × answer_count	one for each address asked, in that order
  *	struct lines_place × place_count
  *	string_bytes of strings, each NUL-terminated; offset 0 is ""
+ *
+ * The fourth asks what a file says of its debug files, or whether another is one of them. Request:
+ *
+ *	struct debug_request
+ *	fds: the file; and the other one, unless the question is DEBUG_OF_FILE
+ *
+ * Reply: struct debug_reply, which nobody believes before debug_check() has.
  */
 #ifndef SYMBOLIZER_PROTOCOL_H
 #define SYMBOLIZER_PROTOCOL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -63,8 +71,10 @@
 #define SYMBOLS_MESSAGE_REPLY 2
 #define SYMBOLS_MESSAGE_UNWIND 3
 #define SYMBOLS_MESSAGE_UNWIND_REPLY 4
-#define SYMBOLS_MESSAGE_LINES 5
-#define SYMBOLS_MESSAGE_LINES_REPLY 6
+#define SYMBOLS_MESSAGE_DEBUG 5
+#define SYMBOLS_MESSAGE_DEBUG_REPLY 6
+#define SYMBOLS_MESSAGE_LINES 7
+#define SYMBOLS_MESSAGE_LINES_REPLY 8
 
 #define SYMBOLS_MAX_ADDRESSES 65536
 #define SYMBOLS_MAX_REPLY_BYTES (16u << 20)
@@ -183,8 +193,8 @@ struct lines_request {
 #define LINES_DAMAGED 1u /* some section could not be read */
 #define LINES_COMPRESSED 2u /* some were compressed */
 #define LINES_ALTERNATE 4u /* a part of it was in another file (dwz) */
-#define LINES_NO_ALTERNATE \
-	8u /* it is, and that file did not come or is no good: some names are missing */
+/* It is, and that file did not come or is no good: some names are missing. */
+#define LINES_NO_ALTERNATE 8u
 #define LINES_SPLIT 16u /* parts of it are in .dwo files, which are not read */
 #define LINES_INCOMPLETE 32u /* the reply was full: the last answers are empty */
 #define LINES_FLAGS 63u
@@ -221,6 +231,43 @@ struct lines_answers {
 /* 0, or -EINVAL and a sentence. `bytes` is 8-byte aligned and must outlive *ret. In lines_check.c. */
 int lines_check(const void *bytes, size_t len, uint32_t address_count, struct lines_answers *ret,
 		struct err *err);
+
+#define DEBUG_MAX_LINK_BYTES 256u /* of a file's name, with its NUL */
+#define DEBUG_MAX_ALTERNATE_BYTES 1024u /* of a path, with its NUL */
+
+enum debug_question {
+	DEBUG_OF_FILE, /* what does the first file say? */
+	DEBUG_OF_SEPARATE, /* what does the second say, and is it the first's debug file? */
+	DEBUG_OF_ALTERNATE, /* the same: is it the alternate file (dwz) that the first names? */
+};
+
+struct debug_request {
+	uint32_t question; /* enum debug_question */
+	uint32_t reserved;
+};
+
+#define DEBUG_REPLY_SYMTAB 1u /* it has a .symtab */
+#define DEBUG_REPLY_DWARF 2u /* and DWARF */
+#define DEBUG_REPLY_MINIDEBUG 4u /* a .gnu_debugdata */
+#define DEBUG_REPLY_BELONGS 8u /* it is what was asked for, by build id or CRC */
+#define DEBUG_REPLY_BAD_LINK 16u /* its .gnu_debuglink names no file */
+#define DEBUG_REPLY_FLAGS 31u
+
+struct debug_reply {
+	uint32_t status; /* enum symbol_status: _OK, _NOT_ELF, _LIMIT (too large to be compared) */
+	uint32_t flags; /* DEBUG_REPLY_… */
+	uint32_t build_id_bytes, alternate_id_bytes; /* 0: it has none */
+	uint8_t build_id[SYMBOLS_MAX_BUILD_ID_BYTES];
+	uint8_t alternate_id[SYMBOLS_MAX_BUILD_ID_BYTES]; /* of the alternate file */
+	char link[DEBUG_MAX_LINK_BYTES]; /* name of its debug file, without a folder; "": none */
+	char alternate[DEBUG_MAX_ALTERNATE_BYTES]; /* path of its alternate file; "": none */
+};
+
+/* Could it be the name of a file in a folder? */
+bool debug_link_is_sound(const char *name);
+
+/* Copies a reply that is sound. 0, or -EINVAL and a sentence. In debug_check.c. */
+int debug_check(const void *bytes, size_t len, struct debug_reply *ret, struct err *err);
 
 /* A reply that was checked: all pointers lie within its bytes, all references are in range. */
 struct symbols {

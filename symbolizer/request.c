@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "symbolizer/elf_debug.h"
 #include "symbolizer/elf_symbols.h"
 #include "symbolizer/kallsyms.h"
 #include "symbolizer/lines_answer.h"
@@ -51,7 +52,8 @@ static int answer(const struct symbol_request *request, const uint64_t *addresse
 		  uint32_t fd_count, struct reply *reply)
 {
 	if (request->space == SYMBOLS_ELF)
-		return elf_symbols_answer(fds[0], addresses, request->count, reply);
+		return elf_symbols_answer(fds[0], fd_count > 1 ? fds[1] : -1, addresses,
+					  request->count, reply);
 	return kallsyms_answer(fds[0], fd_count > 1 ? fds[1] : -1, addresses, request->count,
 			       reply);
 }
@@ -110,4 +112,15 @@ int request_answer_lines(struct lines_shelf *shelf, const void *bytes, size_t le
 		return -EPROTO;
 	return lines_answer(shelf, fds[0], fd_count > 1 ? fds[1] : -1, addresses, request.count,
 			    reply);
+}
+
+int request_answer_debug(const void *bytes, size_t len, const int *fds, uint32_t fd_count,
+			 struct buffer *reply)
+{
+	struct debug_request request;
+
+	if (len != sizeof(request))
+		return -EPROTO;
+	memcpy(&request, bytes, sizeof(request));
+	return elf_debug_answer(&request, fds, fd_count, reply);
 }

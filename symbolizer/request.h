@@ -30,4 +30,8 @@ struct lines_shelf;
 int request_answer_lines(struct lines_shelf *shelf, const void *bytes, size_t len, const int *fds,
 			 uint32_t fd_count, struct buffer *reply);
 
+/* The same about SYMBOLS_MESSAGE_DEBUG. */
+int request_answer_debug(const void *bytes, size_t len, const int *fds, uint32_t fd_count,
+			 struct buffer *reply);
+
 #endif

@@ -37,6 +37,11 @@ static int serve_one(int socket, struct lines_shelf *shelf, struct socket_messag
 		r = request_answer_lines(shelf, message->bytes.data, message->bytes.len,
 					 message->fds, message->fd_count, &reply);
 	}
+	if (message->type == SYMBOLS_MESSAGE_DEBUG) {
+		type = SYMBOLS_MESSAGE_DEBUG_REPLY;
+		r = request_answer_debug(message->bytes.data, message->bytes.len, message->fds,
+					 message->fd_count, &reply);
+	}
 	if (r == 0)
 		r = socket_send(socket, type, reply.data, reply.len, NULL, 0, UINT64_MAX);
 	buffer_release(&reply);

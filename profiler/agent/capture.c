@@ -90,6 +90,7 @@ static int parts_new(struct capture *c, const struct capture_config *config, str
 	r = pipeline_init(&c->pipeline, source, &config->job->cgroups, &config->job->budget, err);
 	if (r < 0)
 		return r;
+	c->live_names.files = c->pipeline.files;
 	c->pipeline.learn_cgroup = learn_cgroup;
 	c->pipeline.learn_ctx = c;
 	if (c->recorder)
@@ -211,6 +212,9 @@ static int outside_setup(struct capture *c, struct err *err)
 	c->live_names =
 		(struct live_names){ .client = c->symbols, .outside = c->outside, .vdso_fd = -1 };
 	c->names = (struct name_source){ .ctx = c, .ask = ask_names };
+	if (r >= 0 && debug_files_new(&c->live_names.debug, c->outside, c->symbols,
+				      &c->pipeline.counters) < 0)
+		r = err_errno(err, -ENOMEM, "cannot set up the capture");
 	return r;
 }
 
@@ -286,6 +290,7 @@ void capture_free(struct capture *c)
 	capture_forget(c); /* what it has in the session's maps, too */
 	session_free(c->session);
 	symbols_client_free(c->symbols);
+	debug_files_free(c->live_names.debug);
 	live_names_release(&c->live_names);
 	profile_release(&c->profile);
 	recorder_free(c->recorder);

@@ -3,6 +3,9 @@
  * The kernel's names come from /proc/kallsyms, opened by the opener, which has the privilege, and read by
  * the symbolizer. It is opened after the capture: reading it costs 56 ms of kernel time for 122,000 lines.
  * The vDSO is the same image in every process of a kernel, so our own serves for all.
+ *
+ * A file is asked alone first: most have the names of what was sampled, and then nobody has to look for its
+ * debug file. If that breaks the symbolizer, it costs its own names, not the file's.
  */
 #include "profiler/agent/names.h"
 
@@ -61,6 +64,36 @@ int live_names_vdso(struct live_names *n, struct err *err)
 	return n->vdso_fd;
 }
 
+/* Is there code of the file without a name? */
+static bool names_are_missing(const struct symbols *s)
+{
+	for (uint32_t i = 0; i < s->reply->answer_count; i++)
+		if (s->answers[i].module != SYMBOLS_NONE && s->answers[i].function == SYMBOLS_NONE)
+			return true;
+	return false;
+}
+
+int live_names_file(struct live_names *n, uint32_t file, int fd, const uint64_t *addresses,
+		    uint32_t count, struct symbols *ret, const void **ret_bytes, uint32_t *ret_len,
+		    struct err *err)
+{
+	_cleanup_(fd_close) int debug = -1;
+	struct file_place place;
+	int r = symbols_client_ask(n->client, SYMBOLS_ELF, &fd, 1, addresses, count, ret, ret_bytes,
+				   ret_len, err);
+
+	if (r < 0 || !n->debug || !names_are_missing(ret))
+		return r;
+	place = file_table_place(n->files, file);
+	if (debug_files_find(n->debug, file, &place, fd, &debug) == 0 &&
+	    symbols_client_ask(n->client, SYMBOLS_ELF, (const int[]){ fd, debug }, 2, addresses,
+			       count, ret, ret_bytes, ret_len, NULL) == 0)
+		return 0;
+	/* That reply is gone: its buffer has had others since. */
+	return symbols_client_ask(n->client, SYMBOLS_ELF, &fd, 1, addresses, count, ret, ret_bytes,
+				  ret_len, err);
+}
+
 int live_names_ask(void *ctx, uint32_t space, int fd, const uint64_t *addresses, uint32_t count,
 		   struct symbols *ret, struct err *err)
 {
@@ -73,6 +106,9 @@ int live_names_ask(void *ctx, uint32_t space, int fd, const uint64_t *addresses,
 		r = fd = live_names_vdso(n, err);
 	if (space == WINDOW_SPACE_KERNEL)
 		r = ask_kernel(n, addresses, count, ret, &bytes, &len, err);
+	else if (space >= WINDOW_SPACE_FILES && r >= 0)
+		r = live_names_file(n, space - WINDOW_SPACE_FILES, fd, addresses, count, ret,
+				    &bytes, &len, err);
 	else if (r >= 0)
 		r = symbols_client_ask(n->client, SYMBOLS_ELF, &fd, 1, addresses, count, ret,
 				       &bytes, &len, err);

@@ -47,7 +47,7 @@ struct outside {
 	struct peer opener, fetcher;
 	struct ahead ahead;
 	struct buffer request;
-	struct culprits pids, devices;
+	struct culprits pids, devices, debug_pids;
 	uint64_t deadline_ns;
 };
 
@@ -259,6 +259,47 @@ static int outside_fetch(void *ctx, const struct file_place *place, int *ret_fd)
 	return r < 0 ? r : descriptor_take(o, &o->fetcher, 0, true, ret_fd);
 }
 
+/* What is wrong with a root's folders of debug files is no reason not to read of its processes. */
+static int debug_ask(struct outside *o, const struct debug_place *place, uint32_t first)
+{
+	int r = descriptor_room();
+
+	if (r < 0)
+		return r;
+	if (is_culprit(&o->debug_pids, place->pid))
+		return -ETIMEDOUT;
+	buffer_clear(&o->request);
+	opener_debug_write(place, first, &o->request);
+	r = ask(o, &o->fetcher, OPENER_DEBUG, o->deadline_ns, NULL);
+	if (r < 0 && o->fetcher.asked)
+		culprit_add(&o->debug_pids, place->pid);
+	return r;
+}
+
+int outside_debug(struct outside *o, const struct debug_place *place, uint32_t first, int *ret_fd,
+		  uint32_t *ret_uid)
+{
+	struct opener_debug_found found;
+	int r = debug_ask(o, place, first), fd;
+	const char *bytes;
+	uint32_t len;
+
+	if (r < 0)
+		return r;
+	r = reply_status(o, &o->fetcher, 1, &bytes, &len);
+	if (r < 0)
+		return r;
+	if (r >= (int)DEBUG_FILE_CANDIDATES || len != sizeof(found) || !o->fetcher.reply.fd_count)
+		return disbelieve(o, &o->fetcher);
+	memcpy(&found, bytes, sizeof(found));
+	fd = o->fetcher.reply.fds[0];
+	if (descriptor_check(fd, false) < 0 && descriptor_check(fd, true) < 0)
+		return disbelieve(o, &o->fetcher);
+	*ret_fd = take_fd(&o->fetcher.reply.fds[0]);
+	*ret_uid = found.uid;
+	return r;
+}
+
 int outside_kernel(struct outside *o, int *ret_kallsyms, int *ret_modules, struct err *err)
 {
 	_cleanup_(fd_close) int kallsyms = -1;
@@ -328,7 +369,8 @@ int outside_new(struct outside **ret, const struct starter *starter, struct coun
 	ahead_init(&o->ahead);
 	buffer_init(&o->request, OPENER_MAX_REQUEST_BYTES);
 	peer_init(&o->opener, starter, OPENER_ROLE, OPENER_MAX_REPLY_BYTES);
-	peer_init(&o->fetcher, starter, FETCHER_ROLE, sizeof(struct opener_result));
+	peer_init(&o->fetcher, starter, FETCHER_ROLE,
+		  sizeof(struct opener_result) + sizeof(struct opener_debug_found));
 	r = peer_start(&o->opener, err);
 	if (r < 0) {
 		outside_free(o);

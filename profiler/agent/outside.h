@@ -16,6 +16,7 @@
 
 #include "profiler/base/counter.h"
 #include "profiler/base/err.h"
+#include "profiler/process/debug_file.h"
 #include "profiler/process/source.h"
 #include "profiler/role/starter.h"
 
@@ -37,6 +38,13 @@ const struct process_source *outside_source(struct outside *o);
  * to close. 0, or negative errno and a sentence.
  */
 int outside_kernel(struct outside *o, int *ret_kallsyms, int *ret_modules, struct err *err);
+
+/*
+ * Looks for a debug file (process/debug_file.h) from candidate `first` on. Its number, a descriptor, the
+ * caller's to close, and its owner; or negative errno. For a process that made somebody wait: -ETIMEDOUT.
+ */
+int outside_debug(struct outside *o, const struct debug_place *place, uint32_t first, int *ret_fd,
+		  uint32_t *ret_uid);
 
 /* Of a request, in ns. For tests; the default is 1 s. */
 void outside_set_deadline(struct outside *o, uint64_t ns);

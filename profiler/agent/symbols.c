@@ -162,6 +162,32 @@ int symbols_client_unwind(struct symbols_client *c, int fd, const struct unwind_
 	return 0;
 }
 
+int symbols_client_debug(struct symbols_client *c, enum debug_question question, const int *fds,
+			 uint32_t fd_count, struct debug_reply *ret, struct err *err)
+{
+	const struct debug_request request = { .question = question };
+	const struct socket_message *reply = &c->symbolizer.reply;
+	int r;
+
+	buffer_clear(&c->request);
+	buffer_append(&c->request, &request, sizeof(request));
+	r = buffer_error(&c->request);
+	if (r < 0)
+		return err_errno(err, r, "a file's debug file could not be asked for");
+	r = peer_ask(&c->symbolizer, SYMBOLS_MESSAGE_DEBUG, &c->request, fds, fd_count,
+		     SYMBOLS_MESSAGE_DEBUG_REPLY, c->deadline_ns, err);
+	if (r == 0) {
+		r = reply->fd_count
+			    ? err_errno(err, -EPROTO, "the symbolizer's answer could not be read")
+			    : debug_check(reply->bytes.data, reply->bytes.len, ret, err);
+		if (r < 0)
+			peer_disbelieve(&c->symbolizer);
+	}
+	if (r < 0)
+		counter_add(c->counters, COUNTER_SYMBOLIZER_FAILED, 1);
+	return r;
+}
+
 bool symbols_client_asked(const struct symbols_client *c)
 {
 	return c->symbolizer.asked;

@@ -43,6 +43,13 @@ int symbols_client_ask(struct symbols_client *c, enum symbol_space space, const 
 int symbols_client_unwind(struct symbols_client *c, int fd, const struct unwind_request *request,
 			  struct unwind_answer *ret, struct err *err);
 
+/*
+ * What a file says of its debug files, or whether another one is of them (enum debug_question). *ret is the
+ * caller's. Errors as above.
+ */
+int symbols_client_debug(struct symbols_client *c, enum debug_question question, const int *fds,
+			 uint32_t fd_count, struct debug_reply *ret, struct err *err);
+
 /* Was the last request sent? If it failed then, the file may be the reason; if not, it can't. */
 bool symbols_client_asked(const struct symbols_client *c);
 

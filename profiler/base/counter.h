@@ -11,57 +11,65 @@
 #include "bpf/counters.h"
 
 /* X(identifier, "metric_name", "one clause for people") */
-#define AGENT_COUNTERS(X)                                                                         \
-	X(SAMPLES, "samples", "samples received")                                                 \
-	X(SAMPLES_MISSED, "samples_missed",                                                       \
-	  "timer ticks of busy CPUs that the kernel passed over")                                 \
-	X(TICKS_MISSED, "ticks_missed",                                                           \
-	  "timer ticks that the kernel passed over, whoever's they were")                         \
-	X(SAMPLES_MALFORMED, "samples_malformed", "sample records refused by the decoder")        \
-	X(SAMPLES_DROPPED_MEMORY, "samples_dropped_memory",                                       \
-	  "samples dropped: their share of --memory was full")                                    \
-	X(NAMES_DROPPED_MEMORY, "names_dropped_memory",                                           \
-	  "names left out: their share of --memory was full")                                     \
-	X(SAMPLES_LATE, "samples_late", "samples that came after later ones were counted")        \
-	X(EVENTS_MALFORMED, "events_malformed", "process events refused by the decoder")          \
-	X(EVENTS_LATE, "events_late", "process events that came after later ones were applied")   \
-	X(EVENTS_LOST, "events_lost", "process events lost: perf ring buffer full")               \
-	X(FRAMES, "frames", "user frames received")                                               \
-	X(FRAMES_GUESSED, "frames_guessed", "user frames found by frame pointer: guesses")        \
-	X(STACKS_TRUNCATED, "stacks_truncated",                                                   \
-	  "user stacks that end before their outermost frame")                                    \
-	X(STACKS_FINISHED, "stacks_finished",                                                     \
-	  "user stacks of new processes or files, finished by a copy of the stack")               \
-	X(STACKS_UNFINISHED, "stacks_unfinished",                                                 \
-	  "user stacks of new processes or files that no copy of the stack could finish")         \
-	X(FRAMES_UNMAPPED, "frames_unmapped", "frames outside every known mapping")               \
-	X(FRAMES_UNKNOWN_PROCESS, "frames_unknown_process",                                       \
-	  "frames of processes gone before they were seen")                                       \
-	X(FRAMES_ANONYMOUS, "frames_anonymous", "frames in memory without a file (JIT code)")     \
-	X(PROCESSES_REFUSED, "processes_refused",                                                 \
-	  "processes beyond the limit of the process table")                                      \
-	X(MAPPINGS_REFUSED, "mappings_refused", "mappings beyond the limit of a process")         \
-	X(MAPS_MALFORMED, "maps_malformed", "lines of /proc/PID/maps not understood")             \
-	X(PROC_UNREADABLE, "proc_unreadable",                                                     \
-	  "/proc reads that failed (process gone, or access refused)")                            \
-	X(FILES_REFUSED, "files_refused", "binaries beyond the limit of the file table")          \
-	X(FILES_UNOPENED, "files_unopened", "binaries that could not be opened")                  \
-	X(FILES_UNFETCHED, "files_unfetched",                                                     \
-	  "binaries on slow file systems that could not be copied in time")                       \
-	X(FILES_PIN_EVICTED, "files_pin_evicted", "binaries let go before their names were read") \
-	X(FILES_BAD, "files_bad", "binaries that are no usable ELF file")                         \
-	X(SYMBOLIZER_FAILED, "symbolizer_failed",                                                 \
-	  "requests on which the symbolizer died, hung or lied")                                  \
-	X(OPENER_FAILED, "opener_failed", "requests on which the opener died, hung or lied")      \
-	X(CPUS_FAILED, "cpus_failed", "CPUs that came online and could not be profiled")          \
-	X(UNWIND_REFUSED, "unwind_refused", "unwind tables for which there was no room")          \
-	X(UNWIND_EVICTED, "unwind_evicted", "unwind tables that made room for others")            \
-	X(UNWIND_RULES_REFUSED, "unwind_rules_refused",                                           \
-	  "unwind rules for which there was no room: their code ends stacks")                     \
-	X(UNWIND_PROCESSES_REFUSED, "unwind_processes_refused",                                   \
-	  "processes whose mappings found no room among the unwind tables")                       \
-	X(UNWIND_COPIES_DROPPED, "unwind_copies_dropped",                                         \
-	  "copies of stacks dropped: their share of --memory was full")                           \
+#define AGENT_COUNTERS(X)                                                                          \
+	X(SAMPLES, "samples", "samples received")                                                  \
+	X(SAMPLES_MISSED, "samples_missed",                                                        \
+	  "timer ticks of busy CPUs that the kernel passed over")                                  \
+	X(TICKS_MISSED, "ticks_missed",                                                            \
+	  "timer ticks that the kernel passed over, whoever's they were")                          \
+	X(SAMPLES_MALFORMED, "samples_malformed", "sample records refused by the decoder")         \
+	X(SAMPLES_DROPPED_MEMORY, "samples_dropped_memory",                                        \
+	  "samples dropped: their share of --memory was full")                                     \
+	X(NAMES_DROPPED_MEMORY, "names_dropped_memory",                                            \
+	  "names left out: their share of --memory was full")                                      \
+	X(SAMPLES_LATE, "samples_late", "samples that came after later ones were counted")         \
+	X(EVENTS_MALFORMED, "events_malformed", "process events refused by the decoder")           \
+	X(EVENTS_LATE, "events_late", "process events that came after later ones were applied")    \
+	X(EVENTS_LOST, "events_lost", "process events lost: perf ring buffer full")                \
+	X(FRAMES, "frames", "user frames received")                                                \
+	X(FRAMES_GUESSED, "frames_guessed", "user frames found by frame pointer: guesses")         \
+	X(STACKS_TRUNCATED, "stacks_truncated",                                                    \
+	  "user stacks that end before their outermost frame")                                     \
+	X(STACKS_FINISHED, "stacks_finished",                                                      \
+	  "user stacks of new processes or files, finished by a copy of the stack")                \
+	X(STACKS_UNFINISHED, "stacks_unfinished",                                                  \
+	  "user stacks of new processes or files that no copy of the stack could finish")          \
+	X(FRAMES_UNMAPPED, "frames_unmapped", "frames outside every known mapping")                \
+	X(FRAMES_UNKNOWN_PROCESS, "frames_unknown_process",                                        \
+	  "frames of processes gone before they were seen")                                        \
+	X(FRAMES_ANONYMOUS, "frames_anonymous", "frames in memory without a file (JIT code)")      \
+	X(PROCESSES_REFUSED, "processes_refused",                                                  \
+	  "processes beyond the limit of the process table")                                       \
+	X(MAPPINGS_REFUSED, "mappings_refused", "mappings beyond the limit of a process")          \
+	X(MAPS_MALFORMED, "maps_malformed", "lines of /proc/PID/maps not understood")              \
+	X(PROC_UNREADABLE, "proc_unreadable",                                                      \
+	  "/proc reads that failed (process gone, or access refused)")                             \
+	X(FILES_REFUSED, "files_refused", "binaries beyond the limit of the file table")           \
+	X(FILES_UNOPENED, "files_unopened", "binaries that could not be opened")                   \
+	X(FILES_UNFETCHED, "files_unfetched",                                                      \
+	  "binaries on slow file systems that could not be copied in time")                        \
+	X(FILES_PIN_EVICTED, "files_pin_evicted", "binaries let go before their names were read")  \
+	X(FILES_BAD, "files_bad", "binaries that are no usable ELF file")                          \
+	X(DEBUG_FILES_MISSING, "debug_files_missing",                                              \
+	  "stripped binaries whose debug file is not on this machine")                             \
+	X(DEBUG_FILES_REFUSED, "debug_files_refused",                                              \
+	  "stripped binaries whose debug file is another build's, another owner's or no ELF file") \
+	X(DEBUG_FILES_UNREAD, "debug_files_unread",                                                \
+	  "stripped binaries whose debug file could not be read in time")                          \
+	X(DEBUG_FILES_UNASKED, "debug_files_unasked",                                              \
+	  "stripped binaries beyond the limit of those whose debug file is looked for")            \
+	X(SYMBOLIZER_FAILED, "symbolizer_failed",                                                  \
+	  "requests on which the symbolizer died, hung or lied")                                   \
+	X(OPENER_FAILED, "opener_failed", "requests on which the opener died, hung or lied")       \
+	X(CPUS_FAILED, "cpus_failed", "CPUs that came online and could not be profiled")           \
+	X(UNWIND_REFUSED, "unwind_refused", "unwind tables for which there was no room")           \
+	X(UNWIND_EVICTED, "unwind_evicted", "unwind tables that made room for others")             \
+	X(UNWIND_RULES_REFUSED, "unwind_rules_refused",                                            \
+	  "unwind rules for which there was no room: their code ends stacks")                      \
+	X(UNWIND_PROCESSES_REFUSED, "unwind_processes_refused",                                    \
+	  "processes whose mappings found no room among the unwind tables")                        \
+	X(UNWIND_COPIES_DROPPED, "unwind_copies_dropped",                                          \
+	  "copies of stacks dropped: their share of --memory was full")                            \
 	X(UNWIND_FILES_BAD, "unwind_files_bad", "binaries without a usable unwind table")
 
 #define COUNTERS(X) BPF_COUNTERS(X) AGENT_COUNTERS(X)

@@ -96,14 +96,18 @@ static int work(struct dumper *d, int file, struct err *err)
 	d->from.names = &names;
 	rows_init(&d->rows, names.client);
 	r = file_table_new(&d->from.files, d->from.source, &d->counters, MAX_FILES, MAX_PINS);
+	if (r == 0)
+		r = debug_files_new(&names.debug, outside, names.client, &d->counters);
 	if (r < 0) {
 		err_errno(err, r, "the table of files could not be made");
 		goto out;
 	}
+	names.files = d->from.files;
 	r = d->job.kind == DUMP_TABLE ? dump_table(d, file, err) : dump_stacks(d, err);
+out:
 	rows_release(&d->rows);
 	file_table_free(d->from.files);
-out:
+	debug_files_free(names.debug);
 	live_names_release(&names);
 	symbols_client_free(names.client);
 	outside_free(outside);

@@ -92,21 +92,30 @@ static void apply(struct labels *l, struct label *labels, uint32_t count, const 
 	free(known);
 }
 
+static int file_ask(const struct target_sources *from, uint32_t file, int fd,
+		    const uint64_t *offsets, uint32_t count, struct symbols *ret)
+{
+	const void *bytes;
+	uint32_t len;
+
+	if (file == TARGET_VDSO)
+		return symbols_client_ask(from->names->client, SYMBOLS_ELF, &fd, 1, offsets, count,
+					  ret, &bytes, &len, NULL);
+	return live_names_file(from->names, file, fd, offsets, count, ret, &bytes, &len, NULL);
+}
+
 /* All of one file, or as many as a request may have. */
 static void ask(struct labels *l, const struct target_sources *from, struct label *labels,
 		uint32_t count)
 {
 	uint64_t *offsets = calloc(count, sizeof(*offsets));
 	struct symbols s;
-	const void *bytes;
-	uint32_t len;
 	int fd;
 
 	if (offsets && target_file(from, labels->file, &fd) >= 0) {
 		for (uint32_t i = 0; i < count; i++)
 			offsets[i] = labels[i].offset;
-		if (symbols_client_ask(from->names->client, SYMBOLS_ELF, &fd, 1, offsets, count, &s,
-				       &bytes, &len, NULL) == 0)
+		if (file_ask(from, labels->file, fd, offsets, count, &s) == 0)
 			apply(l, labels, count, &s);
 	}
 	free(offsets);

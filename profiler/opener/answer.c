@@ -156,6 +156,44 @@ static int answer_place(int (*get)(void *, const struct file_place *, int *), vo
 	return answer_status(reply, r);
 }
 
+/* The first candidate from number `first` on that is an ELF file. */
+static int debug_find(const struct debug_place *place, uint32_t first, int *ret_fd,
+		      uint32_t *ret_uid)
+{
+	int error = 0;
+
+	for (;;) {
+		int r = debug_file_open(place, first, ret_fd, ret_uid), unfit;
+
+		if (r < 0)
+			return error < 0 && r == -ENOENT ? error : r;
+		unfit = elf_check(*ret_fd);
+		if (unfit == 0)
+			return r;
+		fd_close(ret_fd);
+		error = unfit;
+		first = (uint32_t)r + 1;
+	}
+}
+
+static int answer_debug(const struct buffer *request, struct opener_reply *reply)
+{
+	struct opener_debug_found found = { 0 };
+	struct debug_place place;
+	uint32_t first;
+	size_t at;
+	int r = opener_debug_parse(request, &place, &first);
+
+	if (r < 0)
+		return r;
+	r = debug_find(&place, first, &reply->fds[0], &found.uid);
+	reply->fd_count = r >= 0;
+	at = result_begin(reply);
+	if (r >= 0)
+		buffer_append(&reply->bytes, &found, sizeof(found));
+	return result_end(reply, at, r);
+}
+
 /* Opened by us: whether they show addresses is decided then, by who has CAP_SYSLOG. */
 static int answer_kernel(struct opener_reply *reply)
 {
@@ -176,12 +214,17 @@ static int answer_kernel(struct opener_reply *reply)
 
 /* ---- requests ---- */
 
+static bool is_fetchers(uint32_t type)
+{
+	return type == OPENER_FETCH || type == OPENER_DEBUG;
+}
+
 int opener_answer(const struct process_source *source, bool fetcher,
 		  const struct socket_message *request, struct opener_reply *reply)
 {
 	const struct buffer *bytes = &request->bytes;
 
-	if (request->fd_count || (request->type == OPENER_FETCH) != fetcher)
+	if (request->fd_count || is_fetchers(request->type) != fetcher)
 		return -EPROTO;
 	switch (request->type) {
 	case OPENER_READ:
@@ -190,6 +233,8 @@ int opener_answer(const struct process_source *source, bool fetcher,
 		return answer_place(source->open, source->ctx, bytes, reply);
 	case OPENER_FETCH:
 		return answer_place(source->fetch, source->ctx, bytes, reply);
+	case OPENER_DEBUG:
+		return answer_debug(bytes, reply);
 	case OPENER_KERNEL:
 		return bytes->len ? -EPROTO : answer_kernel(reply);
 	case OPENER_CGROUP:

@@ -7,6 +7,7 @@
 #include "profiler/opener/protocol.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <string.h>
 
 #define MAX_ERRNO 4095
@@ -14,6 +15,8 @@
 _Static_assert(sizeof(struct opener_text) == 8, "wire format");
 _Static_assert(sizeof(struct opener_result) == 8, "wire format");
 _Static_assert(sizeof(struct opener_place) == 56, "wire format");
+_Static_assert(sizeof(struct opener_debug) == 32 + DEBUG_FILE_MAX_ID_BYTES, "wire format");
+_Static_assert(sizeof(struct opener_debug_found) == 8, "wire format");
 
 int opener_place_parse(const struct buffer *bytes, struct file_place *ret)
 {
@@ -62,6 +65,67 @@ void opener_place_write(const struct file_place *place, struct buffer *out)
 		out->error = out->error ? out->error : -E2BIG;
 	buffer_append(out, &head, sizeof(head));
 	buffer_append(out, place->path, len);
+}
+
+/* Is it one text, terminated, and nothing behind? */
+static bool is_text(const char *text, size_t len)
+{
+	return len && memchr(text, '\0', len) == text + len - 1;
+}
+
+int opener_debug_parse(const struct buffer *bytes, struct debug_place *ret, uint32_t *ret_first)
+{
+	const struct opener_debug *d = (const struct opener_debug *)bytes->data;
+	struct debug_place place;
+	const char *path;
+	size_t len;
+
+	if (bytes->len < sizeof(*d))
+		return -EPROTO;
+	path = bytes->data + sizeof(*d);
+	len = bytes->len - sizeof(*d);
+	if (d->unused || d->alternate > 1 || d->path_bytes > OPENER_MAX_PATH_BYTES ||
+	    d->path_bytes > len || d->name_bytes != len - d->path_bytes ||
+	    !is_text(path, d->path_bytes) || !is_text(path + d->path_bytes, d->name_bytes))
+		return -EPROTO;
+	place = (struct debug_place){
+		.pid = d->pid,
+		.parent_pid = d->parent_pid,
+		.path = path,
+		.build_id = d->build_id,
+		.build_id_bytes = d->build_id_bytes,
+		.name = path + d->path_bytes,
+		.alternate = d->alternate,
+	};
+	if (!debug_place_is_sound(&place))
+		return -EPROTO;
+	*ret = place;
+	*ret_first = d->first;
+	return 0;
+}
+
+void opener_debug_write(const struct debug_place *place, uint32_t first, struct buffer *out)
+{
+	size_t path = strlen(place->path) + 1, name = strlen(place->name) + 1;
+	struct opener_debug head = {
+		.pid = place->pid,
+		.parent_pid = place->parent_pid,
+		.first = first,
+		.alternate = place->alternate,
+		.path_bytes = (uint32_t)path,
+		.name_bytes = (uint32_t)name,
+		.build_id_bytes = place->build_id_bytes,
+	};
+
+	if (path > OPENER_MAX_PATH_BYTES || !debug_place_is_sound(place)) {
+		out->error = out->error ? out->error : -E2BIG;
+		return;
+	}
+	if (place->build_id_bytes)
+		memcpy(head.build_id, place->build_id, place->build_id_bytes);
+	buffer_append(out, &head, sizeof(head));
+	buffer_append(out, place->path, path);
+	buffer_append(out, place->name, name);
 }
 
 int opener_texts_parse(const struct buffer *bytes, const struct opener_text **ret,

@@ -5,7 +5,8 @@
  * same program. One request, one reply; an opener reads one at a time.
  *
  * Two roles, one program. The opener waits for no file system but the machine's own. The fetcher copies
- * files from those that may never answer, and is given up when it doesn't come back.
+ * files from those that may never answer, and looks for debug files under names that may lead there; it is
+ * given up when it doesn't come back.
  */
 #ifndef OPENER_PROTOCOL_H
 #define OPENER_PROTOCOL_H
@@ -14,6 +15,7 @@
 
 #include "profiler/base/buffer.h"
 #include "profiler/base/err.h"
+#include "profiler/process/debug_file.h"
 #include "profiler/process/source.h"
 
 #define OPENER_ROLE "opener"
@@ -41,12 +43,17 @@ enum opener_message {
 	 * unless it is slow.
 	 */
 	OPENER_OPEN,
-	/* The same; the descriptor is a sealed copy in memory. The fetcher's only request. */
+	/* The same; the descriptor is a sealed copy in memory. The fetcher's. */
 	OPENER_FETCH,
 	/* Nothing; reply: struct opener_result, descriptors of /proc/kallsyms and, if there, /proc/modules. */
 	OPENER_KERNEL,
 	/* Two NUL-terminated strings, mount and path; reply: struct opener_result and the lines. */
 	OPENER_CGROUP,
+	/*
+	 * struct opener_debug, path and name; reply: struct opener_result (status: the candidate's number),
+	 * struct opener_debug_found and a descriptor, which may be a sealed copy. The fetcher's.
+	 */
+	OPENER_DEBUG,
 	OPENER_REPLY = 100,
 };
 
@@ -68,6 +75,22 @@ struct opener_place {
 	uint32_t unused; /* 0 */
 };
 
+/* struct debug_place without its texts, which follow, NUL-terminated: path, then name. */
+struct opener_debug {
+	uint32_t pid, parent_pid;
+	uint32_t first; /* the number of the first candidate to be tried */
+	uint32_t alternate; /* 0 or 1 */
+	uint32_t path_bytes, name_bytes; /* with their NULs */
+	uint32_t build_id_bytes;
+	uint32_t unused; /* 0 */
+	uint8_t build_id[DEBUG_FILE_MAX_ID_BYTES];
+};
+
+struct opener_debug_found {
+	uint32_t uid; /* its owner */
+	uint32_t unused; /* 0 */
+};
+
 /*
  * Answers requests on `socket` until it ends; the body of both roles (`fetcher`: which). Returns an exit
  * status.
@@ -78,6 +101,10 @@ int opener_serve(int socket, bool fetcher);
 int opener_place_parse(const struct buffer *bytes, struct file_place *ret);
 /* A path that is too long sticks as the buffer's error. */
 void opener_place_write(const struct file_place *place, struct buffer *out);
+
+/* A request for a debug file, checked: 0 or -EPROTO. *ret borrows from `bytes`. */
+int opener_debug_parse(const struct buffer *bytes, struct debug_place *ret, uint32_t *ret_first);
+void opener_debug_write(const struct debug_place *place, uint32_t first, struct buffer *out);
 
 /* A request's texts, checked, borrowed from `bytes`: 0 or -EPROTO. */
 int opener_texts_parse(const struct buffer *bytes, const struct opener_text **ret,

@@ -11,8 +11,6 @@
  * Nor do we wait for anybody's server. The mapping's device tells the file system before anything is
  * opened. A name may lead through others than that: so it is looked up among those that the kernel has
  * in memory (RESOLVE_CACHED), which asks nobody; where that doesn't do, it is slow.
- *
- * The copy of a slow file is written through a mapping, so that who makes it needs no write().
  */
 #include "profiler/process/binary.h"
 
@@ -24,18 +22,16 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "profiler/base/cleanup.h"
+#include "profiler/process/copy.h"
 #include "profiler/process/filesystem.h"
 
 /* Somebody renamed or mounted just then: so often it is tried again. */
 #define CACHED_ATTEMPTS 3
-#define COPY_STEP ((size_t)1 << 20)
-#define SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 
 /* Where it is looked for, and how. */
 struct search {
@@ -127,7 +123,7 @@ static int open_mapped(const struct search *s, int *ret_fd)
 	return fd < 0 ? -errno : open_checked(s, fd, ret_fd);
 }
 
-static int look_up(int root_fd, const char *path, uint64_t resolve)
+int binary_look_up(int root_fd, const char *path, uint64_t resolve)
 {
 	struct open_how how = {
 		.flags = O_PATH | O_CLOEXEC,
@@ -148,7 +144,7 @@ static int look_up_quickly(const struct search *s, int root_fd)
 	int r = -EAGAIN;
 
 	for (int i = 0; i < CACHED_ATTEMPTS && r == -EAGAIN; i++)
-		r = look_up(root_fd, s->place->path, RESOLVE_CACHED);
+		r = binary_look_up(root_fd, s->place->path, RESOLVE_CACHED);
 	/* Before 5.12 there is no RESOLVE_CACHED. */
 	return r == -EINVAL ? -EAGAIN : r;
 }
@@ -163,7 +159,7 @@ static int open_in_root(const struct search *s, int *ret_fd)
 	root_fd = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (root_fd < 0)
 		return -errno;
-	fd = s->patient ? look_up(root_fd, s->place->path, 0) : look_up_quickly(s, root_fd);
+	fd = s->patient ? binary_look_up(root_fd, s->place->path, 0) : look_up_quickly(s, root_fd);
 	if (fd == -EAGAIN)
 		return PROCESS_FILE_SLOW;
 	return fd < 0 ? fd : open_checked(s, fd, ret_fd);
@@ -220,61 +216,10 @@ int binary_open(const struct file_place *place, int *ret_fd)
 
 /* ---- the copy ---- */
 
-/* What can be read, at most `size` bytes. */
-static ssize_t copy_bytes(int fd, char *to, size_t size)
-{
-	size_t done = 0;
-
-	while (done < size) {
-		size_t step = size - done < COPY_STEP ? size - done : COPY_STEP;
-		ssize_t n = pread(fd, to + done, step, (off_t)done);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		if (n == 0)
-			break;
-		done += (size_t)n;
-	}
-	return (ssize_t)done;
-}
-
-/* Into a file that has this size already; it is cut to what was there. */
-static int copy_into(int from, int to, size_t size)
-{
-	char *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, to, 0);
-	ssize_t n;
-
-	if (p == MAP_FAILED)
-		return -errno;
-	n = copy_bytes(from, p, size);
-	munmap(p, size); /* else it can't be sealed */
-	if (n < 0)
-		return (int)n;
-	return (size_t)n < size && ftruncate(to, n) < 0 ? -errno : 0;
-}
-
 int binary_copy(const struct file_place *place, int *ret_fd)
 {
-	_cleanup_(fd_close) int from = -1, to = -1;
-	struct statx st;
+	_cleanup_(fd_close) int from = -1;
 	int r = binary_find(place, true, &from);
 
-	if (r < 0)
-		return r;
-	if (statx(from, "", AT_EMPTY_PATH, STATX_SIZE, &st) < 0)
-		return -errno;
-	if (st.stx_size > PROCESS_MAX_COPY_BYTES)
-		return -EFBIG;
-	to = memfd_create("binary", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	if (to < 0 || ftruncate(to, (off_t)st.stx_size) < 0)
-		return -errno;
-	r = st.stx_size ? copy_into(from, to, st.stx_size) : 0;
-	if (r < 0)
-		return r;
-	if (fcntl(to, F_ADD_SEALS, SEALS) < 0)
-		return -errno;
-	*ret_fd = take_fd(&to);
-	return 0;
+	return r < 0 ? r : copy_seal(from, ret_fd);
 }

@@ -580,10 +580,13 @@ static int fetch_failed(struct file_table *t, uint32_t file, int error)
 	return error;
 }
 
-static int copy_make(struct file_table *t, uint32_t file)
+struct file_place file_table_place(const struct file_table *t, uint32_t file)
 {
-	const struct entry *e = &t->files.items[file];
-	const struct file_place place = {
+	const struct entry *e;
+
+	assert(file < t->files.count);
+	e = &t->files.items[file];
+	return (struct file_place){
 		.pid = e->pid,
 		.parent_pid = e->parent_pid,
 		.start = e->start,
@@ -594,6 +597,11 @@ static int copy_make(struct file_table *t, uint32_t file)
 		.minor = e->file.minor,
 		.path = e->file.path,
 	};
+}
+
+static int copy_make(struct file_table *t, uint32_t file)
+{
+	const struct file_place place = file_table_place(t, file);
 	int r;
 
 	copy_close(t);

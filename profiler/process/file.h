@@ -88,6 +88,12 @@ uint32_t file_table_pinned(const struct file_table *t);
 int file_table_pin(struct file_table *t, uint32_t file, const struct file_place *place,
 		   uint64_t *root);
 
+/*
+ * The mapping through which it was last pinned, by which it can be told whose root it is in. All 0 but the
+ * path if it never was.
+ */
+struct file_place file_table_place(const struct file_table *t, uint32_t file);
+
 /* Lets go of it: its names are known, or never will be. */
 void file_table_unpin(struct file_table *t, uint32_t file);
 /* Lets go of it although nobody has asked for its names: it is FILE_UNSEEN again. */

@@ -81,6 +81,18 @@ static int receive_job(struct dumper *d, int *ret_service, int *ret_file, struct
 	return r < 0 ? err_errno(err, r, "the dumper got no job") : 0;
 }
 
+static int job_do(struct dumper *d, int file, struct err *err)
+{
+	switch (d->job.kind) {
+	case DUMP_TABLE:
+		return dump_table(d, file, err);
+	case DUMP_NAMES:
+		return dump_names(d, file, err);
+	default:
+		return dump_stacks(d, err);
+	}
+}
+
 static int work(struct dumper *d, int file, struct err *err)
 {
 	struct live_names names = { .vdso_fd = -1 };
@@ -103,7 +115,7 @@ static int work(struct dumper *d, int file, struct err *err)
 		goto out;
 	}
 	names.files = d->from.files;
-	r = d->job.kind == DUMP_TABLE ? dump_table(d, file, err) : dump_stacks(d, err);
+	r = job_do(d, file, err);
 out:
 	rows_release(&d->rows);
 	file_table_free(d->from.files);

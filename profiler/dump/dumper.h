@@ -32,9 +32,10 @@ void dumper_say(struct dumper *d, const struct err *err);
 /* The rows of all files that a process maps; what fails is remembered there. */
 void dumper_rows(struct dumper *d, const struct target *t);
 
-/* The bodies of the two kinds of jobs. 0, or negative errno and a sentence. */
+/* The bodies of the kinds of jobs. 0, or negative errno and a sentence. */
 int dump_stacks(struct dumper *d, struct err *err);
 /* `file`: -1 if the job has a pid. */
 int dump_table(struct dumper *d, int file, struct err *err);
+int dump_names(struct dumper *d, int file, struct err *err);
 
 #endif

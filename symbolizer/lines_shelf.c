@@ -15,7 +15,7 @@
 #include "symbolizer/dwarf_walk.h"
 #include "symbolizer/lines_builder.h"
 
-#define MAX_SECTION_BYTES (384ul << 20) /* of one file and its alternate, decompressed */
+#define MAX_SECTION_BYTES (512ul << 20) /* of one file and its alternate, decompressed */
 
 static bool identify(int fd, struct lines_identity *ret)
 {

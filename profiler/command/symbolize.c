@@ -23,6 +23,7 @@
 
 enum {
 	OPTION_INLINES = 0x900,
+	OPTION_ADDRESSES,
 	OPTION_RAW,
 	OPTION_JSON,
 };
@@ -54,6 +55,9 @@ static int take(void *into, int key, const char *arg, struct err *err)
 	switch (key) {
 	case OPTION_INLINES:
 		q->job.inlines = true;
+		return 0;
+	case OPTION_ADDRESSES:
+		q->job.addressed = true;
 		return 0;
 	case OPTION_RAW:
 		q->job.raw = true;
@@ -112,12 +116,12 @@ static void names_set(struct dump_job *job, const char *file)
 	char path[PATH_MAX];
 
 	_Static_assert(sizeof(job->path) >= PATH_MAX, "any path fits");
+	if (realpath(file, path))
+		memcpy(job->path, path, strlen(path) + 1);
 	/* Of a long one the end. */
 	if (len > most)
 		file += len - most;
 	memcpy(job->name, file, strlen(file) + 1);
-	if (realpath(file, path))
-		memcpy(job->path, path, strlen(path) + 1);
 }
 
 static int run(int argc, char **argv, uint64_t start_ns)
@@ -146,6 +150,7 @@ static int run(int argc, char **argv, uint64_t start_ns)
 static const struct argp_option symbolize_options[] = {
 	{ "inlines", OPTION_INLINES, NULL, 0,
 	  "also what the innermost function was inlined into, outwards", 1 },
+	{ "addresses", OPTION_ADDRESSES, NULL, 0, "print each address before its names", 1 },
 	{ "no-demangle", OPTION_RAW, NULL, 0, "print names as they are in the file", 1 },
 	{ "json", OPTION_JSON, NULL, 0, "print JSON, with both forms of each name", 1 },
 	{ 0 },

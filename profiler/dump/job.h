@@ -40,7 +40,7 @@ enum dump_kind { DUMP_STACKS, DUMP_TABLE, DUMP_NAMES, DUMP_KIND_COUNT };
 
 struct dump_job {
 	enum dump_kind kind;
-	bool verify, json, rows, inlines, raw;
+	bool verify, json, rows, inlines, addressed, raw;
 	uint32_t supervisor_pid; /* which, and whose children, are not looked at */
 	uint32_t pid_count, address_count;
 	uint32_t pids[DUMP_MAX_PIDS]; /* of a table at most one; none: the file that came with it */

@@ -56,7 +56,7 @@ static void put_address(struct writer *w, uint64_t vaddr, const struct finder_fr
 {
 	static const struct finder_frame unknown = { "", "", "", 0 };
 
-	if (w->dumper->job.address_count > 1)
+	if (w->dumper->job.addressed)
 		buffer_printf(&w->out, "0x%" PRIx64 "\n", vaddr);
 	for (uint32_t i = 0; i < count; i++)
 		put_frame(w, &frames[i]);

@@ -372,6 +372,17 @@ unwind-oracle: $(BUILD)/tests/unit/symbolizer_unwind_oracle ## unwind rows of al
 	@find $(UNWIND_ORACLE_PATHS) -xdev -type f -size +0 \( -perm /111 -o -name '*.so*' \) > $(BUILD)/unwind-oracle.list 2>/dev/null || true
 	@$< @$(BUILD)/unwind-oracle.list
 
+# Each by the compilers that it is about; what none is there for is passed over, and said.
+$(BUILD)/tests/lines/built: $(wildcard tests/lines/*)
+	@mkdir -p $(@D)
+	$(call say,WORK,$(@D))
+	$(Q)python3 -B tests/lines/lines.py build $(@D)
+	@touch $@
+
+.PHONY: lines-oracle
+lines-oracle: $(BUILD)/slowburn $(BUILD)/tests/lines/built ## lines and inlined functions of many compilers, beside llvm-symbolizer
+	@BUILD='$(BUILD)' python3 -B tests/lines/lines.py compare $(BUILD)/tests/lines
+
 hostile: ## 100,000 damaged ELF files under sanitizers, and 5,000 for the symbolizer in its sandbox
 	+@MUTANTS=100000 TEST_LIMIT=3600 $(MAKE) SAN=address,undefined ONLY=symbolizer_mutants check-unit
 	+@MUTANTS=5000 TEST_LIMIT=3600 $(MAKE) ONLY=agent_mutants check-unit

@@ -137,6 +137,8 @@ def kind_of(address, theirs_, ours_, places):
         return "table" if same else "other"
     if len(t) == 1 and not t[0][2] and not o:
         return "table"
+    if not t and len(o) == 1 and not o[0][1] and covers(o[0][0], address, places):
+        return "symbol"
     if len(t) == len(o) and t[:-1] == o[:-1] and t[-1][1:] == o[-1][1:] and \
             covers(o[-1][0], address, places):
         return "alias" if covers(t[-1][0], address, places) else "symbol"

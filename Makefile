@@ -338,7 +338,7 @@ $(BUILD)/tests/bench/stopwatch: tests/bench/stopwatch.c tests/bench/stopwatch.h 
 .PHONY: check-build check-build-unit check-build-fuzz check-build-cli check-build-e2e
 check-build: check-build-unit check-build-fuzz check-build-cli check-build-e2e
 check-build-unit: $(UNIT_BIN) ; @:
-check-build-fuzz: $(FUZZ_BIN) ; @:
+check-build-fuzz: $(FUZZ_BIN) $(if $(filter symbolizer_dwarf,$(FUZZ)),$(BUILD)/tests/fuzz/corpus/symbolizer_dwarf/.built) ; @:
 check-build-cli: all ; @:
 check-build-e2e: all $(WORK_BIN) $(BUILD)/tests/liar $(BUILD)/tests/chains/built $(BUILD)/tests/kernels/verify ; @:
 
@@ -377,6 +377,12 @@ $(BUILD)/tests/lines/built: $(wildcard tests/lines/*)
 	@mkdir -p $(@D)
 	$(call say,WORK,$(@D))
 	$(Q)python3 -B tests/lines/lines.py build $(@D)
+	@touch $@
+
+$(BUILD)/tests/fuzz/corpus/symbolizer_dwarf/.built: $(wildcard tests/lines/*)
+	@mkdir -p $(@D)
+	$(call say,WORK,$(@D))
+	$(Q)python3 -B tests/lines/lines.py small $(@D)
 	@touch $@
 
 .PHONY: lines-oracle
@@ -421,7 +427,7 @@ fuzz-%: ## fuzz one target, for TIME seconds
 		FUZZER=-fsanitize=fuzzer build/fuzz/tests/fuzz/$*
 	+@build/fuzz/tests/fuzz/$* -max_total_time=$(TIME) -timeout=10 -rss_limit_mb=2048 \
 		-artifact_prefix=build/fuzz/$*- -print_final_stats=1 \
-		build/fuzz/found/$* $(wildcard tests/fuzz/corpus/$*)
+		build/fuzz/found/$* $(wildcard tests/fuzz/corpus/$* build*/tests/fuzz/corpus/$*)
 
 # ---- the tree ------------------------------------------------------------------------------
 

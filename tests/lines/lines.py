@@ -4,6 +4,7 @@
 The lines and inlined functions of slowburn beside llvm-symbolizer's, on addresses spread evenly over a file's code.
 
     lines.py build FOLDER               programs by the compilers that are there
+    lines.py small FOLDER               small ones, for a fuzzer to start from
     lines.py compare FOLDER [COUNT]     all of them, and libc; fails below 99.9 %
     lines.py file FILE [COUNT]          one file
 
@@ -51,10 +52,24 @@ PROGRAMS = [
     ("go", ["go", "build", "-o", "OUT", f"{HERE}/program.go"], None),
 ]
 
+C = ["-O2", "-g", "-nostdlib", "-static", "-o", "OUT", f"{HERE}/small.c"]
+SMALL = [
+    ("gcc-5", ["gcc", "-gdwarf-5", *C], None),
+    ("gcc-4", ["gcc", "-gdwarf-4", *C], None),
+    ("gcc-64", ["gcc", "-gdwarf64", *C], None),
+    ("gcc-lto", ["gcc", "-flto", *C], None),
+    ("gcc-zlib", ["gcc", "-gz=zlib", *C], None),
+    ("gcc-zlib-gnu", ["objcopy", "--compress-debug-sections=zlib-gnu", "gcc-5", "OUT"], None),
+    ("gcc-zstd", ["objcopy", "--compress-debug-sections=zstd", "gcc-5", "OUT"], None),
+    ("gcc-dwz", ["dwz", "-o", "OUT", "gcc-5"], None),
+    ("clang-5", ["clang", "-gdwarf-5", *C], None),
+    ("clang-4", ["clang", "-gdwarf-4", *C], None),
+]
 
-def build(folder):
+
+def build(folder, programs):
     os.makedirs(folder, exist_ok=True)
-    for name, command, _ in PROGRAMS:
+    for name, command, _ in programs:
         out = os.path.join(os.path.abspath(folder), name)
         if os.path.exists(out):
             continue
@@ -188,7 +203,9 @@ def compare_all(folder, count):
 
 def main(words):
     if words[:1] == ["build"] and len(words) == 2:
-        build(words[1])
+        build(words[1], PROGRAMS)
+    elif words[:1] == ["small"] and len(words) == 2:
+        build(words[1], SMALL)
     elif words[:1] == ["compare"] and len(words) in (2, 3):
         sys.exit(not compare_all(words[1], int(words[2]) if len(words) > 2 else COUNT))
     elif words[:1] == ["file"] and len(words) in (2, 3):

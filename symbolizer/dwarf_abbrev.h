@@ -51,6 +51,13 @@ struct dwarf_abbrevs {
 int dwarf_abbrevs_parse(struct dwarf_abbrevs *t, struct bytes b, uint64_t *work);
 void dwarf_abbrevs_release(struct dwarf_abbrevs *t);
 
+/* Its attributes; NULL if it has none. */
+static inline const struct dwarf_spec *dwarf_abbrev_specs(const struct dwarf_abbrevs *t,
+							  const struct dwarf_abbrev *a)
+{
+	return a->spec_count ? t->specs.items + a->first_spec : NULL;
+}
+
 /* NULL if there is none of this code. */
 const struct dwarf_abbrev *dwarf_abbrevs_search(const struct dwarf_abbrevs *t, uint64_t code);
 

@@ -214,7 +214,7 @@ static void root_take_strings(const struct dwarf *d, struct dwarf_unit *u, uint1
 static bool root_read(struct dwarf *d, struct dwarf_unit *u, const struct dwarf_abbrevs *t,
 		      const struct dwarf_abbrev *a, struct bytes b)
 {
-	const struct dwarf_spec *specs = t->specs.items + a->first_spec;
+	const struct dwarf_spec *specs = dwarf_abbrev_specs(t, a);
 	struct bytes again = b;
 	struct dwarf_value v;
 
@@ -301,7 +301,7 @@ static void entry_take(const struct dwarf *d, const struct dwarf_unit *u, uint16
 bool dwarf_entry_read(struct dwarf *d, const struct dwarf_unit *u, const struct dwarf_abbrevs *t,
 		      const struct dwarf_abbrev *a, struct bytes *b, struct dwarf_entry *ret)
 {
-	const struct dwarf_spec *specs = t->specs.items + a->first_spec;
+	const struct dwarf_spec *specs = dwarf_abbrev_specs(t, a);
 	struct dwarf_value v;
 
 	*ret = (struct dwarf_entry){ .tag = a->tag, .children = a->children };

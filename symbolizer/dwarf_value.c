@@ -136,7 +136,7 @@ bool dwarf_value_read(struct bytes *b, const struct dwarf_spec *spec,
 
 bool dwarf_values_skip(struct bytes *b, const struct dwarf_abbrevs *t, const struct dwarf_abbrev *a)
 {
-	const struct dwarf_spec *specs = t->specs.items + a->first_spec;
+	const struct dwarf_spec *specs = dwarf_abbrev_specs(t, a);
 	struct dwarf_value v;
 
 	if (a->bytes != DWARF_ABBREV_VARIES) {

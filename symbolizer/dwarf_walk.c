@@ -152,7 +152,7 @@ static uint32_t function_add(struct walk *w, const struct dwarf_entry *e, uint32
 static bool leap(const struct walk *w, struct bytes *b, const struct dwarf_abbrevs *t,
 		 const struct dwarf_abbrev *a, const uint8_t *unit_start)
 {
-	const struct dwarf_spec *specs = t->specs.items + a->first_spec;
+	const struct dwarf_spec *specs = dwarf_abbrev_specs(t, a);
 	uint64_t to = 0;
 
 	for (uint32_t i = 0; i < a->spec_count; i++) {

@@ -172,12 +172,14 @@ void lines_builder_abandon_sequence(struct lines_builder *b)
 void lines_builder_end_sequence(struct lines_builder *b, uint64_t vaddr)
 {
 	uint32_t count = b->rows.count - b->sequence_first;
-	const struct lines_row *first = b->rows.items + b->sequence_first;
-	struct lines_sequence *s;
 	uint64_t limit = vaddr < b->limit ? vaddr : b->limit;
+	const struct lines_row *first;
+	struct lines_sequence *s;
 
-	if (!count || limit <= b->base + first->start ||
-	    !lines_builder_has_code(b, b->base + first->start)) {
+	if (!count)
+		return;
+	first = &b->rows.items[b->sequence_first];
+	if (limit <= b->base + first->start || !lines_builder_has_code(b, b->base + first->start)) {
 		lines_builder_abandon_sequence(b);
 		return;
 	}
@@ -331,9 +333,11 @@ static int ranges_flatten(struct lines_builder *b, struct flat *ret)
 {
 	struct heap h = { 0 };
 
+	if (!b->claims.count)
+		return b->error;
 	if (sort(b, b->claims.items, b->claims.count, sizeof(*b->claims.items)) < 0)
 		return b->error;
-	h.items = reallocarray(NULL, b->claims.count + 1ull, sizeof(*h.items));
+	h.items = reallocarray(NULL, b->claims.count, sizeof(*h.items));
 	if (!h.items) {
 		fail(b, -ENOMEM);
 		return b->error;

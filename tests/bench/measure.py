@@ -5,6 +5,7 @@ mixed       gcc, python3, openssl and node; what each profiler costs, from its s
 saturation  every CPU busy for 10 s: nothing lost, all CPU time there
 lockstep    work that repeats at the sampling rate: ten runs, rms z
 unwinding   what a sample costs in the interrupt, with its stack; see unwinding.py
+names       lines and inlined functions beside llvm-symbolizer, addr2line and eu-addr2line; see names.py
 storm       processes that live some 10 ms: how many of their samples are complete
 
 Tables on stdout, all numbers in BUILD/bench/*.json. N (3) runs each, tools taking turns; medians are shown.
@@ -27,6 +28,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 sys.dont_write_bytecode = True
 sys.path[:0] = [HERE, os.path.join(ROOT, "tests", "e2e")]
+import names  # noqa: E402
 import truth  # noqa: E402
 import unwinding  # noqa: E402
 import watch  # noqa: E402
@@ -390,7 +392,12 @@ def unwound(directory):
     write_json("unwinding", unwinding.run(directory, BUILD, SLOWBURN, CPUS, RUNS, say, goal, source))
 
 
-PARTS = {"mixed": mixed, "unwinding": unwound, "saturation": saturation, "lockstep": lockstep, "storm": storm}
+def named(directory):
+    write_json("names", names.run(directory, SLOWBURN, RUNS, say, goal))
+
+
+PARTS = {"mixed": mixed, "unwinding": unwound, "saturation": saturation, "lockstep": lockstep, "storm": storm,
+         "names": named}
 
 
 def main():

@@ -29,6 +29,20 @@
  *	printf '\0\0\0\0\0\0\0\0' | dd of=headless bs=1 seek=40 conv=notrunc
  *	printf '\0\0' | dd of=headless bs=1 seek=60 conv=notrunc
  *	head -c 600 eh-frame > truncated; cp a.o relocatable; rm a.s a.o b.o c.o
+ *
+ * bare and bare-stripped have no call frame information at all:
+ *
+ *	cat > d.s <<'S'
+ *	.globl _start; .type _start,@function; _start: xor %ebp,%ebp; mov %rsp,%rdi
+ *	and $-16,%rsp; call f; hlt; .size _start,.-_start; .skip 13
+ *	f: push %rbp; mov %rsp,%rbp; and $-64,%rsp; sub $96,%rsp; mov %rbp,8(%rsp); call g
+ *	jmp *%rax; mov 8(%rsp),%rbp; leave; ret
+ *	g: mov %rsp,%rax; and $-32,%rsp; sub $64,%rsp; mov %rax,32(%rsp); test %edi,%edi; jz 1f
+ *	call *%rdi; 1: mov 32(%rsp),%rsp; ret; nop; r: mov $15,%rax; syscall
+ *	c: xor %eax,%eax; mov $56,%al; syscall; test %eax,%eax; jnz 1f; xor %ebp,%ebp; pop %rdi
+ *	call *%r9; hlt; 1: ret
+ *	S
+ *	as -o d.o d.s; ld -z noseparate-code -o bare d.o; ld -s -z noseparate-code -o bare-stripped d.o
  */
 #include <stddef.h>
 #include <stdint.h>

@@ -88,7 +88,7 @@ uses_command    := base symbolizer opener collect process aggregate model encode
 
 # The libraries it is linked with: pkg-config's names, and those that pkg-config doesn't know.
 pkgs_base       := libxxhash
-pkgs_symbolizer := liblzma
+pkgs_symbolizer := liblzma zlib libzstd
 libs_symbolizer := -liberty -lZydis
 libs_encode     := -lm
 pkgs_role       := libcap libseccomp
@@ -97,10 +97,10 @@ libs_collect    := -lm
 pkgs_dump       := libunwind-generic
 pkgs_encode     := libprotobuf-c libdeflate
 
-# The headers (beginnings of names) that nobody else may include.
+# The headers (beginnings of names) that nobody else may include, but who has the same line.
 only_bpf        := bpf/bpf_helpers.h bpf/bpf_tracing.h bpf/bpf_core_read.h bpf/bpf_endian.h
 only_collect    := bpf/libbpf.h bpf/bpf.h bpf/btf.h bpf/sampler.skel.h zstd.h
-only_symbolizer := libelf.h gelf.h dwarf.h elfutils/ libdwfl demangle.h libiberty/ lzma.h Zydis/
+only_symbolizer := libelf.h gelf.h dwarf.h elfutils/ libdwfl demangle.h libiberty/ lzma.h zlib.h zstd.h Zydis/
 only_dump       := libunwind
 only_encode     := libdeflate.h protobuf-c/ profiler/encode/pprof.pb-c.h
 only_role       := seccomp.h sys/capability.h
@@ -345,7 +345,7 @@ $(BUILD)/tests/bench/compiler: tests/bench/compiler.c $(foreach l,$(call below,s
 .PHONY: check-build check-build-unit check-build-fuzz check-build-cli check-build-e2e
 check-build: check-build-unit check-build-fuzz check-build-cli check-build-e2e
 check-build-unit: $(UNIT_BIN) ; @:
-check-build-fuzz: $(FUZZ_BIN) ; @:
+check-build-fuzz: $(FUZZ_BIN) $(if $(filter symbolizer_dwarf,$(FUZZ)),$(BUILD)/tests/fuzz/corpus/symbolizer_dwarf/.built) ; @:
 check-build-cli: all ; @:
 check-build-e2e: all $(WORK_BIN) $(BUILD)/tests/liar $(BUILD)/tests/chains/built $(BUILD)/tests/kernels/verify ; @:
 
@@ -378,6 +378,23 @@ UNWIND_ORACLE_PATHS ?= /
 unwind-oracle: $(BUILD)/tests/unit/symbolizer_unwind_oracle ## unwind rows of all ELF files of the machine, against libdw
 	@find $(UNWIND_ORACLE_PATHS) -xdev -type f -size +0 \( -perm /111 -o -name '*.so*' \) > $(BUILD)/unwind-oracle.list 2>/dev/null || true
 	@$< @$(BUILD)/unwind-oracle.list
+
+# Each by the compilers that it is about; what none is there for is passed over, and said.
+$(BUILD)/tests/lines/built: $(wildcard tests/lines/*)
+	@mkdir -p $(@D)
+	$(call say,WORK,$(@D))
+	$(Q)python3 -B tests/lines/lines.py build $(@D)
+	@touch $@
+
+$(BUILD)/tests/fuzz/corpus/symbolizer_dwarf/.built: $(wildcard tests/lines/*)
+	@mkdir -p $(@D)
+	$(call say,WORK,$(@D))
+	$(Q)python3 -B tests/lines/lines.py small $(@D)
+	@touch $@
+
+.PHONY: lines-oracle
+lines-oracle: $(BUILD)/slowburn $(BUILD)/tests/lines/built ## lines and inlined functions of many compilers, beside llvm-symbolizer
+	@BUILD='$(BUILD)' python3 -B tests/lines/lines.py compare $(BUILD)/tests/lines
 
 hostile: ## 100,000 damaged ELF files under sanitizers, and 5,000 for the symbolizer in its sandbox
 	+@MUTANTS=100000 TEST_LIMIT=3600 $(MAKE) SAN=address,undefined ONLY=symbolizer_mutants check-unit
@@ -417,7 +434,7 @@ fuzz-%: ## fuzz one target, for TIME seconds
 		FUZZER=-fsanitize=fuzzer build/fuzz/tests/fuzz/$*
 	+@build/fuzz/tests/fuzz/$* -max_total_time=$(TIME) -timeout=10 -rss_limit_mb=2048 \
 		-artifact_prefix=build/fuzz/$*- -print_final_stats=1 \
-		build/fuzz/found/$* $(wildcard tests/fuzz/corpus/$*)
+		build/fuzz/found/$* $(wildcard tests/fuzz/corpus/$* build*/tests/fuzz/corpus/$*)
 
 # ---- the tree ------------------------------------------------------------------------------
 

@@ -15,6 +15,6 @@
  * itself: what isn't a jitdump is taken for a perf map. 0 or -ENOMEM.
  */
 int jit_answer(const int *fds, uint32_t fd_count, const uint64_t *addresses,
-		const struct symbol_moment *moments, uint32_t count, struct reply *reply);
+	       const struct symbol_moment *moments, uint32_t count, struct reply *reply);
 
 #endif

@@ -39,7 +39,20 @@
  *	struct unwind_page × page_count		of the addresses from `start` on; row: its number below
  *	u32 rows × row_count			rule: its number above
  *
- * The third asks what a file says of its debug files, or whether another is one of them. Request:
+ * The third asks for lines and inlined functions, by a file's DWARF. Request:
+ *
+ *	struct lines_request, then count × u64 ELF addresses in ascending order
+ *	fds: the file that has the DWARF (the binary, or its separate debug file), and what dwz moved to another, if there is
+ *	one and it is at hand
+ *
+ * Reply, which nobody believes before lines_check() has:
+ *
+ *	struct lines_reply
+ *	struct lines_answer × answer_count	one for each address asked, in that order
+ *	struct lines_place × place_count
+ *	string_bytes of strings, each NUL-terminated; offset 0 is ""
+ *
+ * The fourth asks what a file says of its debug files, or whether another is one of them. Request:
  *
  *	struct debug_request
  *	fds: the file; and the other one, unless the question is DEBUG_OF_FILE
@@ -63,6 +76,8 @@
 #define SYMBOLS_MESSAGE_UNWIND_REPLY 4
 #define SYMBOLS_MESSAGE_DEBUG 5
 #define SYMBOLS_MESSAGE_DEBUG_REPLY 6
+#define SYMBOLS_MESSAGE_LINES 7
+#define SYMBOLS_MESSAGE_LINES_REPLY 8
 
 #define SYMBOLS_MAX_ADDRESSES 65536
 #define SYMBOLS_MAX_CODE_ADDRESSES 16384 /* of SYMBOLS_CODE: with their moments no more bytes */
@@ -185,6 +200,53 @@ struct unwind_answer {
 /* 0, or -EINVAL and a sentence. `bytes` is 8-byte aligned and must outlive *ret. In unwind_check.c. */
 int unwind_check(const void *bytes, size_t len, const struct unwind_request *request,
 		 struct unwind_answer *ret, struct err *err);
+
+struct lines_request {
+	uint32_t count; /* <= SYMBOLS_MAX_ADDRESSES */
+	uint32_t reserved;
+};
+
+#define LINES_DAMAGED 1u /* some section could not be read */
+#define LINES_COMPRESSED 2u /* some were compressed */
+#define LINES_ALTERNATE 4u /* a part of it was in another file (dwz) */
+/* It is, and that file did not come or is no good: some names are missing. */
+#define LINES_NO_ALTERNATE 8u
+#define LINES_SPLIT 16u /* parts of it are in .dwo files, which are not read */
+#define LINES_INCOMPLETE 32u /* the reply was full: the last answers are empty */
+#define LINES_FLAGS 63u
+
+struct lines_reply {
+	uint32_t status; /* enum symbol_status: _OK, _NOT_ELF, _NO_TABLE (no DWARF), _LIMIT */
+	uint32_t flags; /* LINES_… */
+	uint32_t units, units_damaged; /* all, and those that could not be read to their end */
+	uint32_t answer_count, place_count, string_bytes;
+	uint32_t build_id; /* string: lower-case hex */
+};
+
+/* Its places: the innermost function first, then what it was inlined into. count 0: nothing is known. */
+struct lines_answer {
+	uint32_t first, count;
+};
+
+/* A function, and where in it: all are strings; "": not known. */
+struct lines_place {
+	uint32_t name; /* demangled */
+	uint32_t system_name; /* as in the file; equal to name if not mangled */
+	uint32_t file;
+	uint32_t line; /* 0: not known */
+};
+
+/* A reply that was checked, as struct symbols is. */
+struct lines_answers {
+	const struct lines_reply *reply;
+	const struct lines_answer *answers;
+	const struct lines_place *places;
+	const char *strings;
+};
+
+/* 0, or -EINVAL and a sentence. `bytes` is 8-byte aligned and must outlive *ret. In lines_check.c. */
+int lines_check(const void *bytes, size_t len, uint32_t address_count, struct lines_answers *ret,
+		struct err *err);
 
 #define DEBUG_MAX_LINK_BYTES 256u /* of a file's name, with its NUL */
 #define DEBUG_MAX_ALTERNATE_BYTES 1024u /* of a path, with its NUL */

@@ -7,12 +7,14 @@
 #include "symbolizer/request.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "symbolizer/elf_debug.h"
 #include "symbolizer/jit_answer.h"
 #include "symbolizer/elf_symbols.h"
 #include "symbolizer/kallsyms.h"
+#include "symbolizer/lines_answer.h"
 #include "symbolizer/protocol.h"
 #include "symbolizer/reply.h"
 #include "symbolizer/unwind_answer.h"
@@ -36,6 +38,14 @@ static size_t space_limits(uint32_t space, uint32_t *ret_most)
 	}
 }
 
+static bool ascend(const uint64_t *addresses, uint32_t count)
+{
+	for (uint32_t i = 1; i < count; i++)
+		if (addresses[i - 1] > addresses[i])
+			return false;
+	return true;
+}
+
 static int request_check(const void *bytes, size_t len, uint32_t fd_count,
 			 struct symbol_request *ret, const uint64_t **ret_addresses)
 {
@@ -52,10 +62,8 @@ static int request_check(const void *bytes, size_t len, uint32_t fd_count,
 	    fd_count < 1)
 		return -EPROTO;
 	addresses = (const uint64_t *)((const char *)bytes + sizeof(request));
-	for (uint32_t i = 1; i < request.count; i++) {
-		if (addresses[i - 1] > addresses[i])
-			return -EPROTO;
-	}
+	if (!ascend(addresses, request.count))
+		return -EPROTO;
 	*ret = request;
 	*ret_addresses = addresses;
 	return 0;
@@ -111,6 +119,24 @@ int request_answer_unwind(const void *bytes, size_t len, const int *fds, uint32_
 	if (request.start > request.limit || request.max_rows > UNWIND_REPLY_MAX_ROWS)
 		return -EPROTO;
 	return unwind_answer(fds[0], &request, reply);
+}
+
+int request_answer_lines(struct lines_shelf *shelf, const void *bytes, size_t len, const int *fds,
+			 uint32_t fd_count, struct buffer *reply)
+{
+	struct lines_request request;
+	const uint64_t *addresses;
+
+	if (len < sizeof(request) || fd_count < 1 || fd_count > 2)
+		return -EPROTO;
+	memcpy(&request, bytes, sizeof(request));
+	addresses = (const uint64_t *)((const char *)bytes + sizeof(request));
+	if (request.count > SYMBOLS_MAX_ADDRESSES ||
+	    len - sizeof(request) != request.count * sizeof(uint64_t) ||
+	    !ascend(addresses, request.count))
+		return -EPROTO;
+	return lines_answer(shelf, fds[0], fd_count > 1 ? fds[1] : -1, addresses, request.count,
+			    reply);
 }
 
 int request_answer_debug(const void *bytes, size_t len, const int *fds, uint32_t fd_count,

@@ -24,6 +24,12 @@ int request_answer(const void *bytes, size_t len, const int *fds, uint32_t fd_co
 int request_answer_unwind(const void *bytes, size_t len, const int *fds, uint32_t fd_count,
 			  struct buffer *reply);
 
+struct lines_shelf;
+
+/* The same for a struct lines_request. `shelf`: what was read before (symbolizer/lines_shelf.h). */
+int request_answer_lines(struct lines_shelf *shelf, const void *bytes, size_t len, const int *fds,
+			 uint32_t fd_count, struct buffer *reply);
+
 /* The same about SYMBOLS_MESSAGE_DEBUG. */
 int request_answer_debug(const void *bytes, size_t len, const int *fds, uint32_t fd_count,
 			 struct buffer *reply);

@@ -11,9 +11,10 @@
 #include <stdlib.h>
 
 #include "profiler/role/socket.h"
+#include "symbolizer/lines_shelf.h"
 #include "symbolizer/request.h"
 
-static int serve_one(int socket, struct socket_message *message)
+static int serve_one(int socket, struct lines_shelf *shelf, struct socket_message *message)
 {
 	struct buffer reply = BUFFER_INIT(SYMBOLS_MAX_REPLY_BYTES);
 	uint32_t type = SYMBOLS_MESSAGE_REPLY;
@@ -31,6 +32,11 @@ static int serve_one(int socket, struct socket_message *message)
 		r = request_answer_unwind(message->bytes.data, message->bytes.len, message->fds,
 					  message->fd_count, &reply);
 	}
+	if (message->type == SYMBOLS_MESSAGE_LINES) {
+		type = SYMBOLS_MESSAGE_LINES_REPLY;
+		r = request_answer_lines(shelf, message->bytes.data, message->bytes.len,
+					 message->fds, message->fd_count, &reply);
+	}
 	if (message->type == SYMBOLS_MESSAGE_DEBUG) {
 		type = SYMBOLS_MESSAGE_DEBUG_REPLY;
 		r = request_answer_debug(message->bytes.data, message->bytes.len, message->fds,
@@ -47,14 +53,16 @@ static int serve_one(int socket, struct socket_message *message)
 
 int symbolizer_serve(int socket)
 {
+	struct lines_shelf shelf = { 0 };
 	struct socket_message message;
 	int r;
 
 	socket_message_init(&message, sizeof(struct symbol_request) +
 					      SYMBOLS_MAX_ADDRESSES * sizeof(uint64_t));
 	do {
-		r = serve_one(socket, &message);
+		r = serve_one(socket, &shelf, &message);
 	} while (r == 0);
+	lines_shelf_release(&shelf);
 	socket_message_release(&message);
 	return r == -EPIPE ? EXIT_SUCCESS : EXIT_FAILURE;
 }

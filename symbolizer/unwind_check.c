@@ -92,7 +92,12 @@ static bool segments_are_sound(const struct unwind_answer *a)
 static bool rules_are_sound(const struct unwind_answer *a)
 {
 	for (uint32_t i = 0; i < a->reply->rule_count; i++) {
-		if (a->rules[i].kind >= UNWIND_KIND_COUNT)
+		const struct unwind_rule *rule = &a->rules[i];
+
+		if (rule->kind >= UNWIND_KIND_COUNT)
+			return false;
+		if ((rule->kind == UNWIND_SP || rule->kind == UNWIND_FP) &&
+		    unwind_rule_parameter(rule) & ~(UNWIND_INTERRUPTED | UNWIND_OTHER_STACK))
 			return false;
 		if (i == UNWIND_RULE_NONE && a->rules[i].kind != UNWIND_NONE)
 			return false;

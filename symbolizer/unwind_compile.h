@@ -7,7 +7,7 @@
  * either, where a hand-made return address can lead (that of makecontext() is the first byte of a
  * function, and looked up one byte before). But
  *
- * - Go's compiler keeps frame pointers: in its files they are stepped by frame pointer;
+ * - Go's functions have rows by Go's own table (unwind_go.h), and by frame pointer if it can't be read;
  * - and so is code whose functions set up frame pointers one after the other, as can be seen in it:
  *   V8's built-in functions within node, or chromium, which was compiled without tables;
  *

@@ -221,6 +221,50 @@ int symbols_client_debug(struct symbols_client *c, enum debug_question question,
 	return r;
 }
 
+static int lines_reply_check(struct symbols_client *c, uint32_t count, struct lines_answers *ret,
+			     struct err *err)
+{
+	const struct socket_message *reply = &c->symbolizer.reply;
+	int r;
+
+	if (reply->fd_count)
+		r = err_errno(err, -EPROTO, "the symbolizer's answer could not be read");
+	else
+		r = lines_check(reply->bytes.data, reply->bytes.len, count, ret, err);
+	if (r < 0)
+		peer_disbelieve(&c->symbolizer);
+	return r;
+}
+
+int symbols_client_lines(struct symbols_client *c, const int *fds, uint32_t fd_count,
+			 const uint64_t *addresses, uint32_t count, uint64_t deadline_ns,
+			 struct lines_answers *ret, struct err *err)
+{
+	struct lines_request request = { .count = count };
+	struct lines_answers checked;
+	int r;
+
+	if (count > SYMBOLS_MAX_ADDRESSES)
+		return err_set(err, -E2BIG, "the symbolizer was asked for %u lines, at most %u",
+			       count, SYMBOLS_MAX_ADDRESSES);
+	buffer_clear(&c->request);
+	buffer_append(&c->request, &request, sizeof(request));
+	buffer_append(&c->request, addresses, count * sizeof(*addresses));
+	r = buffer_error(&c->request);
+	if (r < 0)
+		return err_errno(err, r, "lines could not be asked for");
+	r = peer_ask(&c->symbolizer, SYMBOLS_MESSAGE_LINES, &c->request, fds, fd_count,
+		     SYMBOLS_MESSAGE_LINES_REPLY, deadline_ns, err);
+	if (r == 0)
+		r = lines_reply_check(c, count, &checked, err);
+	if (r < 0) {
+		counter_add(c->counters, COUNTER_SYMBOLIZER_FAILED, 1);
+		return r;
+	}
+	*ret = checked;
+	return 0;
+}
+
 bool symbols_client_asked(const struct symbols_client *c)
 {
 	return c->symbolizer.asked;

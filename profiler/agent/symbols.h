@@ -58,6 +58,16 @@ int symbols_client_unwind(struct symbols_client *c, int fd, const struct unwind_
 int symbols_client_debug(struct symbols_client *c, enum debug_question question, const int *fds,
 			 uint32_t fd_count, struct debug_reply *ret, struct err *err);
 
+/*
+ * Lines and inlined functions of `count` ascending ELF addresses (<= SYMBOLS_MAX_ADDRESSES), by the DWARF of the file `fds[0]`
+ * and, if there are two, of its alternate file. A file asked about the first time is read whole, which may
+ * take longer than any other request: `deadline_ns` is of this one. On success *ret stays valid until the next call of any kind.
+ * Errors as above.
+ */
+int symbols_client_lines(struct symbols_client *c, const int *fds, uint32_t fd_count,
+			 const uint64_t *addresses, uint32_t count, uint64_t deadline_ns,
+			 struct lines_answers *ret, struct err *err);
+
 /* Was the last request sent? If it failed then, the file may be the reason; if not, it can't. */
 bool symbols_client_asked(const struct symbols_client *c);
 

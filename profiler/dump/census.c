@@ -356,8 +356,7 @@ static void put_text(struct census *c, uint32_t lacking)
 		      " lack names or lines.\n",
 		      c->processes, c->binaries.count, lacking);
 	if (c->unseen)
-		buffer_printf(&c->out, "%" PRIu32 " could not be looked at.\n",
-			      c->unseen);
+		buffer_printf(&c->out, "%" PRIu32 " could not be looked at.\n", c->unseen);
 	if (lacking)
 		buffer_text(&c->out, "\nBINARIES  processes that run it, what it lacks, and what "
 				     "brings it (dbgsym packages: debian-debug archive)\n");

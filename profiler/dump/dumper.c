@@ -91,6 +91,8 @@ static int work_of_kind(struct dumper *d, struct outside *outside, int file, str
 		/* Nobody's rings fill meanwhile. */
 		outside_set_deadline(outside, CENSUS_PATIENCE_NS);
 		return dump_census(d, outside, err);
+	case DUMP_NAMES:
+		return dump_names(d, file, err);
 	default:
 		return dump_stacks(d, err);
 	}

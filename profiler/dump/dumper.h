@@ -38,5 +38,6 @@ int dump_stacks(struct dumper *d, struct err *err);
 int dump_census(struct dumper *d, struct outside *outside, struct err *err);
 /* `file`: -1 if the job has a pid. */
 int dump_table(struct dumper *d, int file, struct err *err);
+int dump_names(struct dumper *d, int file, struct err *err);
 
 #endif

@@ -22,8 +22,10 @@ int dump_job_parse(struct dump_job *ret, const struct buffer *bytes)
 	if ((unsigned int)ret->kind >= DUMP_KIND_COUNT || ret->pid_count > DUMP_MAX_PIDS ||
 	    ret->address_count > DUMP_MAX_ADDRESSES ||
 	    !memchr(ret->name, '\0', sizeof(ret->name)) ||
+	    !memchr(ret->path, '\0', sizeof(ret->path)) ||
 	    (ret->kind == DUMP_TABLE && ret->pid_count > 1) ||
-	    (ret->kind == DUMP_STACKS && !ret->pid_count))
+	    (ret->kind == DUMP_STACKS && !ret->pid_count) ||
+	    (ret->kind == DUMP_NAMES && ret->pid_count))
 		return -EPROTO;
 	return 0;
 }

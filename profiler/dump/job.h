@@ -17,8 +17,8 @@
 #include "profiler/base/buffer.h"
 
 #define DUMP_MAX_PIDS 1024u
-#define DUMP_MAX_ADDRESSES 1024u
-#define DUMP_MAX_JOB_BYTES (64u << 10)
+#define DUMP_MAX_ADDRESSES 65536u /* SYMBOLS_MAX_ADDRESSES */
+#define DUMP_MAX_JOB_BYTES (1u << 20)
 #define DUMP_MAX_OUTPUT_BYTES (256u << 10) /* of one message */
 
 enum dump_message {
@@ -36,16 +36,17 @@ struct dump_result {
 	uint32_t reserved;
 };
 
-enum dump_kind { DUMP_STACKS, DUMP_TABLE, DUMP_CENSUS, DUMP_KIND_COUNT };
+enum dump_kind { DUMP_STACKS, DUMP_TABLE, DUMP_CENSUS, DUMP_NAMES, DUMP_KIND_COUNT };
 
 struct dump_job {
 	enum dump_kind kind;
-	bool verify, json, rows;
+	bool verify, json, rows, inlines, addressed, raw;
 	uint32_t supervisor_pid; /* which, and whose children, are not looked at */
 	uint32_t pid_count, address_count;
 	uint32_t pids[DUMP_MAX_PIDS]; /* of a table at most one; none: the file that came with it */
 	uint64_t addresses[DUMP_MAX_ADDRESSES];
 	char name[256]; /* of the file, as it was called; "" */
+	char path[4096]; /* the same from the root on: where its debug files are looked for; "" */
 };
 
 void dump_job_write(const struct dump_job *j, struct buffer *out);

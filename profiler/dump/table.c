@@ -126,7 +126,7 @@ static void put_sources(struct writer *w, const struct sums *s)
 	if (s->flags & UNWIND_REPLY_COMPRESSED)
 		buffer_text(out, ", a compressed .debug_frame that is not read");
 	if (s->flags & UNWIND_REPLY_GO)
-		buffer_text(out, "; compiled by Go, which keeps frame pointers");
+		buffer_text(out, "; compiled by Go");
 	if (s->flags & UNWIND_REPLY_DAMAGED)
 		buffer_text(out, "; damaged: not all could be read");
 	if (s->flags & UNWIND_REPLY_TOO_LARGE)

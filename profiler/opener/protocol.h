@@ -50,13 +50,13 @@ enum opener_message {
 	OPENER_KERNEL,
 	/* Two NUL-terminated strings, mount and path; reply: struct opener_result and the lines. */
 	OPENER_CGROUP,
-	/* struct opener_process; reply: struct opener_result and the descriptor of its perf map. */
-	OPENER_PERFMAP,
 	/*
 	 * struct opener_debug, path and name; reply: struct opener_result (status: the candidate's number),
 	 * struct opener_debug_found and a descriptor, which may be a sealed copy. The fetcher's.
 	 */
 	OPENER_DEBUG,
+	/* struct opener_process; reply: struct opener_result and the descriptor of its perf map. */
+	OPENER_PERFMAP,
 	/* struct opener_packages and as many NUL-terminated paths; reply: struct opener_result and a line each. The fetcher's. */
 	OPENER_PACKAGES,
 	OPENER_REPLY = 100,

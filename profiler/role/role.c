@@ -408,8 +408,11 @@ static const struct role_limit symbolizer_limits[] = {
 	{ RLIMIT_STACK, "RLIMIT_STACK", 8 << 20 },
 #if !ROLE_SANITIZED
 	{ RLIMIT_FSIZE, "RLIMIT_FSIZE", 0 },
-	/* 65,536 addresses, the most that one request has: 8 MiB */
-	{ RLIMIT_DATA, "RLIMIT_DATA", 64 << 20 },
+	/*
+	 * 65,536 addresses, the most that one request has: 8 MiB. The rest is for DWARF, which is read whole; who
+	 * profiles allows less.
+	 */
+	{ RLIMIT_DATA, "RLIMIT_DATA", 1 << 30 },
 #endif
 };
 

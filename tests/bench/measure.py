@@ -5,6 +5,7 @@ mixed       gcc, python3, openssl and node; what each profiler costs, from its s
 saturation  every CPU busy for 10 s: nothing lost, all CPU time there
 lockstep    work that repeats at the sampling rate: ten runs, rms z
 unwinding   what a sample costs in the interrupt, with its stack; see unwinding.py
+names       lines and inlined functions beside llvm-symbolizer, addr2line and eu-addr2line; see names.py
 storm       processes that live some 10 ms: how many of their samples are complete
 memory      of all its processes and in the kernel, beside a hundred binaries; see footprint.py
 steady      its own CPU time, when the first seconds are over
@@ -31,6 +32,7 @@ ROOT = os.path.dirname(os.path.dirname(HERE))
 sys.dont_write_bytecode = True
 sys.path[:0] = [HERE, os.path.join(ROOT, "tests", "e2e")]
 import footprint  # noqa: E402
+import names  # noqa: E402
 import truth  # noqa: E402
 import unwinding  # noqa: E402
 import watch  # noqa: E402
@@ -447,8 +449,12 @@ def compiler(directory):
     write_json("compiler", {"files": len(turns[0]), "runs": runs, "goals": goals})
 
 
-PARTS = {"mixed": mixed, "unwinding": unwound, "saturation": saturation, "lockstep": lockstep, "storm": storm, "memory": memory,
-         "steady": steady, "compiler": compiler}
+def named(directory):
+    write_json("names", names.run(directory, SLOWBURN, RUNS, say, goal))
+
+
+PARTS = {"mixed": mixed, "unwinding": unwound, "saturation": saturation, "lockstep": lockstep, "storm": storm,
+         "names": named, "memory": memory, "steady": steady, "compiler": compiler}
 
 
 def main():

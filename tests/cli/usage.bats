@@ -90,6 +90,13 @@ refuse_all() {
 		dump --verify => which process?
 		dump --verify=1 1 => takes no value
 		dump --rows 1 => unknown option "--rows"
+		symbolize => which file?
+		symbolize '' => an empty word is no file
+		symbolize x y => address "y" is not a hexadecimal number
+		symbolize x 0x => address "0x" is not
+		symbolize x 10000000000000000 => address "10000000000000000" is not
+		symbolize --inlines=1 x => takes no value
+		symbolize --pid 1 => unknown option "--pid"
 		debug => what is to be looked at?
 		debug rows => there is no "rows" to look at
 		debug unwind => which file or process?
@@ -203,6 +210,36 @@ refuse_all() {
 		--root= --record= '-h, --help' '[-- COMMAND'; do
 		[[ $output == *"$option"* ]] || { echo "no $option"; return 1; }
 	done
+}
+
+@test "symbolize: files that are none" {
+	try slowburn symbolize nothing-there 0
+	refused 1 'cannot read "nothing-there": No such file'
+	try slowburn symbolize / 0
+	refused 1 'no regular file'
+	echo text > text
+	try slowburn symbolize text 0
+	refused 1 'no ELF file'
+}
+
+@test "symbolize: ourselves, by operands and by standard input" {
+	address=$(nm "$dir/slowburn" | awk '$3 == "main" { print $1 }')
+	[ -n "$address" ] || skip "no symbols"
+	try slowburn symbolize --no-demangle "$dir/slowburn" "$address"
+	equal status "$status" 0
+	equal "its name" "$(head -1 <<< "$output")" main
+	holds "its line" "$output" "profiler/command/main.c:"
+	holds "its source" "$output" "# symbols: 1 of 1 addresses named"
+	try slowburn symbolize --json "$dir/slowburn" "0x$address"
+	equal "its function" "$(python3 -c 'import json, sys
+print(json.load(sys.stdin)["addresses"][0]["frames"][-1]["function"])' <<< "$output")" main
+	printf '%s\n0\n' "$address" > addresses
+	try slowburn symbolize --addresses "$dir/slowburn" < addresses
+	equal status "$status" 0
+	holds "what nobody knows" "$output" $'0x0\n??\n??:0\n'
+	echo nonsense > addresses
+	try slowburn symbolize "$dir/slowburn" < addresses
+	refused 2 'address "nonsense" is not a hexadecimal number'
 }
 
 @test "debug unwind: files that are none" {

@@ -13,9 +13,9 @@ import pathlib
 import struct
 import sys
 
-END, FACTS, SAMPLE, EVENT, DRAIN, TEXT, TEXT_ERROR, FILE, CGROUP, SYMBOLS, REST = range(11)
+END, FACTS, SAMPLE, EVENT, DRAIN, TEXT, TEXT_ERROR, FILE, CGROUP, SYMBOLS, REST, CODE = range(12)
 MAPS, STAT, CGROUP_TEXT, PIDS = range(4)
-KERNEL, VDSO, FILES = 0, 1, 16
+KERNEL, VDSO, FILES, MADE = 0, 1, 16, 1 << 28
 ESRCH, NONE = -3, 0xFFFFFFFF
 KERNEL_ADDR = 0xFFFFFFFF81000100
 START_NS = 5_000_000_000
@@ -180,6 +180,31 @@ RESTS = [  # of new processes: found whole, ended early, not told; and one that 
     rest(3500, 1, 9 << 56 | 0x1000300),
 ]
 
+
+
+def look(owner, size, result=0):
+    return chunk(CODE, owner, struct.pack("<QiI", size, result, 0))
+
+
+MADE_CODE = [  # an address that is one function's, then another's; a process without a map
+    *SCAN,
+    sample(2000, [], [0x7F0000001010, 0x1000100]),
+    chunk(DRAIN, 3000),
+    code(FILE, 77, 0),
+    look(0, 100),
+    sample(1_000_000_000, [], [0x7F0000001010, 0x1000100]),
+    chunk(DRAIN, 2_000_000_000),
+    look(0, 200),
+    mmap2(300, 0x3000000, 0x1000, 0, b"//anon", 2_000_000_010),
+    sample(2_000_000_100, [], [0x3000010], pid=300),
+    chunk(DRAIN, 2**64 - 1),
+    look(0, 200),
+    look(1, 0, -2),
+    symbols(FILES, [(0x100, 0, 0)], [(0x100, 0x200, 0)], [(0, 0x2000, 0)], ["main"]),
+    symbols(MADE, [(0x7F0000001010, 0, NONE), (0x7F0000001010, 1, NONE)],
+            [(0x7F0000001000, 0x20, 0), (0x7F0000001000, 0x40, 1)], names=["first", "second (of two)"]),
+]
+
 FILES_OUT = {
     "one-drain": recording(content(*ONE_DRAIN)),
     "life-of-a-process": recording(content(*LIFE)),
@@ -192,7 +217,8 @@ FILES_OUT = {
     "wrong-count": recording(content(*SCAN, end=False) + chunk(END, 99)),
     "tables": recording(content(*TABLES), version=2),
     "rests": recording(content(*RESTS), version=3),
-    "version-4": recording(content(*SCAN), version=4),
+    "code": recording(content(*MADE_CODE), version=4),
+    "version-5": recording(content(*SCAN), version=5),
     "other-byte-order": recording(content(*SCAN), order=0x04030201),
     "content-one-drain": content(*ONE_DRAIN),
     "content-life-of-a-process": content(*LIFE),
@@ -227,7 +253,11 @@ FILES_OUT = {
         *SCAN,
         sample(2000, [KERNEL_ADDR] * 127, [0x1000100 + i for i in range(1023)], end=4, flags=1),
         chunk(DRAIN, 1)),
-    "content-unknown-kind": content(*SCAN, chunk(10)),
+    "content-code": content(*MADE_CODE),
+    "content-odd-code": content(
+        *MADE_CODE[:-2], look(0, 1, 5), look(0, 2**64 - 1), look(0, 0, -5000), chunk(CODE, 0, b"x"), look(2**64 - 1, 1),
+        symbols(MADE, [(1, 7, 7)], []), symbols(MADE, [(1, NONE, NONE)] * 3, [])),
+    "content-unknown-kind": content(*SCAN, chunk(12)),
     "content-nothing": b"",
 }
 

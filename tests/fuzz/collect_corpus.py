@@ -140,7 +140,7 @@ def stream():
         "window-huge": header + struct.pack("<IBB", 0xFD2FB528, 0x00, 0xFF) + b"\1\0\0",
         "cut": header + frame[:-1],
         "garbage": header + b"\0" * 32,
-        "version": b"slowburn stream\n" + struct.pack("=II", 4, 0x01020304),
+        "version": b"slowburn stream\n" + struct.pack("=II", 5, 0x01020304),
         "byte-order": b"slowburn stream\n" + struct.pack("=II", 1, 0x04030201),
         "magic": b"something else..........",
         "short": header[:20],

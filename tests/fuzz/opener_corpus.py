@@ -5,7 +5,7 @@ import os
 import struct
 import sys
 
-READ, OPEN, FETCH, KERNEL, CGROUP, DEBUG = range(1, 7)
+READ, OPEN, FETCH, KERNEL, CGROUP, DEBUG, PERFMAP, PACKAGES = range(1, 9)
 
 
 def texts(*pairs):
@@ -54,6 +54,18 @@ INPUTS = {
     "cgroup-one-string": (CGROUP, b"/sys\0"),
     "cgroup-three": (CGROUP, b"/sys\0/a\0/b\0"),
     "cgroup-no-nul": (CGROUP, b"/sys\0/a"),
+    "perfmap": (PERFMAP, struct.pack("<QII", 1000000000, 7, 0)),
+    "perfmap-unused": (PERFMAP, struct.pack("<QII", 1000000000, 7, 1)),
+    "perfmap-no-pid": (PERFMAP, struct.pack("<QII", 1000000000, 0, 0)),
+    "perfmap-cut": (PERFMAP, struct.pack("<QI", 1000000000, 7)),
+    "packages": (PACKAGES, struct.pack("<II", 7, 2) + b"/usr/bin/a\0/usr/lib/b.so\0"),
+    "packages-fewer": (PACKAGES, struct.pack("<II", 7, 3) + b"/usr/bin/a\0/usr/lib/b.so\0"),
+    "packages-more": (PACKAGES, struct.pack("<II", 7, 1) + b"/usr/bin/a\0/usr/lib/b.so\0"),
+    "packages-none": (PACKAGES, struct.pack("<II", 7, 0)),
+    "packages-too-many": (PACKAGES, struct.pack("<II", 7, 513) + b"/\0" * 513),
+    "packages-most": (PACKAGES, struct.pack("<II", 7, 512) + b"/\0" * 512),
+    "packages-relative": (PACKAGES, struct.pack("<II", 7, 1) + b"usr\0"),
+    "packages-no-nul": (PACKAGES, struct.pack("<II", 7, 1) + b"/usr"),
     "debug": (DEBUG, debug(b"/usr/bin/a\0", b"a.debug\0")),
     "debug-by-id": (DEBUG, debug(b"/a\0", b"\0")),
     "debug-longest-id": (DEBUG, debug(b"/a\0", b"\0", id_bytes=64)),

@@ -46,10 +46,20 @@ static int source_cgroup(void *ctx, const char *mount, const char *path, struct 
 	return 0;
 }
 
+static int source_perfmap(void *ctx, uint32_t pid, uint64_t start_ns, int *ret_fd)
+{
+	(void)ctx;
+	(void)start_ns;
+	(void)ret_fd;
+	check(pid != 0);
+	return -ENOENT;
+}
+
 static const struct process_source source = {
 	.read = source_read,
 	.open = source_open,
 	.fetch = source_open,
+	.perfmap = source_perfmap,
 	.cgroup = source_cgroup,
 };
 
@@ -88,6 +98,23 @@ static void debug_read(const struct buffer *request)
 			      (!place.alternate || !strncmp(name, "/usr/lib/debug/", 15)));
 }
 
+/* Paths within the request. */
+static void packages_read(const struct buffer *request)
+{
+	const char *paths[PACKAGE_MAX_PATHS];
+	struct opener_packages head;
+	size_t bytes = 0;
+
+	if (opener_packages_parse(request, &head, paths) < 0)
+		return;
+	check(head.pid && head.count && head.count <= PACKAGE_MAX_PATHS);
+	for (uint32_t i = 0; i < head.count; i++) {
+		check(paths[i][0] == '/');
+		bytes += strlen(paths[i]) + 1;
+	}
+	check(bytes + sizeof(head) == request->len);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct opener_reply reply;
@@ -107,7 +134,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		opener_reply_clear(&reply);
 		/* The kernel's files would be the machine's own. */
 		if (m.type == OPENER_KERNEL || m.type == OPENER_DEBUG ||
-		    opener_answer(&source, fetcher, &m, &reply) < 0)
+		    m.type == OPENER_PACKAGES || opener_answer(&source, fetcher, &m, &reply) < 0)
 			continue;
 		check(results_read(&reply.bytes) ==
 		      (m.type == OPENER_READ ? (int)(m.bytes.len / 8) : 1));
@@ -115,6 +142,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	if (m.type == OPENER_DEBUG)
 		debug_read(&m.bytes);
+	if (m.type == OPENER_PACKAGES)
+		packages_read(&m.bytes);
 	results_read(&m.bytes);
 	opener_reply_release(&reply);
 	socket_message_release(&m);

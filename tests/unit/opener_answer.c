@@ -57,6 +57,13 @@ static int fake_open(void *ctx, const struct file_place *place, int *ret_fd)
 	return f->open_result;
 }
 
+static int fake_perfmap(void *ctx, uint32_t pid, uint64_t start_ns, int *ret_fd)
+{
+	const struct file_place place = { .pid = pid, .start = start_ns };
+
+	return fake_open(ctx, &place, ret_fd);
+}
+
 static int fake_cgroup(void *ctx, const char *mount, const char *path, struct buffer *out)
 {
 	struct fake *f = ctx;
@@ -87,6 +94,7 @@ static int setup(void **state)
 		.read = fake_read,
 		.open = fake_open,
 		.fetch = fake_open,
+		.perfmap = fake_perfmap,
 		.cgroup = fake_cgroup,
 	};
 	socket_message_init(&b->request, OPENER_MAX_REQUEST_BYTES);
@@ -112,8 +120,9 @@ static int answer(struct bench *b, uint32_t type, const void *bytes, size_t len)
 	buffer_append(&b->request.bytes, bytes, len);
 	opener_reply_clear(&b->reply);
 	b->at = 0;
-	return opener_answer(&b->source, type == OPENER_FETCH || type == OPENER_DEBUG, &b->request,
-			     &b->reply);
+	return opener_answer(
+		&b->source, type == OPENER_FETCH || type == OPENER_DEBUG || type == OPENER_PACKAGES,
+		&b->request, &b->reply);
 }
 
 static void expect_result(struct bench *b, int32_t status, size_t len, char byte)
@@ -328,6 +337,41 @@ static void cgroups(void **state)
 	expect_result(b, -EXDEV, 0, 0);
 }
 
+static void perfmaps(void **state)
+{
+	const struct opener_process process = { .start_ns = 5, .pid = 9 };
+	struct bench *b = *state;
+
+	/* It is text: nothing is looked at but that it could be opened. */
+	b->fake.file = "/etc/passwd";
+	assert_int_equal(answer(b, OPENER_PERFMAP, &process, sizeof(process)), 0);
+	expect_result(b, 0, 0, 0);
+	expect_end(b);
+	assert_int_equal(b->reply.fd_count, 1);
+	assert_int_equal(b->fake.opened.pid, 9);
+	assert_int_equal(b->fake.opened.start, 5);
+	b->fake.open_result = -EPERM;
+	assert_int_equal(answer(b, OPENER_PERFMAP, &process, sizeof(process)), 0);
+	expect_result(b, -EPERM, 0, 0);
+	assert_int_equal(b->reply.fd_count, 0);
+}
+
+/* Of a process that isn't: a good request nevertheless. */
+static void packages(void **state)
+{
+	const struct {
+		struct opener_packages head;
+		char paths[14];
+	} request = { { 4194305, 2 }, "/bin/a\0/bin/b" };
+	const size_t len = sizeof(request.head) + sizeof(request.paths);
+	struct bench *b = *state;
+
+	assert_int_equal(answer(b, OPENER_PACKAGES, &request, len), 0);
+	expect_result(b, -ENOENT, 0, 0);
+	expect_end(b);
+	assert_int_equal(answer(b, OPENER_PACKAGES, &request, len - 1), -EPROTO);
+}
+
 static void kernel(void **state)
 {
 	struct bench *b = *state;
@@ -356,6 +400,8 @@ static void refused(void **state)
 	assert_int_equal(answer(b, OPENER_KERNEL, "x", 1), -EPROTO);
 	assert_int_equal(answer(b, OPENER_CGROUP, "x", 1), -EPROTO);
 	assert_int_equal(answer(b, OPENER_DEBUG, "x", 1), -EPROTO);
+	assert_int_equal(answer(b, OPENER_PERFMAP, "x", 1), -EPROTO);
+	assert_int_equal(answer(b, OPENER_PACKAGES, "x", 1), -EPROTO);
 	/* Each role its own. */
 	b->request.type = OPENER_FETCH;
 	assert_int_equal(opener_answer(&b->source, false, &b->request, &b->reply), -EPROTO);
@@ -482,6 +528,8 @@ int main(void)
 		TEST(no_binaries),
 		TEST(debug_files),
 		TEST(cgroups),
+		TEST(perfmaps),
+		TEST(packages),
 		TEST(kernel),
 		TEST(refused),
 		TEST(survives_without_memory),

@@ -677,7 +677,7 @@ static const struct attempt opener_attempts[] = {
 static const struct attempt fetcher_attempts[] = {
 	NO_TO_CHILDREN, NO(capset), NO(write), NO(write_readable), NO(bpf), NO(perf_event_open),
 	NO(ioctl), NO(fcntl), NO(sendto), NO(sendmsg), NO(prlimit64), NO(newfstatat), NO(readlink),
-	NO(getdents64),
+	ENTRY(getdents64, ENOTDIR), /* lists of packages */
 	OPENS, ENTRY(copy, 0),
 };
 

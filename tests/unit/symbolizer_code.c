@@ -427,6 +427,59 @@ static void test_huge(void **state)
 	close(fd);
 }
 
+/* ---- mutants ---- */
+
+#define MUTANTS 20000
+
+/* Whatever becomes of the bytes: a reply that the agent believes. */
+static void mutate(const void *bytes, size_t len, uint64_t seed, uint32_t *statuses)
+{
+	static const struct query queries[] = { { 0x1000, 10, "" },  { 0x1000, NOW, "" },
+						{ 0x1008, 15, "" },  { 0x2000, 30, "" },
+						{ 0x3000, NOW, "" }, { UINT64_MAX, NOW, "" } };
+	unsigned char *copy = malloc(len);
+
+	assert_non_null(copy);
+	srandom((unsigned int)seed);
+	for (uint32_t i = 0; i < MUTANTS; i++) {
+		size_t kept = random() % 4 ? len : (size_t)random() % (len + 1);
+		struct asked a;
+		int fd;
+
+		memcpy(copy, bytes, len);
+		for (long n = random() % 8; n >= 0; n--)
+			copy[(size_t)random() % len] = (unsigned char)random();
+		fd = memory_file(copy, kept);
+		ask_code(&a, &fd, 1, queries, sizeof(queries) / sizeof(queries[0]));
+		statuses[a.symbols.reply->status]++;
+		asked_release(&a);
+		close(fd);
+	}
+	free(copy);
+}
+
+static void test_mutants(void **state)
+{
+	static const char map[] = "1000 8 a\n0x1000 0x10 int b.c(int)\n2000 100 JS:*d /e.js:1:1\n";
+	struct buffer dump = BUFFER_INIT(1 << 20);
+	uint32_t statuses[SYMBOLS_STATUS_COUNT] = { 0 };
+	uint64_t seed = (uint64_t)getpid();
+
+	(void)state;
+	printf("# seed %llu\n", (unsigned long long)seed);
+	mutate(map, sizeof(map) - 1, seed, statuses);
+	dump_header(&dump, 0);
+	dump_load(&dump, 10, 0x1000, 0x10, 1, "a");
+	dump_move(&dump, 30, 0x1000, 0x2000, 0x10, 1);
+	dump_load(&dump, 40, 0x3000, 0x10, 2, "b");
+	mutate(dump.data, dump.len, seed, statuses);
+	buffer_release(&dump);
+	printf("# %u good, %u damaged, %u too large\n", statuses[SYMBOLS_OK],
+	       statuses[SYMBOLS_DAMAGED], statuses[SYMBOLS_LIMIT]);
+	assert_true(statuses[SYMBOLS_OK] > MUTANTS / 20);
+	assert_true(statuses[SYMBOLS_DAMAGED] > MUTANTS / 20);
+}
+
 static void test_requests(void **state)
 {
 	static const struct {
@@ -491,7 +544,8 @@ int main(void)
 		cmocka_unit_test(test_processor_time), cmocka_unit_test(test_cut_dumps),
 		cmocka_unit_test(test_bad_dumps),      cmocka_unit_test(test_both),
 		cmocka_unit_test(test_costly),         cmocka_unit_test(test_huge),
-		cmocka_unit_test(test_requests),       cmocka_unit_test(test_torture),
+		cmocka_unit_test(test_mutants),        cmocka_unit_test(test_requests),
+		cmocka_unit_test(test_torture),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -72,7 +72,7 @@ static void witness(void *who, uint64_t vaddr, const struct unwind_rule *rule,
 {
 	struct oracle *o = who;
 	uint8_t opinion;
-	struct unwind_rule theirs = *unwind_table_find(o->table, vaddr);
+	struct unwind_rule theirs = *rows_find(o->table, vaddr);
 
 	if (theirs.kind == UNWIND_PLT) {
 		theirs.cfa_offset += (vaddr & 15) >= unwind_rule_parameter(&theirs) ? 8 : 0;
@@ -88,7 +88,7 @@ static void witness(void *who, uint64_t vaddr, const struct unwind_rule *rule,
 
 static void count(struct oracle *o, uint64_t vaddr, const struct unwind_rule *ours)
 {
-	const struct unwind_rule *theirs = unwind_table_find(o->table, vaddr);
+	const struct unwind_rule *theirs = rows_find(o->table, vaddr);
 
 	totals.insns++;
 	totals.described += is_told(theirs);

@@ -11,10 +11,15 @@
 #define TESTS_UNIT_SYMBOLIZER_GO_H
 
 #include <elf.h>
+#include <setjmp.h>
+#include <stdarg.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
+
+#include <cmocka.h>
 
 #include "profiler/base/buffer.h"
 

@@ -292,7 +292,7 @@ static void test_names(void **state)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
 		offsets[i] = GO_TEXT_OFFSET + cases[i].at;
 	assert_int_equal(reply_init(&r, sizeof(cases) / sizeof(cases[0])), 0);
-	assert_int_equal(elf_symbols_answer(fd, offsets, r.count, &r), 0);
+	assert_int_equal(elf_symbols_answer(fd, -1, offsets, r.count, &r), 0);
 	assert_int_equal(r.status, SYMBOLS_OK);
 	for (uint32_t i = 0; i < r.count; i++) {
 		const struct symbol_function *f = NULL;

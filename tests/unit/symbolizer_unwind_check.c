@@ -181,6 +181,7 @@ static const struct {
 	LIE(rules[0].kind, UNWIND_SP),
 	LIE(rules[1].kind, UNWIND_SP),
 	LIE(rules[2].kind, UNWIND_KIND_COUNT),
+	LIE(rules[2].how, UNWIND_HOW(UNWIND_FP_SAME, 4)),
 	LIE(pages[0].row, 1),
 	LIE(pages[0].count, 0),
 	LIE(pages[0].count, 2),

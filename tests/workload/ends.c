@@ -4,7 +4,7 @@
  * Stacks that can't be followed to their end, one reason each: ends_work(), which never returns, was called by code
  * that
  *
- *	no-row        has no call frame information
+ *	no-row        has no call frame information, and two ways out that contradict each other
  *	unsupported   has such as no table of ours can hold: an expression with a multiplication
  *	lost          tells its frame by rbx, which is another's by then
  *	bad-read      says that its frame goes on 32 MiB up the stack, where nothing may be read
@@ -45,8 +45,11 @@ void cut_no_row(void), cut_unsupported(void), cut_lost(void), cut_bad_frame(void
 
 __asm__(".text\n.p2align 6\n" /* */
 	BEGIN("cut_no_row") "push %rbx\n"
+			    "xor %eax, %eax\n"
+			    "jnz 1f\n"
 			    "call ends_work\n"
-			    "ud2\n" END("cut_no_row")
+			    "ud2\n"
+			    "1: ret\n" END("cut_no_row")
 
 	/* DW_CFA_def_cfa_expression: DW_OP_breg3 (rbx) 0, DW_OP_lit8, DW_OP_mul */
 	BEGIN("cut_unsupported") ".cfi_startproc\n"

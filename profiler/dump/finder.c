@@ -1,0 +1,333 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Symbols name the function that an address is in, DWARF what was inlined there; each is sought in the file, then in
+ * its debug file, which is looked for only if something is missing. Lines come last, as each request ends what the
+ * one before it said.
+ */
+#include "profiler/dump/finder.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "profiler/base/cleanup.h"
+#include "profiler/base/clock.h"
+
+#define MAX_NAME_BYTES (64u << 20)
+#define GIVEN_FILE 0u /* the number of one that came with the job */
+/* A file of a gigabyte takes some seconds. */
+#define LINES_PATIENCE_NS (30 * NS_PER_S)
+
+_Static_assert(DUMP_MAX_ADDRESSES <= SYMBOLS_MAX_ADDRESSES, "one request has them all");
+
+/* Of one address. */
+struct asked {
+	uint64_t vaddr;
+	uint32_t order; /* as it was asked for */
+	uint32_t name, system_name; /* in names; 0: none */
+};
+
+/* ---- sources ---- */
+
+__attribute__((format(printf, 3, 4))) static void origin_add(struct finder *f, const char *what,
+							     const char *fmt, ...)
+{
+	struct origin *o;
+	va_list args;
+
+	if (f->origin_count == FINDER_MAX_ORIGINS)
+		return;
+	o = &f->origins[f->origin_count++];
+	o->what = what;
+	va_start(args, fmt);
+	vsnprintf(o->result, sizeof(o->result), fmt, args);
+	va_end(args);
+}
+
+static const char *symbols_words(uint32_t status)
+{
+	static const char *const words[SYMBOLS_STATUS_COUNT] = {
+		[SYMBOLS_OK] = "",
+		[SYMBOLS_NOT_ELF] = "; it is no ELF file",
+		[SYMBOLS_NO_TABLE] = "; it has no symbols",
+		[SYMBOLS_DAMAGED] = "; a table of it is damaged",
+		[SYMBOLS_LIMIT] = "; it is too large",
+	};
+
+	return status < SYMBOLS_STATUS_COUNT && words[status] ? words[status] : "";
+}
+
+static uint32_t string_keep(struct finder *f, const char *s)
+{
+	size_t at = f->names.len;
+
+	if (!*s)
+		return 0;
+	buffer_append(&f->names, s, strlen(s) + 1);
+	return buffer_error(&f->names) < 0 ? 0 : (uint32_t)at;
+}
+
+/* Offsets of the addresses, by the file's segments; what lies in none keeps its address. */
+static int offsets_find(struct finder *f, struct err *err)
+{
+	const void *bytes;
+	struct symbols s;
+	uint32_t len;
+	int r = symbols_client_ask(f->client, SYMBOLS_ELF, &f->fd, 1, NULL, 0, &s, &bytes, &len,
+				   err);
+
+	if (r < 0)
+		return r;
+	if (s.reply->status == SYMBOLS_NOT_ELF)
+		return err_set(err, -ENOEXEC, "\"%s\" is no ELF file of this machine",
+			       f->dumper->job.name);
+	for (uint32_t i = 0; i < f->count; i++) {
+		f->offsets[i] = UINT64_MAX;
+		for (uint32_t j = 0; j < s.reply->module_count; j++) {
+			const struct symbol_module *m = &s.modules[j];
+
+			if (f->vaddrs[i] >= m->start && f->vaddrs[i] < m->limit)
+				f->offsets[i] = m->offset + (f->vaddrs[i] - m->start);
+		}
+	}
+	return 0;
+}
+
+static int compare_u64(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* The answer about this offset among ascending ones, or NULL. */
+static const struct symbol_answer *answer_of(const struct symbols *s, const uint64_t *sorted,
+					     uint32_t count, uint64_t offset)
+{
+	const uint64_t *at = bsearch(&offset, sorted, count, sizeof(*sorted), compare_u64);
+
+	return at && offset != UINT64_MAX ? &s->answers[at - sorted] : NULL;
+}
+
+/* How many of the addresses the file's tables name, or with its debug file's; negative errno. */
+static int names_take(struct finder *f, const char *what)
+{
+	_cleanup_(free_ptr) uint64_t *sorted = reallocarray(NULL, f->count + 1ul, sizeof(*sorted));
+	const void *bytes;
+	struct symbols s;
+	struct err err;
+	uint32_t named = 0, len;
+
+	if (!sorted)
+		return -ENOMEM;
+	memcpy(sorted, f->offsets, f->count * sizeof(*sorted));
+	qsort(sorted, f->count, sizeof(*sorted), compare_u64);
+	if (symbols_client_ask(f->client, SYMBOLS_ELF, (const int[]){ f->fd, f->debug },
+			       f->debug < 0 ? 1 : 2, sorted, f->count, &s, &bytes, &len,
+			       &err) < 0) {
+		origin_add(f, what, "%s", err.text);
+		return 0;
+	}
+	for (uint32_t i = 0; i < f->count; i++) {
+		const struct symbol_answer *a = answer_of(&s, sorted, f->count, f->offsets[i]);
+		struct asked *x = &f->asked[i];
+
+		if (!a || a->function == SYMBOLS_NONE)
+			continue;
+		named++;
+		if (x->name)
+			continue;
+		x->name = string_keep(f, s.strings + s.functions[a->function].name);
+		x->system_name = string_keep(f, s.strings + s.functions[a->function].system_name);
+	}
+	origin_add(f, what, "%u of %u addresses named%s", named, f->count,
+		   symbols_words(s.reply->status));
+	return (int)named;
+}
+
+/* ---- lines ---- */
+
+static uint32_t placed_count(const struct lines_answers *a)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < a->reply->answer_count; i++)
+		count += a->answers[i].count != 0;
+	return count;
+}
+
+static void lines_tell(struct finder *f, const char *what)
+{
+	const struct lines_reply *h = f->lines.reply;
+
+	if (h->status == SYMBOLS_NO_TABLE)
+		origin_add(f, what, "it has none");
+	else if (h->status != SYMBOLS_OK)
+		origin_add(f, what, "it is not read: %s",
+			   h->status == SYMBOLS_LIMIT ? "too large" : "no x86-64 ELF file");
+	else
+		origin_add(f, what, "%u of %u addresses known, by %u units%s%s%s%s%s",
+			   placed_count(&f->lines), f->count, h->units,
+			   h->units_damaged ? "; some are damaged" : "",
+			   h->flags & LINES_DAMAGED ? "; a section is damaged" : "",
+			   h->flags & LINES_NO_ALTERNATE ? "; the file of what dwz moved is missing"
+							 : "",
+			   h->flags & LINES_SPLIT ? "; .dwo files are not read" : "",
+			   h->flags & LINES_INCOMPLETE ? "; too many to be told" : "");
+}
+
+/* The place from which its debug files are looked for: ours. */
+static struct file_place place_of(const struct finder *f)
+{
+	return (struct file_place){ .pid = f->dumper->job.supervisor_pid,
+				    .path = f->dumper->job.path };
+}
+
+static void lines_take(struct finder *f, int fd, const char *what)
+{
+	const int fds[] = { fd, f->alternate };
+	struct err err;
+
+	if (symbols_client_lines(f->client, fds, f->alternate < 0 ? 1 : 2, f->vaddrs, f->count,
+				 LINES_PATIENCE_NS, &f->lines, &err) < 0) {
+		origin_add(f, what, "%s", err.text);
+		return;
+	}
+	lines_tell(f, what);
+	f->has_lines = f->lines.reply->status == SYMBOLS_OK;
+}
+
+static void debug_find(struct finder *f)
+{
+	struct file_place place = place_of(f);
+	int r = debug_files_find(f->dumper->from.names->debug, GIVEN_FILE, &place, f->fd,
+				 &f->debug);
+
+	if (r == -ENODATA)
+		origin_add(f, "debug file", "the file names none");
+	else if (r == -ESTALE)
+		origin_add(f, "debug file", "there is one, but it does not belong to the file");
+	else if (r < 0)
+		origin_add(f, "debug file", "none found: %s", strerror(-r));
+}
+
+/* What dwz moved out of `fd`. */
+static void alternate_find(struct finder *f, int fd)
+{
+	struct file_place place = place_of(f);
+	int r = debug_files_find_alternate(f->dumper->from.names->debug, &place, fd, &f->alternate);
+
+	if (r < 0 && r != -ENOENT)
+		origin_add(f, "alternate file", "none found: %s", strerror(-r));
+}
+
+static int ask(struct finder *f, struct err *err)
+{
+	struct debug_reply said;
+	int named = names_take(f, "symbols"), r;
+	bool dwarf;
+
+	if (named < 0)
+		return err_errno(err, named, "cannot look up addresses");
+	r = symbols_client_debug(f->client, DEBUG_OF_FILE, &f->fd, 1, &said, err);
+	if (r < 0)
+		return r;
+	dwarf = said.flags & DEBUG_REPLY_DWARF;
+	if (!dwarf)
+		origin_add(f, "DWARF", "the file has none");
+	if (!dwarf || (uint32_t)named < f->count)
+		debug_find(f);
+	if (f->debug >= 0)
+		names_take(f, "symbols, debug file");
+	if (!dwarf && f->debug < 0)
+		return 0;
+	alternate_find(f, dwarf ? f->fd : f->debug);
+	lines_take(f, dwarf ? f->fd : f->debug, dwarf ? "DWARF" : "DWARF, debug file");
+	return 0;
+}
+
+/* ---- life ---- */
+
+static int compare_asked(const void *a, const void *b)
+{
+	const struct asked *x = a, *y = b;
+
+	return x->vaddr < y->vaddr ? -1 : x->vaddr > y->vaddr;
+}
+
+static int addresses_sort(struct finder *f)
+{
+	const struct dump_job *job = &f->dumper->job;
+	size_t room = f->count + 1ul;
+
+	f->asked = calloc(room, sizeof(*f->asked));
+	f->vaddrs = calloc(room, sizeof(*f->vaddrs));
+	f->offsets = calloc(room, sizeof(*f->offsets));
+	f->positions = calloc(room, sizeof(*f->positions));
+	if (!f->asked || !f->vaddrs || !f->offsets || !f->positions)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < f->count; i++)
+		f->asked[i] = (struct asked){ .vaddr = job->addresses[i], .order = i };
+	qsort(f->asked, f->count, sizeof(*f->asked), compare_asked);
+	for (uint32_t i = 0; i < f->count; i++) {
+		f->vaddrs[i] = f->asked[i].vaddr;
+		f->positions[f->asked[i].order] = i;
+	}
+	return 0;
+}
+
+int finder_run(struct finder *f, struct dumper *d, int fd, struct err *err)
+{
+	int r;
+
+	*f = (struct finder){ .dumper = d,
+			      .client = d->from.names->client,
+			      .count = d->job.address_count,
+			      .fd = fd,
+			      .debug = -1,
+			      .alternate = -1 };
+	buffer_init(&f->names, MAX_NAME_BYTES);
+	buffer_append(&f->names, "", 1);
+	r = addresses_sort(f);
+	if (r < 0)
+		return err_errno(err, r, "cannot look up addresses");
+	r = offsets_find(f, err);
+	return r < 0 ? r : ask(f, err);
+}
+
+void finder_release(struct finder *f)
+{
+	free(f->asked);
+	free(f->vaddrs);
+	free(f->offsets);
+	free(f->positions);
+	fd_close(&f->debug);
+	fd_close(&f->alternate);
+	buffer_release(&f->names);
+}
+
+uint32_t finder_frames(const struct finder *f, uint32_t i, struct finder_frame *ret, uint32_t max)
+{
+	uint32_t at = f->positions[i], count = 0;
+	const struct asked *x = &f->asked[at];
+	const struct lines_answer *a = f->has_lines ? &f->lines.answers[at] : NULL;
+
+	for (; a && count < a->count && count < max; count++) {
+		const struct lines_place *p = &f->lines.places[a->first + count];
+
+		ret[count] =
+			(struct finder_frame){ .name = f->lines.strings + p->name,
+					       .system_name = f->lines.strings + p->system_name,
+					       .file = f->lines.strings + p->file,
+					       .line = p->line };
+	}
+	if (!x->name || !max)
+		return count;
+	if (!count)
+		ret[count++] = (struct finder_frame){ .file = "" };
+	ret[count - 1].name = f->names.data + x->name;
+	ret[count - 1].system_name = f->names.data + x->system_name;
+	return count;
+}

@@ -1,0 +1,465 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Functions claim ranges, one over the other as they were inlined; a sweep from the lowest address to the
+ * highest leaves for each stretch the one that is furthest in. Sequences of rows are put one behind the other; where two
+ * overlap, which no linker makes of good files, the one that starts first keeps its place.
+ *
+ * Sorted by radix: qsort took a third of the whole time.
+ */
+#include "symbolizer/lines_builder.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <xxhash.h>
+
+#include "symbolizer/protocol.h"
+
+#define RADIX_BITS 11u
+#define RADIX_PASSES 3u
+
+_Static_assert(LINES_MAX_BUILD_ID_BYTES == SYMBOLS_MAX_BUILD_ID_BYTES, "no build id is cut");
+
+static void fail(struct lines_builder *b, int error)
+{
+	if (!b->error)
+		b->error = error;
+}
+
+/* One more item; NULL, and b->error, if there can't be. */
+#define push(b, array, max)                                                 \
+	({                                                                  \
+		__typeof__((array)->items) item_ = array_push(array, max);  \
+		if (!item_)                                                 \
+			fail(b, (array)->count < (max) ? -ENOMEM : -E2BIG); \
+		item_;                                                      \
+	})
+
+int lines_builder_init(struct lines_builder *b, const struct elf_file *elf)
+{
+	*b = (struct lines_builder){ .elf = elf };
+	buffer_init(&b->strings, LINES_MAX_STRING_BYTES);
+	if (!elf->code.count)
+		return -ENODATA;
+	b->base = elf->code.items[0].start;
+	b->limit = b->base + (UINT32_MAX - 1);
+	if (b->limit < b->base)
+		b->limit = UINT64_MAX;
+	lines_builder_string(b, "", 0);
+	return b->error;
+}
+
+void lines_builder_release(struct lines_builder *b)
+{
+	array_release(&b->scopes);
+	array_release(&b->claims);
+	array_release(&b->rows);
+	array_release(&b->sequences);
+	array_release(&b->places);
+	index_release(&b->interned);
+	buffer_release(&b->strings);
+}
+
+/* ---- strings ---- */
+
+struct key {
+	const char *s;
+	size_t len;
+};
+
+static bool string_equal(const void *owner, uint32_t item, const void *key)
+{
+	const struct lines_builder *b = owner;
+	const struct key *k = key;
+	const char *s = b->strings.data + b->places.items[item];
+
+	return b->strings.len - b->places.items[item] > k->len && memcmp(s, k->s, k->len) == 0 &&
+	       s[k->len] == '\0';
+}
+
+uint32_t lines_builder_string(struct lines_builder *b, const char *s, size_t len)
+{
+	struct key key = { s, len < SYMBOLS_MAX_NAME ? len : SYMBOLS_MAX_NAME };
+	uint64_t hash = hash_bytes(s, key.len);
+	uint32_t item = index_find(&b->interned, hash, string_equal, b, &key), *place;
+	size_t at = b->strings.len;
+	char *copy;
+
+	if (item != UINT32_MAX)
+		return b->places.items[item];
+	copy = buffer_extend(&b->strings, key.len + 1);
+	if (!copy) {
+		fail(b, buffer_error(&b->strings));
+		return 0;
+	}
+	memcpy(copy, s, key.len);
+	copy[key.len] = '\0';
+	place = push(b, &b->places, LINES_MAX_SCOPES);
+	if (!place)
+		return 0;
+	*place = (uint32_t)at;
+	if (index_add(&b->interned, hash, b->places.count - 1) < 0)
+		fail(b, -ENOMEM);
+	return (uint32_t)at;
+}
+
+/* ---- what comes ---- */
+
+bool lines_builder_has_code(struct lines_builder *b, uint64_t vaddr)
+{
+	const struct elf_range *r;
+
+	if (vaddr >= b->near.start && vaddr < b->near.limit)
+		return true;
+	r = elf_file_code(b->elf, vaddr);
+	if (!r || vaddr >= b->limit)
+		return false;
+	b->near = *r;
+	return true;
+}
+
+uint32_t lines_builder_scope(struct lines_builder *b, const struct lines_scope *scope)
+{
+	struct lines_scope *s = push(b, &b->scopes, LINES_MAX_SCOPES);
+
+	if (!s)
+		return LINES_NONE;
+	*s = *scope;
+	return b->scopes.count - 1;
+}
+
+void lines_builder_claim(struct lines_builder *b, uint32_t scope, uint64_t start, uint64_t limit)
+{
+	struct lines_claim *c;
+
+	if (scope == LINES_NONE || start >= limit || !lines_builder_has_code(b, start))
+		return;
+	if (limit > b->limit)
+		limit = b->limit;
+	c = push(b, &b->claims, LINES_MAX_RANGES);
+	if (c)
+		*c = (struct lines_claim){ (uint32_t)(start - b->base), (uint32_t)(limit - b->base),
+					   scope };
+}
+
+void lines_builder_row(struct lines_builder *b, uint64_t vaddr, uint32_t file, uint32_t line)
+{
+	bool first = b->rows.count == b->sequence_first;
+	struct lines_row *last, *row;
+	uint32_t at = (uint32_t)(vaddr - b->base);
+
+	if (vaddr < b->base || vaddr >= b->limit)
+		return;
+	last = first ? NULL : &b->rows.items[b->rows.count - 1];
+	if (last && (at < last->start || (last->file == file && last->line == line)))
+		return; /* backwards there is nothing, and the same needs no row */
+	if (last && at == last->start) {
+		last->file = file;
+		last->line = line;
+		return;
+	}
+	row = push(b, &b->rows, LINES_MAX_ROWS);
+	if (row)
+		*row = (struct lines_row){ at, file, line };
+}
+
+void lines_builder_abandon_sequence(struct lines_builder *b)
+{
+	b->rows.count = b->sequence_first;
+}
+
+void lines_builder_end_sequence(struct lines_builder *b, uint64_t vaddr)
+{
+	uint32_t count = b->rows.count - b->sequence_first;
+	uint64_t limit = vaddr < b->limit ? vaddr : b->limit;
+	const struct lines_row *first;
+	struct lines_sequence *s;
+
+	if (!count)
+		return;
+	first = &b->rows.items[b->sequence_first];
+	if (limit <= b->base + first->start || !lines_builder_has_code(b, b->base + first->start)) {
+		lines_builder_abandon_sequence(b);
+		return;
+	}
+	s = push(b, &b->sequences, LINES_MAX_ROWS);
+	if (!s)
+		return;
+	*s = (struct lines_sequence){ first->start, (uint32_t)(limit - b->base), b->sequence_first,
+				      count };
+	b->sequence_first = b->rows.count;
+}
+
+/* ---- sorting ---- */
+
+/*
+ * By a u32 that items of `size` bytes begin with; equal ones stay in order. `scratch` has room for as many; what is
+ * sorted is in `items` again.
+ */
+static void radix_sort(void *items, void *scratch, uint32_t count, size_t size)
+{
+	char *from = items, *to = scratch;
+
+	for (uint32_t pass = 0; pass < RADIX_PASSES; pass++) {
+		uint32_t shift = pass * RADIX_BITS, sum = 0;
+		uint32_t at[1u << RADIX_BITS] = { 0 };
+		char *swap = from;
+
+		for (uint32_t i = 0; i < count; i++)
+			at[*(uint32_t *)(from + i * size) >> shift & ((1u << RADIX_BITS) - 1)]++;
+		for (uint32_t i = 0; i < 1u << RADIX_BITS; i++) {
+			uint32_t here = at[i];
+
+			at[i] = sum;
+			sum += here;
+		}
+		for (uint32_t i = 0; i < count; i++) {
+			const char *item = from + i * size;
+			uint32_t digit = *(const uint32_t *)item >> shift &
+					 ((1u << RADIX_BITS) - 1);
+
+			memcpy(to + at[digit]++ * size, item, size);
+		}
+		from = to;
+		to = swap;
+	}
+	memcpy(items, scratch, count * size);
+}
+
+_Static_assert(RADIX_PASSES % 2 == 1, "what is sorted ends in scratch");
+
+static int sort(struct lines_builder *b, void *items, uint32_t count, size_t size)
+{
+	void *scratch;
+
+	if (!count)
+		return 0;
+	scratch = reallocarray(NULL, count, size);
+	if (!scratch) {
+		fail(b, -ENOMEM);
+		return -ENOMEM;
+	}
+	radix_sort(items, scratch, count, size);
+	free(scratch);
+	return 0;
+}
+
+/* ---- ranges ---- */
+
+/* The claims that hold where the sweep is, the highest scope on top: a heap. */
+struct heap {
+	const struct lines_claim **items;
+	uint32_t count;
+};
+
+static void heap_push(struct heap *h, const struct lines_claim *c)
+{
+	uint32_t i = h->count++;
+
+	while (i && h->items[(i - 1) / 2]->scope < c->scope) {
+		h->items[i] = h->items[(i - 1) / 2];
+		i = (i - 1) / 2;
+	}
+	h->items[i] = c;
+}
+
+static void heap_pop(struct heap *h)
+{
+	const struct lines_claim *last = h->items[--h->count];
+	uint32_t i = 0;
+
+	for (;;) {
+		uint32_t child = 2 * i + 1;
+
+		if (child + 1 < h->count && h->items[child + 1]->scope > h->items[child]->scope)
+			child++;
+		if (child >= h->count || h->items[child]->scope <= last->scope)
+			break;
+		h->items[i] = h->items[child];
+		i = child;
+	}
+	h->items[i] = last;
+}
+
+struct flat {
+	ARRAY(uint32_t) starts;
+	ARRAY(uint32_t) values;
+};
+
+/* From `start` on it is `scope`. */
+static void flat_put(struct lines_builder *b, struct flat *f, uint32_t start, uint32_t scope)
+{
+	uint32_t *at, *value;
+
+	if (f->values.count && f->values.items[f->values.count - 1] == scope)
+		return;
+	at = push(b, &f->starts, UINT32_MAX);
+	value = push(b, &f->values, UINT32_MAX);
+	if (at && value) {
+		*at = start;
+		*value = scope;
+	}
+}
+
+static void sweep(struct lines_builder *b, struct heap *h, struct flat *ret)
+{
+	const struct lines_claim *c = b->claims.items, *end = c + b->claims.count;
+	uint32_t at = 0;
+
+	while (!b->error && (c != end || h->count)) {
+		uint32_t next;
+
+		while (h->count && h->items[0]->limit <= at)
+			heap_pop(h);
+		if (!h->count) {
+			if (ret->values.count)
+				flat_put(b, ret, at, LINES_NONE);
+			if (c == end)
+				break;
+			at = c->start;
+		}
+		for (; c != end && c->start <= at; c++)
+			heap_push(h, c);
+		next = h->items[0]->limit;
+		if (c != end && c->start < next)
+			next = c->start;
+		flat_put(b, ret, at, h->items[0]->scope);
+		at = next;
+	}
+}
+
+static int ranges_flatten(struct lines_builder *b, struct flat *ret)
+{
+	struct heap h = { 0 };
+
+	if (!b->claims.count)
+		return b->error;
+	if (sort(b, b->claims.items, b->claims.count, sizeof(*b->claims.items)) < 0)
+		return b->error;
+	h.items = reallocarray(NULL, b->claims.count, sizeof(*h.items));
+	if (!h.items) {
+		fail(b, -ENOMEM);
+		return b->error;
+	}
+	sweep(b, &h, ret);
+	free(h.items);
+	return b->error;
+}
+
+/* ---- rows ---- */
+
+struct row_sink {
+	struct lines_row *rows;
+	uint32_t count;
+};
+
+static void row_put(struct row_sink *sink, uint32_t start, uint32_t file, uint32_t line)
+{
+	struct lines_row *last = sink->count ? &sink->rows[sink->count - 1] : NULL;
+
+	if (last && last->file == file && last->line == line)
+		return;
+	if (!last || last->start != start)
+		last = &sink->rows[sink->count++];
+	*last = (struct lines_row){ start, file, line };
+}
+
+/* All rows by address: each sequence has an end, so there are at most so many more. */
+static int rows_flatten(struct lines_builder *b, struct row_sink *ret)
+{
+	uint64_t most = (uint64_t)b->rows.count + b->sequences.count + 1;
+	uint32_t covered = 0;
+
+	if (sort(b, b->sequences.items, b->sequences.count, sizeof(*b->sequences.items)) < 0)
+		return b->error;
+	ret->rows = reallocarray(NULL, most, sizeof(*ret->rows));
+	if (!ret->rows) {
+		fail(b, -ENOMEM);
+		return b->error;
+	}
+	for (uint32_t i = 0; i < b->sequences.count; i++) {
+		const struct lines_sequence *s = &b->sequences.items[i];
+		const struct lines_row *rows = b->rows.items + s->first;
+
+		if (s->limit <= covered)
+			continue;
+		for (uint32_t j = 0; j < s->count && rows[j].start < s->limit; j++) {
+			uint32_t next = j + 1 < s->count ? rows[j + 1].start : s->limit;
+
+			if (next > covered)
+				row_put(ret, rows[j].start > covered ? rows[j].start : covered,
+					rows[j].file, rows[j].line);
+		}
+		covered = s->limit;
+		row_put(ret, covered, LINES_NONE, 0);
+	}
+	return 0;
+}
+
+/* ---- the image ---- */
+
+static void rows_write(const struct row_sink *sink, struct buffer *out)
+{
+	uint32_t *p = buffer_extend(out, 3 * sizeof(*p) * sink->count);
+
+	if (!p)
+		return;
+	for (uint32_t i = 0; i < sink->count; i++) {
+		p[i] = sink->rows[i].start;
+		p[sink->count + i] = sink->rows[i].file;
+		p[2ull * sink->count + i] = sink->rows[i].line;
+	}
+}
+
+static int image_write(struct lines_builder *b, const struct lines_header *header,
+		       const struct flat *ranges, const struct row_sink *rows, struct buffer *out)
+{
+	struct lines_header h = *header;
+	uint64_t sum;
+
+	h.magic = LINES_MAGIC;
+	h.version = LINES_VERSION;
+	h.header_bytes = sizeof(h);
+	h.base = b->base;
+	h.range_count = ranges->starts.count;
+	h.scope_count = b->scopes.count;
+	h.row_count = rows->count;
+	h.string_bytes = (uint32_t)b->strings.len;
+	h.size = sizeof(h) + 8ull * h.range_count +
+		 sizeof(struct lines_scope) * (uint64_t)h.scope_count + 12ull * h.row_count +
+		 h.string_bytes;
+	buffer_append(out, &h, sizeof(h));
+	buffer_append(out, ranges->starts.items, 4ull * h.range_count);
+	buffer_append(out, ranges->values.items, 4ull * h.range_count);
+	buffer_append(out, b->scopes.items, sizeof(struct lines_scope) * (uint64_t)h.scope_count);
+	rows_write(rows, out);
+	buffer_append(out, b->strings.data, h.string_bytes);
+	if (buffer_error(out) < 0)
+		return buffer_error(out);
+	sum = offsetof(struct lines_header, checksum) + sizeof(h.checksum);
+	sum = XXH3_64bits(out->data + sum, out->len - sum);
+	memcpy(out->data + offsetof(struct lines_header, checksum), &sum, sizeof(sum));
+	return 0;
+}
+
+int lines_builder_write(struct lines_builder *b, const struct lines_header *header,
+			struct buffer *ret)
+{
+	struct row_sink rows = { 0 };
+	struct flat ranges = { 0 };
+	int r = b->error;
+
+	if (r == 0)
+		r = ranges_flatten(b, &ranges);
+	array_release(&b->claims);
+	if (r == 0)
+		r = rows_flatten(b, &rows);
+	array_release(&b->rows);
+	if (r == 0)
+		r = image_write(b, header, &ranges, &rows, ret);
+	free(rows.rows);
+	array_release(&ranges.starts);
+	array_release(&ranges.values);
+	return r;
+}

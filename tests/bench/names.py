@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Names, lines and inlined functions of the same addresses, by slowburn and others: time and memory.
+
+Each is started once for all addresses, as for a profile's answer: what it builds first is in its time. Memory is that of
+its largest process. addr2line and eu-addr2line don't always say the same (tests/lines/lines.py compares what is said).
+"""
+import os
+import re
+import shutil
+import statistics
+import subprocess
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+PROGRAM = os.path.join(os.path.dirname(HERE), "lines", "program.cc")
+ADDRESSES = 2000
+PATIENCE_S = 20
+
+
+def tools(slowburn):
+    llvm = next((n for n in [f"llvm-symbolizer-{v}" for v in range(30, 13, -1)] + ["llvm-symbolizer"] if shutil.which(n)), None)
+    found = {"slowburn": [slowburn, "symbolize", "--inlines", "FILE"]}
+    if llvm:
+        found[llvm] = [llvm, "--inlines", "--obj=FILE"]
+    if shutil.which("addr2line"):
+        found["addr2line"] = ["addr2line", "-ifC", "-e", "FILE"]
+    if shutil.which("eu-addr2line"):
+        found["eu-addr2line"] = ["eu-addr2line", "-ifC", "-e", "FILE"]
+    return found
+
+
+def addresses_of(path):
+    out = subprocess.run(["readelf", "-SW", path], capture_output=True, text=True, check=True).stdout
+    m = re.search(r"\s\.text\s+\S+\s+([0-9a-f]+)\s+[0-9a-f]+\s+([0-9a-f]+)", out)
+    start, size = int(m[1], 16), int(m[2], 16)
+    return [start + size * i // ADDRESSES for i in range(ADDRESSES)]
+
+
+def once(command, text):
+    """Seconds, seconds of CPU and bytes; None if it took too long."""
+    begin = time.monotonic()
+    child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        child.stdin.write(text)
+        child.stdin.close()
+    except BrokenPipeError:
+        pass
+    while True:
+        pid, _, usage = os.wait4(child.pid, os.WNOHANG)
+        if pid:
+            break
+        if time.monotonic() - begin > PATIENCE_S:
+            child.kill()
+            os.wait4(child.pid, 0)
+            return None
+        time.sleep(0.002)
+    child.returncode = 0
+    return {"seconds": time.monotonic() - begin, "cpu_seconds": usage.ru_utime + usage.ru_stime,
+            "bytes": usage.ru_maxrss * 1024}
+
+
+def measure(path, slowburn, runs, say):
+    text = "".join(f"{a:#x}\n" for a in addresses_of(path)).encode()
+    measured = {name: [] for name in tools(slowburn)}
+    # Of a process that is smaller than we are, the kernel tells our own size: it was ours before its exec.
+    least = once(["true"], b"")["bytes"]
+    for _ in range(runs):
+        for name, command in tools(slowburn).items():
+            if None not in measured[name]:
+                measured[name].append(once([w.replace("FILE", path) for w in command], text))
+    rows = {}
+    for name, all_runs in measured.items():
+        if None in all_runs:
+            say(f"    {name:22} more than {PATIENCE_S} s")
+            continue
+        rows[name] = {k: statistics.median(r[k] for r in all_runs) for k in all_runs[0]}
+        row = rows[name]
+        say(f"    {name:22} {row['seconds'] * 1000:8.0f} ms {row['cpu_seconds'] * 1000:8.0f} ms of CPU {'<=' if row['bytes'] <= least else '  '}{row['bytes'] / 2**20:6.1f} MiB")
+    return rows
+
+
+def run(directory, slowburn, runs, say, goal):
+    """What is in names.json: each file's rows, and the goals."""
+    program = os.path.join(directory, "program")
+    subprocess.run(["g++", "-O2", "-g", "-o", program, PROGRAM], check=True)
+    say(f"names, lines and inlined functions of {ADDRESSES} addresses (median of {runs}):")
+    content, goals = {}, []
+    for label, path in (("C++, -O2 -g", program), ("libc.so.6, its debug file", "/lib/x86_64-linux-gnu/libc.so.6")):
+        say(f"  {label}")
+        rows = content[label] = measure(path, slowburn, runs, say)
+        others = [r["seconds"] for n, r in rows.items() if n != "slowburn"]
+        if others and "slowburn" in rows:
+            goals.append(goal(f"{label}: time, of the fastest other's", rows["slowburn"]["seconds"] / min(others), 1, "x"))
+    return {"files": content, "goals": goals}

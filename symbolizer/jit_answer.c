@@ -57,8 +57,9 @@ static int names_add(struct list *l, const uint64_t *addresses, uint32_t *order,
 	for (uint32_t i = 0; i < count; i++) {
 		const struct claim *claim = &l->claims.best[order[i]];
 
-		/* A load and its move are two functions of one name. */
-		if (!last || claim->at != last->at || claim->start != last->start) {
+		/* A load and its moves are functions of one name. */
+		if (!last || claim->at != last->at || claim->start != last->start ||
+		    claim->size != last->size) {
 			int r = function_add(l, claim, reply, &function);
 
 			if (r < 0)

@@ -4,6 +4,7 @@
  * it is answered from a source of nothing but bytes, by both roles, and the reply read as an agent reads
  * it. One for a debug file is taken apart only: the answer would be of this machine's files. The same bytes are then read as a reply of an opener that may be lying.
  */
+#include <errno.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>

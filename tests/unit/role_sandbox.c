@@ -677,7 +677,7 @@ static const struct attempt opener_attempts[] = {
 static const struct attempt fetcher_attempts[] = {
 	NO_TO_CHILDREN, NO(capset), NO(write), NO(write_readable), NO(bpf), NO(perf_event_open),
 	NO(ioctl), NO(fcntl), NO(sendto), NO(sendmsg), NO(prlimit64), NO(newfstatat), NO(readlink),
-	ENTRY(getdents64, ENOTDIR), /* lists of packages */
+	ENTRY(getdents64, ENOTDIR), /* for lists of packages; that is no folder */
 	OPENS, ENTRY(copy, 0),
 };
 
@@ -844,7 +844,7 @@ static int confine(const char *name, struct err *err)
 {
 	const struct role *role = role_of(name);
 
-	return role->crew ? supervisor_confine(name, err) : sandbox_enter(role, err);
+	return role->passes_on ? supervisor_confine(name, err) : sandbox_enter(role, err);
 }
 
 static int role_main(const char *name)
@@ -1240,7 +1240,7 @@ static void test_no_capability_for_nothing(void **state)
 		for (size_t k = 0; k < COUNT(losses); k++)
 			if (strcmp(losses[k].role, role_at(i)->name) == 0)
 				left &= ~(1ULL << losses[k].capability);
-		if (!role_at(i)->crew)
+		if (!role_at(i)->passes_on)
 			assert_int_equal(left, 0);
 	}
 }

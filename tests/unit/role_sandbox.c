@@ -308,7 +308,8 @@ static int try_map_shared(void)
 #if !ROLE_SANITIZED
 static int try_much_memory(void)
 {
-	void *p = mmap(NULL, 65 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	void *p = mmap(NULL, 1025ul << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+		       0);
 
 	return p == MAP_FAILED ? errno : 0;
 }
@@ -1077,7 +1078,7 @@ static void test_status(void **state)
 	expect_line(&c, "limits", "Max core file size", "Max core file size 0 0 bytes");
 #if !ROLE_SANITIZED
 	expect_line(&c, "limits", "Max file size", "Max file size 0 0 bytes");
-	expect_line(&c, "limits", "Max data size", "Max data size 67108864 67108864 bytes");
+	expect_line(&c, "limits", "Max data size", "Max data size 1073741824 1073741824 bytes");
 #endif
 	stop(&c);
 }
@@ -1404,7 +1405,7 @@ static void test_less_memory(void **state)
 	stop(&c);
 	child_start_limited(&c, "symbolizer", 1ULL << 40, &err);
 	hear(&c, &(struct buffer)BUFFER_INIT(1 << 16));
-	expect_line(&c, "limits", "Max data size", "Max data size 67108864 67108864 bytes");
+	expect_line(&c, "limits", "Max data size", "Max data size 1073741824 1073741824 bytes");
 	stop(&c);
 }
 #endif

@@ -465,6 +465,24 @@ static int answer_unwind(int socket, const struct socket_message *m, struct buff
 			   UINT64_MAX);
 }
 
+/* The truth: it lies about names and tables only. */
+static int answer_debug(int socket, const struct socket_message *m, struct buffer *reply)
+{
+	int r = request_answer_debug(m->bytes.data, m->bytes.len, m->fds, m->fd_count, reply);
+
+	if (r < 0)
+		return r;
+	return socket_send(socket, SYMBOLS_MESSAGE_DEBUG_REPLY, reply->data, reply->len, NULL, 0,
+			   UINT64_MAX);
+}
+
+static int answer_names(int socket, const struct socket_message *m, struct buffer *reply)
+{
+	int r = request_answer(m->bytes.data, m->bytes.len, m->fds, m->fd_count, reply);
+
+	return r < 0 ? r : answer(socket, m, reply);
+}
+
 int symbolizer_serve(int socket)
 {
 	struct socket_message m;
@@ -478,10 +496,10 @@ int symbolizer_serve(int socket)
 		r = socket_receive(socket, &m, UINT64_MAX);
 		if (r == 0 && m.type == SYMBOLS_MESSAGE_UNWIND)
 			r = answer_unwind(socket, &m, &reply);
+		else if (r == 0 && m.type == SYMBOLS_MESSAGE_DEBUG)
+			r = answer_debug(socket, &m, &reply);
 		else if (r == 0)
-			r = request_answer(m.bytes.data, m.bytes.len, m.fds, m.fd_count, &reply);
-		if (r == 0 && m.type != SYMBOLS_MESSAGE_UNWIND)
-			r = answer(socket, &m, &reply);
+			r = answer_names(socket, &m, &reply);
 		buffer_release(&reply);
 		socket_message_release(&m);
 	} while (r == 0);

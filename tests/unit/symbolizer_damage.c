@@ -69,7 +69,7 @@ static uint64_t random_below(struct victim *v, uint64_t limit)
 	v->state ^= v->state << 13;
 	v->state ^= v->state >> 7;
 	v->state ^= v->state << 17;
-	return v->state % limit;
+	return v->state % (limit ? limit : 1);
 }
 
 static void victim_open(struct victim *v)

@@ -72,8 +72,8 @@ static uint64_t random_below(struct victim *v, uint64_t limit)
 	x ^= x >> 7;
 	x ^= x << 17;
 	v->state = x;
-	return x %
-	       limit; /* NOLINT(clang-analyzer-core): it is taken for what it can't be, 0 or unset */
+	/* NOLINTNEXTLINE(clang-analyzer-core.*): it is taken for what it can't be, 0 or unset */
+	return x % limit;
 }
 
 static void victim_open(struct victim *v)

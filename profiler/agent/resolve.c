@@ -20,12 +20,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "profiler/base/bpf_name.h"
 #include "profiler/base/cleanup.h"
 #include "profiler/base/clock.h"
 
 #define LET_GO_EVERY_NS NS_PER_S
 
 #define PAGE_BYTES 4096ULL
+
+/* An event's length has 32 bits. */
+#define BPF_MAX_BYTES (1ULL << 32)
 
 struct resolver {
 	struct pipeline *pipeline;
@@ -103,7 +107,7 @@ struct module {
 /* Is it a file's? */
 static bool is_file(uint32_t space)
 {
-	return space >= WINDOW_SPACE_FILES && !jit_is_code(space);
+	return space >= WINDOW_SPACE_FILES && space < WINDOW_SPACE_BPF;
 }
 
 static struct module module_of_code(const struct resolver *r, uint32_t owner)
@@ -299,6 +303,13 @@ static int reply_enter(struct resolver *r, const struct module *module, const st
 	return 0;
 }
 
+/* Are its names of now perhaps not those of then? */
+static bool is_in_doubt(const struct resolver *r, const struct module *module, const char *name)
+{
+	return module->kind == PROFILE_MAPPING_KERNEL && !strcmp(name, "bpf") &&
+	       !bpf_code_is_certain(r->pipeline->bpf);
+}
+
 static int run_apply(struct resolver *r, const struct run *run, const struct module *module,
 		     const struct symbols *s)
 {
@@ -313,6 +324,11 @@ static int run_apply(struct resolver *r, const struct run *run, const struct mod
 			     r->functions.items[a->function] != PROFILE_NONE;
 		uint64_t address = a->vaddr;
 
+		if (named && mapped &&
+		    is_in_doubt(r, module, s->strings + s->modules[a->module].name)) {
+			named = false;
+			counter_add(&r->pipeline->counters, COUNTER_BPF_NAMES_WITHHELD, 1);
+		}
 		if (!mapped)
 			address = module->kind == PROFILE_MAPPING_KERNEL ? 0
 									 : run_address(r, run, i);
@@ -324,6 +340,32 @@ static int run_apply(struct resolver *r, const struct run *run, const struct mod
 			return e;
 	}
 	return stand_in < 0 ? stand_in : 0;
+}
+
+/* A location that events tell of (agent/bpf_code.h). Of its address no more is left than where in the program it was. */
+static int bpf_name(struct resolver *r, uint32_t i, const struct bpf_symbol *symbol)
+{
+	const struct profile_mapping m = { .kind = PROFILE_MAPPING_KERNEL, .limit = BPF_MAX_BYTES };
+	const char *name = symbol->name ? symbol->name : "[bpf]", *shown;
+	struct profile_line line = { 0 };
+	char copy[SYMBOLS_MAX_NAME];
+	int mapping, function, location;
+
+	counter_add(&r->pipeline->counters, COUNTER_BPF_NAMES_WITHHELD, !symbol->name);
+	shown = bpf_name_shown(name, strlen(name), copy, sizeof(copy));
+	mapping = mapping_add(r->profile, "[bpf]", "", m);
+	if (mapping < 0)
+		return mapping;
+	function = function_add(r->profile, shown ? shown : name, name);
+	if (function < 0)
+		return function;
+	line.function = (uint32_t)function;
+	location = profile_location(r->profile, (uint32_t)mapping, symbol->offset, symbol->name,
+				    &line, 1);
+	if (location < 0)
+		return location;
+	r->location_of.items[i] = (uint32_t)location;
+	return 0;
 }
 
 static bool is_pinned(const struct resolver *r, uint32_t space)
@@ -421,9 +463,11 @@ static int dump_borrow(struct resolver *r, uint32_t owner)
 
 static int run_ask_code(struct resolver *r, const struct run *run, struct symbols *ret)
 {
-	_cleanup_(free_ptr) struct symbol_moment *moments = calloc(run->count, sizeof(*moments));
-	_cleanup_(free_ptr) uint64_t *addresses = calloc(run->count, sizeof(*addresses));
+	_cleanup_(free_ptr) struct symbol_moment *moments = NULL;
+	_cleanup_(free_ptr) uint64_t *addresses = NULL;
 
+	moments = calloc(run->count, sizeof(*moments));
+	addresses = calloc(run->count, sizeof(*addresses));
 	if (!moments || !addresses)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < run->count; i++) {
@@ -568,10 +612,18 @@ static int name_missing(struct resolver *r, space_fn wanted)
 	if (!missing)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < w->locations.count; i++) {
-		uint32_t space = w->locations.items[i].space;
+		const struct window_location *l = &w->locations.items[i];
+		struct bpf_symbol symbol;
 
-		if (r->location_of.items[i] == PROFILE_NONE && wanted(r, space))
+		if (r->location_of.items[i] != PROFILE_NONE || !wanted(r, l->space))
+			continue;
+		if (!bpf_code_find(r->pipeline->bpf, l->space, l->address, &symbol)) {
 			missing[count++] = i;
+			continue;
+		}
+		e = bpf_name(r, i, &symbol);
+		if (e < 0)
+			return e;
 	}
 	qsort_r(missing, count, sizeof(*missing), compare_locations, r->pipeline);
 	for (uint32_t start = 0; start < count;) {

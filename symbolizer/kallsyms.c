@@ -439,6 +439,13 @@ static void settle(struct kallsyms *k)
 
 /* ---- answers ---- */
 
+static bool module_is_bpf(const struct kallsyms *k, uint32_t module)
+{
+	const struct name_key key = { .text = "bpf", .len = 3 };
+
+	return module_has_name(k, module, &key);
+}
+
 /* Where symbol `s` ends, the next symbol after the asked address being that of `next`. */
 static uint64_t symbol_end(const struct kallsyms *k, const struct symbol *s,
 			   const struct slot *next)
@@ -452,6 +459,9 @@ static uint64_t symbol_end(const struct kallsyms *k, const struct symbol *s,
 		if (limit > module_end)
 			limit = module_end;
 	}
+	/* Nor does the next one say where the last one ended, where others were in between. */
+	if (module_is_bpf(k, s->module) && limit - s->start > UNKNOWN_END_BYTES)
+		limit = s->start + UNKNOWN_END_BYTES;
 	return next->first_start < limit ? next->first_start : limit;
 }
 

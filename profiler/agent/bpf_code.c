@@ -247,3 +247,11 @@ bool bpf_code_is_certain(const struct bpf_code *c)
 {
 	return !c->in_doubt;
 }
+
+bool bpf_code_knows(const struct bpf_code *c, const char *name)
+{
+	for (uint32_t i = 0; i < c->programs.count; i++)
+		if (!strcmp(c->names.data + c->programs.items[i].name, name))
+			return true;
+	return false;
+}

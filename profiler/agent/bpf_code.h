@@ -52,6 +52,8 @@ struct bpf_symbol {
 /* Is it known by events what was there, or that it can't be known? `space` as above. */
 bool bpf_code_find(const struct bpf_code *c, uint32_t space, uint64_t address,
 		   struct bpf_symbol *ret);
+/* Is it the name of one that an event was about? Then what lies elsewhere is not that. */
+bool bpf_code_knows(const struct bpf_code *c, const char *name);
 /* May BPF programs that no event was about have the names of /proc/kallsyms? */
 bool bpf_code_is_certain(const struct bpf_code *c);
 

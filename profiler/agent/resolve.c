@@ -30,6 +30,7 @@
 
 /* An event's length has 32 bits. */
 #define BPF_MAX_BYTES (1ULL << 32)
+#define BPF_STAND_IN "[bpf]"
 
 struct resolver {
 	struct pipeline *pipeline;
@@ -303,11 +304,21 @@ static int reply_enter(struct resolver *r, const struct module *module, const st
 	return 0;
 }
 
-/* Are its names of now perhaps not those of then? */
-static bool is_in_doubt(const struct resolver *r, const struct module *module, const char *name)
+/*
+ * A name of /proc/kallsyms that may be another's: that of now, not of then; or of whoever lies before it, of whom an
+ * event told where it ends.
+ */
+static bool is_in_doubt(const struct resolver *r, const struct module *module,
+			const struct symbols *s, const struct symbol_answer *a)
 {
-	return module->kind == PROFILE_MAPPING_KERNEL && !strcmp(name, "bpf") &&
-	       !bpf_code_is_certain(r->pipeline->bpf);
+	const struct bpf_code *bpf = r->pipeline->bpf;
+
+	if (module->kind != PROFILE_MAPPING_KERNEL || a->module == SYMBOLS_NONE ||
+	    a->function == SYMBOLS_NONE ||
+	    strcmp(s->strings + s->modules[a->module].name, "bpf") != 0)
+		return false;
+	return !bpf_code_is_certain(bpf) ||
+	       bpf_code_knows(bpf, s->strings + s->functions[a->function].system_name);
 }
 
 static int run_apply(struct resolver *r, const struct run *run, const struct module *module,
@@ -323,10 +334,13 @@ static int run_apply(struct resolver *r, const struct run *run, const struct mod
 		bool named = a->function != SYMBOLS_NONE &&
 			     r->functions.items[a->function] != PROFILE_NONE;
 		uint64_t address = a->vaddr;
+		int unnamed = stand_in;
 
-		if (named && mapped &&
-		    is_in_doubt(r, module, s->strings + s->modules[a->module].name)) {
+		if (named && is_in_doubt(r, module, s, a)) {
 			named = false;
+			unnamed = function_add(r->profile, BPF_STAND_IN, BPF_STAND_IN);
+			if (unnamed < 0)
+				return unnamed;
 			counter_add(&r->pipeline->counters, COUNTER_BPF_NAMES_WITHHELD, 1);
 		}
 		if (!mapped)
@@ -335,7 +349,7 @@ static int run_apply(struct resolver *r, const struct run *run, const struct mod
 		e = location_set(r, run, i,
 				 mapped ? r->mappings.items[a->module] : (uint32_t)fallback,
 				 address, named,
-				 named ? r->functions.items[a->function] : (uint32_t)stand_in);
+				 named ? r->functions.items[a->function] : (uint32_t)unnamed);
 		if (e < 0)
 			return e;
 	}
@@ -346,7 +360,7 @@ static int run_apply(struct resolver *r, const struct run *run, const struct mod
 static int bpf_name(struct resolver *r, uint32_t i, const struct bpf_symbol *symbol)
 {
 	const struct profile_mapping m = { .kind = PROFILE_MAPPING_KERNEL, .limit = BPF_MAX_BYTES };
-	const char *name = symbol->name ? symbol->name : "[bpf]", *shown;
+	const char *name = symbol->name ? symbol->name : BPF_STAND_IN, *shown;
 	struct profile_line line = { 0 };
 	char copy[SYMBOLS_MAX_NAME];
 	int mapping, function, location;

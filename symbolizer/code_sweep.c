@@ -108,9 +108,8 @@ static void by_push(const struct decoded *d, struct code_insn *i)
 {
 	const ZydisDecodedOperand *o = &d->operands[0];
 
-	if (d->insn.operand_width != 64 && d->insn.stack_width != 64)
-		i->flow = CODE_BAD;
-	else if (d->insn.operand_width == 16)
+	if (d->insn.operand_width == 16 ||
+	    (d->insn.operand_width != 64 && d->insn.stack_width != 64))
 		i->flow = CODE_BAD;
 	else if (is_register(o))
 		set(i, CODE_PUSH, CODE_NO_REGISTER, number_of(o->reg.value), 0);

@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "profiler/base/cleanup.h"
 #include "symbolizer/claim.h"
 #include "symbolizer/jitdump.h"
 #include "symbolizer/peek.h"
@@ -112,12 +111,13 @@ static int file_answer(int fd, bool jitdumps, const uint64_t *addresses,
 int jit_answer(const int *fds, uint32_t fd_count, const uint64_t *addresses,
 	       const struct symbol_moment *moments, uint32_t count, struct reply *reply)
 {
-	_cleanup_(free_ptr) uint32_t *order = calloc(count ? count : 1, sizeof(*order));
+	uint32_t *order = calloc(count ? count : 1, sizeof(*order));
 	int r = order ? 0 : -ENOMEM;
 
 	for (int jitdumps = 1; jitdumps >= 0; jitdumps--)
 		for (uint32_t i = 0; i < fd_count && r == 0; i++)
 			r = file_answer(fds[i], jitdumps, addresses, moments, count, order, reply);
+	free(order);
 	if (r != -E2BIG)
 		return r;
 	/* A reply with some names is one. */

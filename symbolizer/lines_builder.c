@@ -337,7 +337,7 @@ static int ranges_flatten(struct lines_builder *b, struct flat *ret)
 		return b->error;
 	if (sort(b, b->claims.items, b->claims.count, sizeof(*b->claims.items)) < 0)
 		return b->error;
-	h.items = reallocarray(NULL, b->claims.count, sizeof(*h.items));
+	h.items = reallocarray(NULL, b->claims.count, sizeof(void *));
 	if (!h.items) {
 		fail(b, -ENOMEM);
 		return b->error;

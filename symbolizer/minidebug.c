@@ -36,8 +36,10 @@ static lzma_ret unpack(lzma_stream *z, struct elf_file *f, const struct elf_plac
 		if (!z->avail_in && left) {
 			size_t len = left < sizeof(packed) ? (size_t)left : sizeof(packed);
 
-			if (!elf_file_read(f, at, packed, len))
-				return LZMA_DATA_ERROR;
+			if (!elf_file_read(f, at, packed, len)) {
+				r = LZMA_DATA_ERROR;
+				break;
+			}
 			z->next_in = packed;
 			z->avail_in = len;
 			at += len;
@@ -48,6 +50,7 @@ static lzma_ret unpack(lzma_stream *z, struct elf_file *f, const struct elf_plac
 		if (r == LZMA_OK)
 			r = lzma_code(z, left || z->avail_in ? LZMA_RUN : LZMA_FINISH);
 	}
+	z->next_in = NULL; /* not `packed`, which ends here */
 	out->len -= z->avail_out;
 	return r;
 }

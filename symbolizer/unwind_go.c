@@ -187,7 +187,7 @@ static uint32_t rbp_at_rsp(const uint8_t *code, uint32_t len, uint8_t opcode, in
 		return 4;
 	}
 	if (code[2] == 0x6c && len >= 5) {
-		*ret = (int8_t)code[4];
+		*ret = code[4] < 0x80 ? code[4] : code[4] - 0x100;
 		return 5;
 	}
 	if (code[2] == 0xac && len >= 8) {

@@ -80,13 +80,12 @@ static int addresses_read(struct request *q, struct err *err)
 {
 	_cleanup_(buffer_release) struct buffer text = BUFFER_INIT(MAX_INPUT_BYTES);
 	int r = buffer_read_fd(&text, STDIN_FILENO);
-	const char *p;
+	const char *p = r == 0 ? buffer_cstr(&text) : NULL;
 
-	if (r == 0 && !buffer_cstr(&text))
-		r = buffer_error(&text);
-	if (r < 0)
-		return err_errno(err, r, "cannot read addresses from standard input");
-	for (p = text.data + strspn(text.data, BLANKS); *p; p += strspn(p, BLANKS)) {
+	if (!p)
+		return err_errno(err, r < 0 ? r : -ENOMEM,
+				 "cannot read addresses from standard input");
+	for (p += strspn(p, BLANKS); *p; p += strspn(p, BLANKS)) {
 		size_t len = strcspn(p, BLANKS);
 
 		r = take_address(q, p, len, err);
@@ -132,10 +131,11 @@ static int run(int argc, char **argv, uint64_t start_ns)
 	int r = options_parse(&symbolize_command, argc, argv, &q, NULL, &err);
 
 	(void)start_ns;
-	if (r == 0 && !q.file)
-		r = err_set(&err, -EINVAL, "which file? See 'slowburn help symbolize'");
 	if (r != 0)
 		return options_status(r, &err);
+	if (!q.file)
+		return options_status(
+			err_set(&err, -EINVAL, "which file? See 'slowburn help symbolize'"), &err);
 	fd = open_file(q.file, &err);
 	if (fd < 0)
 		return command_fail(COMMAND_FAILED, &err);

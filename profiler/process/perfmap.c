@@ -124,7 +124,7 @@ static int file_check(int fd, uint32_t uid)
 int perfmap_open(uint32_t pid, uint64_t start_ns, int *ret_fd)
 {
 	_cleanup_(fd_close) int folder = -1, path_fd = -1, fd = -1;
-	struct process_status status;
+	struct process_status status = { 0 };
 	char name[64];
 	int r = status_read(pid, &status);
 

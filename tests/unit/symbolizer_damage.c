@@ -66,10 +66,14 @@ static uint64_t setting(const char *name, uint64_t fallback)
 
 static uint64_t random_below(struct victim *v, uint64_t limit)
 {
-	v->state ^= v->state << 13;
-	v->state ^= v->state >> 7;
-	v->state ^= v->state << 17;
-	return v->state % limit;
+	uint64_t x = v->state;
+
+	x ^= x << 13;
+	x ^= x >> 7;
+	x ^= x << 17;
+	v->state = x;
+	return x %
+	       limit; /* NOLINT(clang-analyzer-core): it is taken for what it can't be, 0 or unset */
 }
 
 static void victim_open(struct victim *v)

@@ -477,13 +477,12 @@ static int dump_borrow(struct resolver *r, uint32_t owner)
 
 static int run_ask_code(struct resolver *r, const struct run *run, struct symbols *ret)
 {
-	_cleanup_(free_ptr) struct symbol_moment *moments = NULL;
-	_cleanup_(free_ptr) uint64_t *addresses = NULL;
+	struct symbol_moment *moments = calloc(run->count, sizeof(*moments));
+	uint64_t *addresses = calloc(run->count, sizeof(*addresses));
+	int e = -ENOMEM;
 
-	moments = calloc(run->count, sizeof(*moments));
-	addresses = calloc(run->count, sizeof(*addresses));
 	if (!moments || !addresses)
-		return -ENOMEM;
+		goto out;
 	for (uint32_t i = 0; i < run->count; i++) {
 		const struct window_location *l =
 			&r->pipeline->window.locations.items[run->locations[i]];
@@ -491,8 +490,12 @@ static int run_ask_code(struct resolver *r, const struct run *run, struct symbol
 		addresses[i] = l->address;
 		moments[i] = jit_moment(r->pipeline->jit, l->space);
 	}
-	return r->names->ask_code(r->names->ctx, run->owner, dump_borrow(r, run->owner), addresses,
-				  moments, run->count, ret, NULL);
+	e = r->names->ask_code(r->names->ctx, run->owner, dump_borrow(r, run->owner), addresses,
+			       moments, run->count, ret, NULL);
+out:
+	free(moments);
+	free(addresses);
+	return e;
 }
 
 /* The process is at fault, not the run. */
@@ -614,20 +617,16 @@ static int locations_follow(struct resolver *r)
 	return 0;
 }
 
-static int name_missing(struct resolver *r, space_fn wanted)
+/* Locations that are still to be asked about, sorted; those that events tell of are named. How many, or negative errno. */
+static int missing_find(struct resolver *r, space_fn wanted, uint32_t *missing)
 {
 	const struct window *w = &r->pipeline->window;
-	_cleanup_(free_ptr) uint32_t *missing = NULL;
 	uint32_t count = 0;
-	int e = locations_follow(r);
 
-	missing = e < 0 ? NULL
-			: calloc(w->locations.count ? w->locations.count : 1, sizeof(*missing));
-	if (!missing)
-		return -ENOMEM;
 	for (uint32_t i = 0; i < w->locations.count; i++) {
 		const struct window_location *l = &w->locations.items[i];
 		struct bpf_symbol symbol;
+		int e;
 
 		if (r->location_of.items[i] != PROFILE_NONE || !wanted(r, l->space))
 			continue;
@@ -640,6 +639,24 @@ static int name_missing(struct resolver *r, space_fn wanted)
 			return e;
 	}
 	qsort_r(missing, count, sizeof(*missing), compare_locations, r->pipeline);
+	return (int)count;
+}
+
+static int name_missing(struct resolver *r, space_fn wanted)
+{
+	const struct window *w = &r->pipeline->window;
+	_cleanup_(free_ptr) uint32_t *missing = NULL;
+	uint32_t count;
+	int e = locations_follow(r);
+
+	missing = e < 0 ? NULL
+			: calloc(w->locations.count ? w->locations.count : 1, sizeof(*missing));
+	if (!missing)
+		return -ENOMEM;
+	e = missing_find(r, wanted, missing);
+	if (e < 0)
+		return e;
+	count = (uint32_t)e;
 	for (uint32_t start = 0; start < count;) {
 		struct run run = run_from(r->pipeline, missing, start, count);
 

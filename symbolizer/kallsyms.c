@@ -19,6 +19,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "profiler/base/bpf_name.h"
 #include "profiler/base/index.h"
 #include "profiler/base/number.h"
 #include "symbolizer/alias.h"
@@ -438,23 +439,11 @@ static void settle(struct kallsyms *k)
 
 /* ---- answers ---- */
 
-/*
- * "bpf_prog_HASH_name" → "bpf_prog_name"; NULL if it is none. The hash has 16 digits
- * (kernel/bpf/core.c).
- */
-static const char *bpf_name(const char *name, size_t len, char *copy, size_t size)
+static bool module_is_bpf(const struct kallsyms *k, uint32_t module)
 {
-	static const char prefix[] = "bpf_prog_";
-	size_t prefix_len = sizeof(prefix) - 1, hash_end = prefix_len + 16;
-	uint64_t hash;
+	const struct name_key key = { .text = "bpf", .len = 3 };
 
-	if (len <= hash_end + 1 || len - 17 >= size || memcmp(name, prefix, prefix_len) != 0 ||
-	    name[hash_end] != '_' || number_parse_hex(name + prefix_len, 16, &hash) < 0)
-		return NULL;
-	memcpy(copy, prefix, prefix_len);
-	memcpy(copy + prefix_len, name + hash_end + 1, len - hash_end - 1);
-	copy[len - 17] = '\0';
-	return copy;
+	return module_has_name(k, module, &key);
 }
 
 /* Where symbol `s` ends, the next symbol after the asked address being that of `next`. */
@@ -470,6 +459,9 @@ static uint64_t symbol_end(const struct kallsyms *k, const struct symbol *s,
 		if (limit > module_end)
 			limit = module_end;
 	}
+	/* Nor does the next one say where the last one ended, where others were in between. */
+	if (module_is_bpf(k, s->module) && limit - s->start > UNKNOWN_END_BYTES)
+		limit = s->start + UNKNOWN_END_BYTES;
 	return next->first_start < limit ? next->first_start : limit;
 }
 
@@ -492,7 +484,7 @@ static int answer_function(struct kallsyms *k, const struct symbol *s, uint64_t 
 	char copy[SYMBOLS_MAX_NAME];
 
 	return reply_add_function(reply, s->start - start, end - s->start, name, s->name_len,
-				  bpf_name(name, s->name_len, copy, sizeof(copy)), ret);
+				  bpf_name_shown(name, s->name_len, copy, sizeof(copy)), ret);
 }
 
 /* What doesn't fit in the reply is left out of it. */

@@ -44,6 +44,8 @@ int pipeline_init(struct pipeline *p, const struct process_source *source,
 	if (r >= 0)
 		r = jit_new(&p->jit, p->processes, p->files, &p->counters);
 	if (r >= 0)
+		r = bpf_code_new(&p->bpf);
+	if (r >= 0)
 		r = cgroup_names_new(&p->cgroups, cgroups, source);
 	if (r >= 0)
 		r = batch_new(&p->batch, &p->counters, budget_batch_bytes(budget));
@@ -58,6 +60,7 @@ void pipeline_release(struct pipeline *p)
 {
 	batch_free(p->batch);
 	cgroup_names_free(p->cgroups);
+	bpf_code_free(p->bpf);
 	jit_free(p->jit);
 	process_table_free(p->processes);
 	file_table_free(p->files);
@@ -230,8 +233,10 @@ static uint32_t sample_frames(struct pipeline *p, const struct record_sample *s,
 	uint32_t n = 0;
 
 	for (uint32_t i = 0; i < s->kernel_frames; i++)
-		frames[n++] = (struct window_frame){ .space = WINDOW_SPACE_KERNEL,
-						     .address = s->frames[i] };
+		frames[n++] = (struct window_frame){
+			.space = bpf_code_space(p->bpf, s->time_ns, s->frames[i]),
+			.address = s->frames[i],
+		};
 	end = record_frames(p, s, frames, &n, &m, &addr);
 	if (end == STACK_END_NONE) {
 		end = (enum record_stack_end)s->stack_end;
@@ -293,8 +298,10 @@ static void refusals_follow(struct pipeline *p)
 	uint64_t refused = counter_get(&p->counters, COUNTER_EVENTS_MALFORMED) +
 			   counter_get(&p->counters, COUNTER_EVENTS_LOST);
 
-	if (refused != p->events_refused)
+	if (refused != p->events_refused) {
 		process_table_lost(p->processes);
+		bpf_code_lost(p->bpf);
+	}
 	p->events_refused = refused;
 }
 
@@ -340,6 +347,10 @@ static void event_apply(struct pipeline *p, const struct event *e)
 		process_table_mmap(p->processes, e->time_ns, e->pid, &m);
 		if (p->unwinding)
 			unwinding_mmap(p->unwinding, e->pid);
+		break;
+	case EVENT_BPF_CODE:
+		(e->unregistered ? bpf_code_unregistered : bpf_code_registered)(
+			p->bpf, e->time_ns, e->start, e->end, e->name);
 		break;
 	case EVENT_LOST:
 		counter_add(&p->counters, COUNTER_EVENTS_LOST, e->lost);

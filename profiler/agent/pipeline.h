@@ -9,6 +9,7 @@
 
 #include <stdint.h>
 
+#include "profiler/agent/bpf_code.h"
 #include "profiler/agent/budget.h"
 #include "profiler/agent/jit.h"
 #include "profiler/agent/rest.h"
@@ -30,6 +31,7 @@ struct pipeline {
 	struct process_table *processes;
 	struct cgroup_names *cgroups;
 	struct jit *jit;
+	struct bpf_code *bpf;
 	/* Called once for each new cgroup id, when a sample brings it. */
 	void (*learn_cgroup)(void *ctx, uint64_t id, uint32_t pid);
 	void *learn_ctx;

@@ -20,12 +20,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "profiler/base/bpf_name.h"
 #include "profiler/base/cleanup.h"
 #include "profiler/base/clock.h"
 
 #define LET_GO_EVERY_NS NS_PER_S
 
 #define PAGE_BYTES 4096ULL
+
+/* An event's length has 32 bits. */
+#define BPF_MAX_BYTES (1ULL << 32)
+#define BPF_STAND_IN "[bpf]"
 
 struct resolver {
 	struct pipeline *pipeline;
@@ -103,7 +108,7 @@ struct module {
 /* Is it a file's? */
 static bool is_file(uint32_t space)
 {
-	return space >= WINDOW_SPACE_FILES && !jit_is_code(space);
+	return space >= WINDOW_SPACE_FILES && space < WINDOW_SPACE_BPF;
 }
 
 static struct module module_of_code(const struct resolver *r, uint32_t owner)
@@ -299,6 +304,23 @@ static int reply_enter(struct resolver *r, const struct module *module, const st
 	return 0;
 }
 
+/*
+ * A name of /proc/kallsyms that may be another's: that of now, not of then; or of whoever lies before it, of whom an
+ * event told where it ends.
+ */
+static bool is_in_doubt(const struct resolver *r, const struct module *module,
+			const struct symbols *s, const struct symbol_answer *a)
+{
+	const struct bpf_code *bpf = r->pipeline->bpf;
+
+	if (module->kind != PROFILE_MAPPING_KERNEL || a->module == SYMBOLS_NONE ||
+	    a->function == SYMBOLS_NONE ||
+	    strcmp(s->strings + s->modules[a->module].name, "bpf") != 0)
+		return false;
+	return !bpf_code_is_certain(bpf) ||
+	       bpf_code_knows(bpf, s->strings + s->functions[a->function].system_name);
+}
+
 static int run_apply(struct resolver *r, const struct run *run, const struct module *module,
 		     const struct symbols *s)
 {
@@ -312,18 +334,52 @@ static int run_apply(struct resolver *r, const struct run *run, const struct mod
 		bool named = a->function != SYMBOLS_NONE &&
 			     r->functions.items[a->function] != PROFILE_NONE;
 		uint64_t address = a->vaddr;
+		int unnamed = stand_in;
 
+		if (named && is_in_doubt(r, module, s, a)) {
+			named = false;
+			unnamed = function_add(r->profile, BPF_STAND_IN, BPF_STAND_IN);
+			if (unnamed < 0)
+				return unnamed;
+			counter_add(&r->pipeline->counters, COUNTER_BPF_NAMES_WITHHELD, 1);
+		}
 		if (!mapped)
 			address = module->kind == PROFILE_MAPPING_KERNEL ? 0
 									 : run_address(r, run, i);
 		e = location_set(r, run, i,
 				 mapped ? r->mappings.items[a->module] : (uint32_t)fallback,
 				 address, named,
-				 named ? r->functions.items[a->function] : (uint32_t)stand_in);
+				 named ? r->functions.items[a->function] : (uint32_t)unnamed);
 		if (e < 0)
 			return e;
 	}
 	return stand_in < 0 ? stand_in : 0;
+}
+
+/* A location that events tell of (agent/bpf_code.h). Of its address no more is left than where in the program it was. */
+static int bpf_name(struct resolver *r, uint32_t i, const struct bpf_symbol *symbol)
+{
+	const struct profile_mapping m = { .kind = PROFILE_MAPPING_KERNEL, .limit = BPF_MAX_BYTES };
+	const char *name = symbol->name ? symbol->name : BPF_STAND_IN, *shown;
+	struct profile_line line = { 0 };
+	char copy[SYMBOLS_MAX_NAME];
+	int mapping, function, location;
+
+	counter_add(&r->pipeline->counters, COUNTER_BPF_NAMES_WITHHELD, !symbol->name);
+	shown = bpf_name_shown(name, strlen(name), copy, sizeof(copy));
+	mapping = mapping_add(r->profile, "[bpf]", "", m);
+	if (mapping < 0)
+		return mapping;
+	function = function_add(r->profile, shown ? shown : name, name);
+	if (function < 0)
+		return function;
+	line.function = (uint32_t)function;
+	location = profile_location(r->profile, (uint32_t)mapping, symbol->offset, symbol->name,
+				    &line, 1);
+	if (location < 0)
+		return location;
+	r->location_of.items[i] = (uint32_t)location;
+	return 0;
 }
 
 static bool is_pinned(const struct resolver *r, uint32_t space)
@@ -421,11 +477,12 @@ static int dump_borrow(struct resolver *r, uint32_t owner)
 
 static int run_ask_code(struct resolver *r, const struct run *run, struct symbols *ret)
 {
-	_cleanup_(free_ptr) struct symbol_moment *moments = calloc(run->count, sizeof(*moments));
-	_cleanup_(free_ptr) uint64_t *addresses = calloc(run->count, sizeof(*addresses));
+	struct symbol_moment *moments = calloc(run->count, sizeof(*moments));
+	uint64_t *addresses = calloc(run->count, sizeof(*addresses));
+	int e = -ENOMEM;
 
 	if (!moments || !addresses)
-		return -ENOMEM;
+		goto out;
 	for (uint32_t i = 0; i < run->count; i++) {
 		const struct window_location *l =
 			&r->pipeline->window.locations.items[run->locations[i]];
@@ -433,8 +490,12 @@ static int run_ask_code(struct resolver *r, const struct run *run, struct symbol
 		addresses[i] = l->address;
 		moments[i] = jit_moment(r->pipeline->jit, l->space);
 	}
-	return r->names->ask_code(r->names->ctx, run->owner, dump_borrow(r, run->owner), addresses,
-				  moments, run->count, ret, NULL);
+	e = r->names->ask_code(r->names->ctx, run->owner, dump_borrow(r, run->owner), addresses,
+			       moments, run->count, ret, NULL);
+out:
+	free(moments);
+	free(addresses);
+	return e;
 }
 
 /* The process is at fault, not the run. */
@@ -556,24 +617,46 @@ static int locations_follow(struct resolver *r)
 	return 0;
 }
 
+/* Locations that are still to be asked about, sorted; those that events tell of are named. How many, or negative errno. */
+static int missing_find(struct resolver *r, space_fn wanted, uint32_t *missing)
+{
+	const struct window *w = &r->pipeline->window;
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < w->locations.count; i++) {
+		const struct window_location *l = &w->locations.items[i];
+		struct bpf_symbol symbol;
+		int e;
+
+		if (r->location_of.items[i] != PROFILE_NONE || !wanted(r, l->space))
+			continue;
+		if (!bpf_code_find(r->pipeline->bpf, l->space, l->address, &symbol)) {
+			missing[count++] = i;
+			continue;
+		}
+		e = bpf_name(r, i, &symbol);
+		if (e < 0)
+			return e;
+	}
+	qsort_r(missing, count, sizeof(*missing), compare_locations, r->pipeline);
+	return (int)count;
+}
+
 static int name_missing(struct resolver *r, space_fn wanted)
 {
 	const struct window *w = &r->pipeline->window;
 	_cleanup_(free_ptr) uint32_t *missing = NULL;
-	uint32_t count = 0;
+	uint32_t count;
 	int e = locations_follow(r);
 
 	missing = e < 0 ? NULL
 			: calloc(w->locations.count ? w->locations.count : 1, sizeof(*missing));
 	if (!missing)
 		return -ENOMEM;
-	for (uint32_t i = 0; i < w->locations.count; i++) {
-		uint32_t space = w->locations.items[i].space;
-
-		if (r->location_of.items[i] == PROFILE_NONE && wanted(r, space))
-			missing[count++] = i;
-	}
-	qsort_r(missing, count, sizeof(*missing), compare_locations, r->pipeline);
+	e = missing_find(r, wanted, missing);
+	if (e < 0)
+		return e;
+	count = (uint32_t)e;
 	for (uint32_t start = 0; start < count;) {
 		struct run run = run_from(r->pipeline, missing, start, count);
 

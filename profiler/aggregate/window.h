@@ -20,7 +20,11 @@ enum window_space {
 	WINDOW_SPACE_UNMAPPED, /* address: 0 */
 	WINDOW_SPACE_UNKNOWN_PROCESS, /* address: 0 */
 	WINDOW_SPACE_TRUNCATED, /* address: enum truncation; the root of a stack that goes on */
+	WINDOW_SPACE_BPF_GONE, /* address: a kernel address, of a BPF program that nobody knows */
 	WINDOW_SPACE_FILES = 16, /* address: file offset */
+	WINDOW_SPACE_BPF =
+		1
+		<< 27, /* from here on by BPF program (agent/bpf_code.h); address: a kernel address */
 	/*
 	 * From here on code that a process made at run time, by process and moment (agent/jit.h); address:
 	 * as in the process.

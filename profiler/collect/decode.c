@@ -117,6 +117,14 @@ static void cursor_read(struct cursor *c, void *ret, size_t len)
 	c->left -= len;
 }
 
+static uint16_t cursor_u16(struct cursor *c)
+{
+	uint16_t value;
+
+	cursor_read(c, &value, sizeof(value));
+	return value;
+}
+
 static uint32_t cursor_u32(struct cursor *c)
 {
 	uint32_t value;
@@ -192,6 +200,24 @@ static void decode_mmap(struct cursor *c, uint16_t misc, struct event *e)
 									       : EVENT_OTHER;
 }
 
+/* PERF_RECORD_KSYMBOL: { u64 addr; u32 len; u16 ksym_type, flags; char name[]; } */
+static void decode_ksymbol(struct cursor *c, struct event *e)
+{
+	uint32_t len;
+	uint16_t type;
+
+	e->start = cursor_u64(c);
+	len = cursor_u32(c);
+	type = cursor_u16(c);
+	e->unregistered = cursor_u16(c) & PERF_RECORD_KSYMBOL_FLAGS_UNREGISTER;
+	e->name = cursor_text(c);
+	e->end = e->start + len;
+	if (e->end < e->start)
+		c->failed = true;
+	/* A program that is interpreted has no code. */
+	e->kind = len && type == PERF_RECORD_KSYMBOL_TYPE_BPF ? EVENT_BPF_CODE : EVENT_OTHER;
+}
+
 /* PERF_RECORD_LOST: { u64 id, lost; } */
 static void decode_lost(struct cursor *c, struct event *e)
 {
@@ -215,6 +241,9 @@ static void decode_body(struct cursor *c, const struct perf_event_header *header
 		break;
 	case PERF_RECORD_MMAP2:
 		decode_mmap(c, header->misc, e);
+		break;
+	case PERF_RECORD_KSYMBOL:
+		decode_ksymbol(c, e);
 		break;
 	case PERF_RECORD_LOST:
 		e->kind = EVENT_LOST;

@@ -20,6 +20,7 @@ enum event_kind {
 	EVENT_EXEC, /* COMM with PERF_RECORD_MISC_COMM_EXEC */
 	EVENT_EXIT,
 	EVENT_MMAP, /* MMAP2 of executable memory */
+	EVENT_BPF_CODE, /* KSYMBOL: the kernel made code of a BPF program, or gave it back */
 	EVENT_LOST, /* `lost` records were lost */
 	EVENT_OTHER, /* known and of no use to us */
 };
@@ -34,6 +35,9 @@ struct event {
 	uint64_t start, end, offset, ino, generation;
 	uint32_t major, minor;
 	const char *path; /* NUL-terminated, in the record's bytes */
+	/* EVENT_BPF_CODE: start and end, and */
+	const char *name; /* NUL-terminated, in the record's bytes; may be "" */
+	bool unregistered;
 };
 
 /* 0 or -EINVAL. `bytes` is 8-byte aligned. *ret_sample points into it. */

@@ -246,7 +246,7 @@ static int open_cpu(struct session *s, uint32_t cpu, struct err *err)
 		if (r < 0)
 			return r;
 	}
-	r = sideband_open(&c->sideband, cpu, s->rings.event_bytes);
+	r = c->sideband.fd < 0 ? sideband_open(&c->sideband, cpu, s->rings.event_bytes) : 0;
 	if (r == 0 && is_wanted(s, cpu))
 		r = programs_add_ring(s->programs, cpu);
 	if (r < 0) {
@@ -268,6 +268,17 @@ static void close_cpu(struct session *s, struct session_cpu *c)
 	stop_cpu(s, c);
 	sideband_close(&c->sideband);
 	c->leaving = false;
+}
+
+/*
+ * Before our own programs are loaded, as that is told where they lie: else what lies behind them, and is in no list,
+ * would have their names. Where it fails open_cpu() tries again, and says why.
+ */
+static void listen_early(struct session *s)
+{
+	for (uint32_t cpu = 0; cpu < s->cpu_count; cpu++)
+		if (cpus_has(&s->online, cpu) && is_watched(s, cpu))
+			(void)sideband_open(&s->cpus[cpu].sideband, cpu, s->rings.event_bytes);
 }
 
 /* A CPU may go between our reading the list and this: that is no reason to fail. */
@@ -360,6 +371,7 @@ static int new_parts(struct session *s, const struct session_config *config, str
 	raise_file_limit(s);
 	/* CPUs that come later take theirs on top: hardly ever any does. */
 	rings_choose(&s->rings, config, cpus_count(&s->online));
+	listen_early(s);
 	r = programs_load(&s->programs, config, s->cpu_count, s->rings.sample_bytes, err);
 	if (r < 0)
 		return r;

@@ -31,6 +31,7 @@ int sideband_open(struct sideband *ret, uint32_t cpu, uint32_t ring_bytes)
 		.comm = 1,
 		.comm_exec = 1,
 		.task = 1,
+		.ksymbol = 1,
 		.use_clockid = 1,
 		.clockid = CLOCK_MONOTONIC,
 		.watermark = 1,

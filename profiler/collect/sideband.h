@@ -2,7 +2,7 @@
 /*
  * What happens to processes while we sample: one perf event per CPU that counts nothing and reports
  * fork, exec, exit and each mapping of executable memory, so that a process that lived 50 ms is known
- * afterwards. Records carry CLOCK_MONOTONIC, as samples do.
+ * afterwards; and BPF programs that come and go. Records carry CLOCK_MONOTONIC, as samples do.
  */
 #ifndef COLLECT_SIDEBAND_H
 #define COLLECT_SIDEBAND_H

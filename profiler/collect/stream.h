@@ -23,7 +23,8 @@
 
 /*
  * 2: samples by unwind tables (bpf/record.h: FRAME_TABLE, their ends, flag and stamp). 3: the rest of stacks
- * (RECORD_FLAG_REST_GONE, STREAM_REST). 4: code made at run time (STREAM_CODE). Older ones are read.
+ * (RECORD_FLAG_REST_GONE, STREAM_REST). 4: code made at run time (STREAM_CODE), and
+ * events of BPF programs (PERF_RECORD_KSYMBOL). Older ones are read.
  */
 #define STREAM_VERSION 4
 #define STREAM_OLDEST_VERSION 1

@@ -14,7 +14,11 @@ setup_file() {
 	for list in map dump both none growing garbage fifo zero link foreign second; do
 		workload_as jit "jit-$list"
 	done
-	busy_program || true
+	declare -A flood_pid
+	for list in early gone stays; do
+		busy_program $list || true
+	done
+	flood_load early
 	capture_begin all --record "$BATS_FILE_TMPDIR/all.rec"
 	run_as jit-map 2.4 map &
 	local lane=$!
@@ -30,18 +34,18 @@ setup_file() {
 	run_as jit-growing 1.6 growing
 	wait $lane
 	workload vdso vdso 1
-	[ ! -e "$BATS_FILE_TMPDIR/busy.o" ] || flood_begin
+	floods
 	capture_end
-	touch "$BATS_FILE_TMPDIR/flood.stop"
+	flood_end stays
 }
 
-# A BPF program that takes some 50 µs for each packet.
+# The BPF program sb_NAME_xdp, which takes some 50 µs for each packet.
 busy_program() {
 	command -v clang > /dev/null && command -v ip > /dev/null || return 1
 	cat > "$BATS_FILE_TMPDIR/busy.c" <<- 'END'
 		#include <linux/bpf.h>
 		#include <bpf/bpf_helpers.h>
-		SEC("xdp") int sb_busy_xdp(struct xdp_md *ctx)
+		SEC("xdp") int NAME(struct xdp_md *ctx)
 		{
 			__u64 x = ctx->rx_queue_index + 1;
 
@@ -55,37 +59,69 @@ busy_program() {
 		}
 		char LICENSE[] SEC("license") = "GPL";
 	END
-	clang -O2 -g -target bpf -mcpu=v3 -idirafter "/usr/include/$(uname -m)-linux-gnu" \
-		-c "$BATS_FILE_TMPDIR/busy.c" -o "$BATS_FILE_TMPDIR/busy.o" 2> /dev/null || {
-		rm -f "$BATS_FILE_TMPDIR/busy.o"
+	clang -O2 -g -target bpf -mcpu=v3 -idirafter "/usr/include/$(uname -m)-linux-gnu" -DNAME="sb_$1_xdp" \
+		-c "$BATS_FILE_TMPDIR/busy.c" -o "$BATS_FILE_TMPDIR/$1.o" 2> /dev/null || {
+		rm -f "$BATS_FILE_TMPDIR/$1.o"
 		return 1
 	}
 }
 
-# One second of packets to a program that is in nobody's way: in a network namespace of its own. It is there until
-# "flood.stop" is, as names are read when a capture ends.
+# One second of packets to the program NAME, which is in nobody's way: in a network namespace of its own, whose end is
+# the program's. It sends from when "NAME.go" is there until "NAME.sent" is, and ends when "NAME.stop" is.
 flood() {
-	unshare --net sh -c 'ip link set lo up && ip link set dev lo xdpgeneric obj "$1/busy.o" sec xdp && exec python3 -c "
+	unshare --net sh -c 'ip link set lo up && ip link set dev lo xdpgeneric obj "$1/$2.o" sec xdp && exec python3 -c "
 import os, socket, time
-open(\"/proc/self/comm\", \"w\").write(\"flood\")
+def wait(path):
+    end = time.monotonic() + 60
+    while time.monotonic() < end and not os.path.exists(path):
+        time.sleep(0.05)
+open(\"/proc/self/comm\", \"w\").write(\"$2\")
+open(\"$1/$2.loaded\", \"w\").close()
+wait(\"$1/$2.go\")
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 end = time.process_time() + 1
 while time.process_time() < end:
     s.sendto(b\"x\", (\"127.0.0.1\", 9))
-open(\"$1/flood.sent\", \"w\").close()
-end = time.monotonic() + 60
-while time.monotonic() < end and not os.path.exists(\"$1/flood.stop\"):
-    time.sleep(0.05)
-"' sh "$BATS_FILE_TMPDIR" > /dev/null 2>&1 3>&-
+open(\"$1/$2.sent\", \"w\").close()
+wait(\"$1/$2.stop\")
+"' sh "$BATS_FILE_TMPDIR" "$1" > /dev/null 2>&1 3>&-
 }
 
-flood_begin() {
-	local pid
-	flood &
-	pid=$!
-	while kill -0 $pid 2> /dev/null && [ ! -e "$BATS_FILE_TMPDIR/flood.sent" ]; do
+flood_load() {
+	[ -e "$BATS_FILE_TMPDIR/$1.o" ] || return 0
+	flood "$1" &
+	flood_pid[$1]=$!
+	flood_wait "$1" loaded
+}
+
+flood_send() {
+	touch "$BATS_FILE_TMPDIR/$1.go"
+	flood_wait "$1" sent
+}
+
+flood_wait() {
+	while kill -0 "${flood_pid[$1]:-none}" 2> /dev/null && [ ! -e "$BATS_FILE_TMPDIR/$1.$2" ]; do
 		sleep 0.1
 	done
+}
+
+# Until its network namespace is taken down, a moment after it ends.
+flood_end() {
+	touch "$BATS_FILE_TMPDIR/$1.stop"
+	[ -z "${flood_pid[$1]:-}" ] || wait "${flood_pid[$1]}" || true
+	sleep 0.5
+}
+
+# One that was loaded before the capture and one that was not, both gone before it ends; and where they were,
+# perhaps, one that stays.
+floods() {
+	flood_send early
+	flood_end early
+	flood_load gone
+	flood_send gone
+	flood_end gone
+	flood_load stays
+	flood_send stays
 }
 
 # In a pid namespace and with a /tmp of its own: there it is process 1.
@@ -170,9 +206,23 @@ go_comments() {
 	leaves vdso '0.5 < sum(n for (name, module), n in leaves.items() if module == "[vdso]" and "clock_gettime" in name)'
 }
 
+# xdp NAME: its time has its own name, and no other program's.
+xdp() {
+	[ -e "$BATS_FILE_TMPDIR/$1.sent" ] || skip "there is no clang or ip, or no XDP on this kernel"
+	leaves "$1" 'leaves["bpf_prog_sb_'"$1"'_xdp", "[bpf]"] > 0.5 and
+		sum(n for (name, module), n in leaves.items() if module == "[bpf]" and "'"$1"'" not in name) < 0.02'
+}
+
 @test "an XDP program under a flood of packets, as itself" {
-	[ -e "$BATS_FILE_TMPDIR/flood.sent" ] || skip "there is no clang or ip, or no XDP on this kernel"
-	leaves flood 'leaves["bpf_prog_sb_busy_xdp", "[bpf]"] > 0.5'
+	xdp stays
+}
+
+@test "one that was unloaded before the capture's end, as itself" {
+	xdp gone
+}
+
+@test "one that was loaded before it, too" {
+	xdp early
 }
 
 @test "a replay has the same names" {

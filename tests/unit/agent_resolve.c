@@ -528,6 +528,95 @@ static void names_without_room(void **state)
 			 LONG_NAMES - named);
 }
 
+#define PROGRAM 0xffffffffc0100000ULL
+
+/* All is in "bpf_prog_a" of [bpf], as by a list that says where it begins. */
+static int bpf_ask(void *ctx, uint32_t space, int fd, const uint64_t *addresses, uint32_t count,
+		   struct symbols *ret, struct err *err)
+{
+	static const char strings[] = "\0bpf_prog_a\0bpf";
+	static const struct symbol_function function = { 0, 0x10000, 1, 1 };
+	static const struct symbol_module module = { 0, 0x10000, 0, 12, 0 };
+	static struct symbol_answer answers[8];
+	static struct symbol_reply reply;
+
+	(void)ctx;
+	(void)fd;
+	(void)err;
+	assert_int_equal(space, WINDOW_SPACE_KERNEL);
+	assert_true(count <= 8);
+	for (uint32_t i = 0; i < count; i++)
+		answers[i] = (struct symbol_answer){ addresses[i] - PROGRAM, 0, 0 };
+	reply = (struct symbol_reply){ .answer_count = count,
+				       .function_count = 1,
+				       .module_count = 1 };
+	*ret = (struct symbols){ &reply, answers, &function, &module, strings };
+	return 0;
+}
+
+/* The name of the frame that has `count` samples; they are told apart by that. */
+static const char *name_of(const struct profile *p, uint64_t count)
+{
+	for (uint32_t i = 0; i < p->samples.count; i++) {
+		const struct profile_node *node = &p->nodes.items[p->samples.items[i].node];
+		const struct profile_location *l = &p->locations.items[node->location];
+
+		if (p->samples.items[i].count == count)
+			return p->strings
+				.items[p->functions.items[p->lines.items[l->first_line].function]
+					       .name]
+				.text;
+	}
+	return "(no such samples)";
+}
+
+static void samples_take(struct fixture *f, uint64_t addr, uint32_t count)
+{
+	while (count--)
+		sample_take(f, addr);
+}
+
+/* Events first, then the list; which is not believed about what an event contradicts, or if any was lost. */
+static void a_bpf_program_has_no_other_s_name(void **state)
+{
+	static const struct {
+		const char *known, *in, *behind;
+		bool lost;
+	} rows[] = {
+		{ NULL, "bpf_prog_a", "bpf_prog_a", false },
+		{ NULL, "[bpf]", "[bpf]", true },
+		{ "bpf_prog_a", "bpf_prog_a", "[bpf]", false },
+		{ "bpf_prog_a", "[bpf]", "[bpf]", true },
+		{ "bpf_prog_b", "bpf_prog_b", "bpf_prog_a", false },
+		{ "bpf_prog_6deef7357e7b4530_b", "bpf_prog_b", "bpf_prog_a", false },
+	};
+
+	(void)state;
+	for (uint32_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		uint64_t withheld = 0;
+		struct fixture *f;
+		void *fresh;
+
+		setup(&fresh);
+		f = fresh;
+		f->names.ask = bpf_ask;
+		if (rows[i].known)
+			bpf_code_registered(f->pipeline.bpf, 1, PROGRAM, PROGRAM + 0x40,
+					    rows[i].known);
+		samples_take(f, PROGRAM, 1);
+		samples_take(f, PROGRAM + 0x40, 2);
+		if (rows[i].lost)
+			bpf_code_lost(f->pipeline.bpf);
+		assert_int_equal(resolver_finish(f->resolver, &f->facts), 0);
+		assert_string_equal(name_of(&f->profile, 1), rows[i].in);
+		assert_string_equal(name_of(&f->profile, 2), rows[i].behind);
+		withheld = (rows[i].in[0] == '[') + (rows[i].behind[0] == '[');
+		assert_int_equal(counter_get(&f->profile.counters, COUNTER_BPF_NAMES_WITHHELD),
+				 withheld);
+		teardown(&fresh);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -544,6 +633,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(values_do_not_wrap, setup, teardown),
 		cmocka_unit_test_setup_teardown(names_without_room, setup, teardown),
 		cmocka_unit_test_setup_teardown(each_end_has_its_frame, setup, teardown),
+		cmocka_unit_test(a_bpf_program_has_no_other_s_name),
 		cmocka_unit_test_setup_teardown(a_reason_is_part_of_the_stack, setup, teardown),
 	};
 

@@ -458,6 +458,54 @@ static void test_others(void **state)
 	assert_int_equal(e.pid, 70);
 }
 
+static size_t ksymbol_event(struct event_bytes *b, uint64_t start, uint32_t len, uint16_t type,
+			    uint16_t flags)
+{
+	begin(b, PERF_RECORD_KSYMBOL, 0);
+	put_u64(b, start);
+	put_u32(b, len);
+	put(b, &type, sizeof(type));
+	put(b, &flags, sizeof(flags));
+	put_text(b, "bpf_prog_6deef7357e7b4530_sd_fw");
+	end(b);
+	return b->len;
+}
+
+static void test_ksymbol(void **state)
+{
+	static const struct {
+		uint64_t start;
+		uint32_t len;
+		uint16_t type, flags;
+		int expected;
+		enum event_kind kind;
+	} cases[] = {
+		{ KERNEL_ADDR, 64, PERF_RECORD_KSYMBOL_TYPE_BPF, 0, 0, EVENT_BPF_CODE },
+		{ KERNEL_ADDR, 64, PERF_RECORD_KSYMBOL_TYPE_BPF, 1, 0, EVENT_BPF_CODE },
+		{ KERNEL_ADDR, 64, PERF_RECORD_KSYMBOL_TYPE_OOL, 0, 0, EVENT_OTHER },
+		{ KERNEL_ADDR, 0, PERF_RECORD_KSYMBOL_TYPE_BPF, 0, 0, EVENT_OTHER },
+		{ UINT64_MAX - 63, 63, PERF_RECORD_KSYMBOL_TYPE_BPF, 0, 0, EVENT_BPF_CODE },
+		{ UINT64_MAX - 63, 64, PERF_RECORD_KSYMBOL_TYPE_BPF, 0, -EINVAL, EVENT_OTHER },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct event_bytes b;
+		struct event e = { .kind = EVENT_OTHER };
+		size_t len = ksymbol_event(&b, cases[i].start, cases[i].len, cases[i].type,
+					   cases[i].flags);
+		int r = decode_event(b.words, len, &e);
+
+		if (r != cases[i].expected || e.kind != cases[i].kind)
+			fail_msg("case %zu: got %d, kind %d", i, r, e.kind);
+		if (r < 0 || e.kind == EVENT_OTHER)
+			continue;
+		assert_int_equal(e.start, cases[i].start);
+		assert_int_equal(e.end, cases[i].start + cases[i].len);
+		assert_int_equal(e.unregistered, cases[i].flags);
+		assert_string_equal(e.name, "bpf_prog_6deef7357e7b4530_sd_fw");
+	}
+}
+
 /* Every shorter length, said by the caller and by the record itself. */
 static void test_event_truncated(void **state)
 {
@@ -511,6 +559,7 @@ int main(void)
 		cmocka_unit_test(test_mmap_cases),
 		cmocka_unit_test(test_tasks),
 		cmocka_unit_test(test_others),
+		cmocka_unit_test(test_ksymbol),
 		cmocka_unit_test(test_event_truncated),
 		cmocka_unit_test(test_event_unterminated),
 	};

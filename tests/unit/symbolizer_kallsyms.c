@@ -92,6 +92,13 @@ static const struct sample samples[] = {
 		{ M + 0x1000, "?" },
 		{ M + 0x101fff, "n:n_one 0+2000" }, { M + 0x102000, "?" },
 	} },
+	{ "BPF programs far apart end 64 KiB on",
+	  "ffffffff81000000 T _stext\n"
+	  "ffffffffc0200000 t bpf_prog_a\t[bpf]\n" "ffffffffc0300000 t bpf_prog_b\t[bpf]\n", NULL,
+	SYMBOLS_OK, {
+		{ M, "bpf:bpf_prog_a 0+10000" }, { M + 0xffff, "bpf:bpf_prog_a 0+10000" },
+		{ M + 0x10000, "?" }, { M + 0x100000, "bpf:bpf_prog_b 100000+10000" },
+	} },
 	{ "what has no size ends where a module begins, though its first symbol is further on",
 	  "ffffffff81000000 T _stext\n" "ffffffffc0200000 t bpf_a\t[bpf]\n"
 	  "ffffffffc0203000 t m_one\t[m]\n" "ffffffffc0206000 t bpf_b\t[bpf]\n"

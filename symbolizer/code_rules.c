@@ -536,6 +536,8 @@ static void go(struct solver *s, uint32_t target, const struct code_state *state
 	if (target == CODE_OUTSIDE) {
 		if (!s->piece->cut_start && !s->piece->cut_end)
 			exit_returns(s, state, walk);
+	} else if (target == CODE_MIDDLE) {
+		return; /* as deep as it is here, which says nothing */
 	} else if (target >= s->count) {
 		s->region.refused |= !state->doubtful;
 	} else if (arrive(s, target, state, walk)) {
@@ -689,6 +691,16 @@ static void region_spread(struct solver *s)
 	}
 }
 
+/*
+ * Is the way out on a stack that began in another register than rsp and rbp? Then either rsp was kept there before
+ * this begins, or this goes to another stack, as coroutines do: for what is before that it would be the wrong one.
+ */
+static bool is_other_stack(struct code_value cfa)
+{
+	return cfa.base >= CODE_START && cfa.base < CODE_FIRST_BASE && cfa.base != CODE_START_SP &&
+	       cfa.base != CODE_START_FP;
+}
+
 /* What the exits say, and what is known of the start: do they agree? */
 static void region_judge(struct region *g)
 {
@@ -705,7 +717,7 @@ static void region_judge(struct region *g)
 		g->refused |= !code_value_equal(g->cfa, cfa);
 	if (g->trust == TRUST_SYMBOL)
 		g->fp = fp;
-	if (!code_bases_is_sound(&g->bases, g->cfa) ||
+	if (is_other_stack(g->cfa) || !code_bases_is_sound(&g->bases, g->cfa) ||
 	    code_bases_is_written(&g->bases, code_value_add(g->cfa, -8)))
 		g->refused = true;
 	if (!code_bases_is_sound(&g->bases, g->fp))

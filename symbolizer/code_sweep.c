@@ -297,6 +297,9 @@ static void by_jump(const struct sweep *s, const struct decoded *d, struct code_
 				  d->operands[0].mem.base == ZYDIS_REGISTER_RIP
 			  ? CODE_JUMP_STUB
 			  : CODE_JUMP_ANYWHERE;
+	if (is_memory(&d->operands[0]) && base_of(&d->operands[0]) == CODE_FP &&
+	    d->operands[0].mem.disp.value == 0)
+		i->flags |= CODE_BY_FP;
 }
 
 static void by_branch(const struct sweep *s, const struct decoded *d, struct code_insn *i)

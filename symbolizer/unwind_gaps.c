@@ -55,8 +55,8 @@ static const struct unwind_fde *fde_find(const struct unwind_fdes *x, uint64_t v
 static bool is_cold_part(struct elf_file *f, const struct elf_table *table, const Elf64_Sym *symbol)
 {
 	char name[MAX_NAME + 1];
-	uint64_t left =
-		symbol->st_name < table->names_bytes ? table->names_bytes - symbol->st_name : 0;
+	uint64_t left = symbol->st_name < table->names_bytes ? table->names_bytes - symbol->st_name
+							     : 0;
 	size_t len = left < MAX_NAME ? (size_t)left : MAX_NAME;
 	const char *cold;
 
@@ -179,6 +179,7 @@ static int piece_add(struct unwind_gaps *g, uint64_t from, uint64_t to, struct u
 				    .functions = g->functions.items,
 				    .function_count = g->functions.count,
 				    .program_start = g->program_start,
+				    .max_steps = UNWIND_GAPS_MAX_STEPS - g->steps,
 				    .fixed = g->fixed,
 				    .cut_start = from == g->start &&
 						 elf_file_code(g->file, from - 1),
@@ -195,6 +196,7 @@ static int piece_add(struct unwind_gaps *g, uint64_t from, uint64_t to, struct u
 	if (elf_file_read_code(g->file, from, bytes, piece.len))
 		r = code_rules_find(&piece, &rules);
 	g->bytes += piece.len;
+	g->steps += rules.steps;
 	g->too_large |= rules.too_large;
 	*ret_told |= rules.told != 0;
 	if (r == 0)
@@ -238,7 +240,8 @@ int unwind_gaps_add(struct unwind_gaps *g, uint64_t from, uint64_t to, struct un
 		if (end > to)
 			end = to;
 		if (range && (end - from > UNWIND_GAP_MAX_BYTES ||
-			      end - from > UNWIND_GAPS_MAX_BYTES - g->bytes)) {
+			      end - from > UNWIND_GAPS_MAX_BYTES - g->bytes ||
+			      g->steps >= UNWIND_GAPS_MAX_STEPS)) {
 			g->too_large = true;
 			range = NULL;
 		}

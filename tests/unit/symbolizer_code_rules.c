@@ -78,6 +78,9 @@ CODE(cancellable, "mov %rdi, %rax; syscall; ret")
 CODE(program, "xor %ebp, %ebp; mov %rsp, %rdi; and $-16, %rsp; call elsewhere")
 CODE(zeros, "ret; .skip 13; push %rbx; pop %rbx; ret")
 CODE(coroutine, "push %rbp; push %rbx; mov %rsp, (%rdi); mov %rsi, %rsp; pop %rbx; pop %rbp; ret")
+CODE(haskell,
+     "call elsewhere; mov %rax, %rbx; add $8, %rbp; jmp *(%rbp); nop; lea 1f(%rip), %rax;"
+     "mov %rax, -8(%rbp); jmp *%rbx; .skip 8; 1: jmp *(%rbp); sub $8, %rsp; add $8, %rsp; ret")
 CODE(padding, "nop; nopw (%rax); int3")
 
 /*
@@ -186,6 +189,8 @@ static const struct piece pieces[] = {
 	PIECE(zeros, BARE,
 	      "0 cfa=rsp+8\n1 none\ne cfa=rsp+8\n"
 	      "f cfa=rsp+16\n10 cfa=rsp+8\n"),
+	PIECE(haskell, BARE, "0 none\n"),
+	PIECE(haskell, SYMBOL, "0 none\n"),
 	PIECE(padding, BARE, "0 none\n"),
 };
 

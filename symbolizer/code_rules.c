@@ -22,6 +22,7 @@
 #define NO_PLACE UINT32_MAX
 #define MAX_ENDS_ROUNDS 16u
 #define REGION_STEPS 4u /* what a region costs beside its instructions */
+#define ARGUMENTS 0x03c7u /* registers: rax, rcx, rdx, rsi, rdi, r8, r9 */
 #define SIGRETURN 15 /* system calls */
 #define CLONE 56
 #define CLONE3 435
@@ -693,13 +694,14 @@ static void region_spread(struct solver *s)
 }
 
 /*
- * Is the way out on a stack that began in another register than rsp and rbp? Then either rsp was kept there before
- * this begins, or this goes to another stack, as coroutines do: for what is before that it would be the wrong one.
+ * Is the way out on a stack that one of a function's arguments points to? Then this goes to another stack, as switches
+ * between coroutines do: for what is before that it would be the wrong one. (Others may have kept rsp in a register
+ * for a function that only a jump table gets into the middle of.)
  */
-static bool is_other_stack(struct code_value cfa)
+static bool is_argument(struct code_value cfa)
 {
-	return cfa.base >= CODE_START && cfa.base < CODE_FIRST_BASE && cfa.base != CODE_START_SP &&
-	       cfa.base != CODE_START_FP;
+	return cfa.base >= CODE_START && cfa.base < CODE_START + CODE_REGISTERS &&
+	       ARGUMENTS >> (cfa.base - CODE_START) & 1;
 }
 
 /* What the exits say, and what is known of the start: do they agree? */
@@ -718,7 +720,7 @@ static void region_judge(struct region *g)
 		g->refused |= !code_value_equal(g->cfa, cfa);
 	if (g->trust == TRUST_SYMBOL)
 		g->fp = fp;
-	if (is_other_stack(g->cfa) || !code_bases_is_sound(&g->bases, g->cfa) ||
+	if (is_argument(g->cfa) || !code_bases_is_sound(&g->bases, g->cfa) ||
 	    code_bases_is_written(&g->bases, code_value_add(g->cfa, -8)))
 		g->refused = true;
 	if (!code_bases_is_sound(&g->bases, g->fp))

@@ -277,7 +277,7 @@ static void test_search_limit(void **state)
 
 	go_make(&g, GO_1_20, all);
 	buffer_clear(&g.table);
-	for (int i = 0; i < 200000; i++)
+	for (int i = 0; i < 100000; i++)
 		go_put(&g, 0x08010000fffffff1, 8);
 	assert_int_equal(open_table(&o, &g), -ENOENT);
 	assert_true(o.file.too_large);

@@ -21,6 +21,8 @@
 
 #define NO_PLACE UINT32_MAX
 #define MAX_ENDS_ROUNDS 16u
+#define REGION_STEPS 4u /* what a region costs beside its instructions */
+#define ARGUMENTS 0x03c7u /* registers: rax, rcx, rdx, rsi, rdi, r8, r9 */
 #define SIGRETURN 15 /* system calls */
 #define CLONE 56
 #define CLONE3 435
@@ -536,6 +538,8 @@ static void go(struct solver *s, uint32_t target, const struct code_state *state
 	if (target == CODE_OUTSIDE) {
 		if (!s->piece->cut_start && !s->piece->cut_end)
 			exit_returns(s, state, walk);
+	} else if (target == CODE_MIDDLE) {
+		return; /* as deep as it is here, which says nothing */
 	} else if (target >= s->count) {
 		s->region.refused |= !state->doubtful;
 	} else if (arrive(s, target, state, walk)) {
@@ -689,6 +693,17 @@ static void region_spread(struct solver *s)
 	}
 }
 
+/*
+ * Is the way out on a stack that one of a function's arguments points to? Then this goes to another stack, as switches
+ * between coroutines do: for what is before that it would be the wrong one. (Others may have kept rsp in a register
+ * for a function that only a jump table gets into the middle of.)
+ */
+static bool is_argument(struct code_value cfa)
+{
+	return cfa.base >= CODE_START && cfa.base < CODE_START + CODE_REGISTERS &&
+	       ARGUMENTS >> (cfa.base - CODE_START) & 1;
+}
+
 /* What the exits say, and what is known of the start: do they agree? */
 static void region_judge(struct region *g)
 {
@@ -705,7 +720,7 @@ static void region_judge(struct region *g)
 		g->refused |= !code_value_equal(g->cfa, cfa);
 	if (g->trust == TRUST_SYMBOL)
 		g->fp = fp;
-	if (!code_bases_is_sound(&g->bases, g->cfa) ||
+	if (is_argument(g->cfa) || !code_bases_is_sound(&g->bases, g->cfa) ||
 	    code_bases_is_written(&g->bases, code_value_add(g->cfa, -8)))
 		g->refused = true;
 	if (!code_bases_is_sound(&g->bases, g->fp))
@@ -732,6 +747,7 @@ static void region_solve(struct solver *s, uint32_t start, enum trust trust)
 {
 	struct region *g = &s->region;
 
+	s->steps += REGION_STEPS;
 	g->start = start;
 	g->trust = trust;
 	g->refused = false;
@@ -787,11 +803,17 @@ static enum trust trust_of(const struct solver *s, uint32_t n)
 	return TRUST_NONE;
 }
 
+/* Nothing is known of where a trap leads; padding is of such. */
+static bool may_begin(const struct code_insn *i)
+{
+	return !(i->flags & CODE_PADDING) && (i->flags & CODE_SYMBOL || i->flow < CODE_TRAP);
+}
+
 static void solve(struct solver *s)
 {
 	for (int least = TRUST_PROGRAM; least >= TRUST_NONE; least--) {
 		for (uint32_t n = 0; n < s->count && s->steps <= s->max_steps; n++) {
-			if (s->progress[n] == FRESH && !(s->insns[n].flags & CODE_PADDING) &&
+			if (s->progress[n] == FRESH && may_begin(&s->insns[n]) &&
 			    (least == TRUST_NONE || (int)trust_of(s, n) == least))
 				region_solve(s, n, (enum trust)least);
 		}
@@ -809,11 +831,14 @@ static int solver_run(struct solver *s, struct code_rules *x)
 		return -ENOMEM;
 	memset(s->place_of, 0xff, s->count * sizeof(*s->place_of));
 	s->max_steps = (uint64_t)s->count * CODE_MAX_STEPS_EACH;
+	if (s->piece->max_steps && s->piece->max_steps < s->max_steps)
+		s->max_steps = s->piece->max_steps;
 	ends_find(s, CODE_ENDS);
 	ends_find(s, CODE_RETURNS);
 	restorers_find(s);
 	solve(s);
 	x->told = s->told;
+	x->steps += s->steps;
 	x->too_large = x->insns.too_large || s->steps > s->max_steps;
 	return 0;
 }
@@ -831,6 +856,21 @@ static bool is_padding(const struct code_insns *x)
 	return true;
 }
 
+/*
+ * Haskell's code has its stack in rbp, returns by "jmp *(%rbp)", and what is at rsp is none of its business. C's
+ * rbp points to the caller's.
+ */
+static bool is_haskell(const struct code_insns *x)
+{
+	uint32_t jumps = 0, returns = 0;
+
+	for (uint32_t i = 0; i < x->list.count; i++) {
+		jumps += (x->list.items[i].flags & CODE_BY_FP) != 0;
+		returns += x->list.items[i].flow == CODE_RETURN;
+	}
+	return jumps > returns;
+}
+
 int code_rules_find(const struct code_piece *piece, struct code_rules *ret)
 {
 	struct solver *s;
@@ -841,7 +881,8 @@ int code_rules_find(const struct code_piece *piece, struct code_rules *ret)
 	if (r < 0)
 		return r;
 	ret->too_large = ret->insns.too_large;
-	if (is_padding(&ret->insns))
+	ret->steps = ret->insns.list.count;
+	if (is_padding(&ret->insns) || is_haskell(&ret->insns))
 		return 0;
 	s = calloc(1, sizeof(*s));
 	if (!s)

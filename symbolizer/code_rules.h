@@ -32,9 +32,9 @@
 
 struct code_rules {
 	struct code_insns insns;
-	struct unwind_rule
-		*rules; /* for each instruction; UNWIND_NONE: none. NULL: it is all padding */
+	struct unwind_rule *rules; /* for each instruction; UNWIND_NONE: none. NULL: none has one */
 	uint32_t told; /* instructions with a rule */
+	uint64_t steps; /* what it took, decoding too: up to 100 ns each */
 	bool too_large; /* not all of it was looked at */
 };
 

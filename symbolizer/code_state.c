@@ -18,7 +18,10 @@ static const struct code_value anything = { 0, CODE_ANYTHING };
 
 void code_bases_init(struct code_bases *b)
 {
-	memset(b, 0, sizeof(*b));
+	if (b->is_written) /* most regions are a few instructions, and this is most of it */
+		memset(b->written, 0, sizeof(b->written));
+	b->is_written = false;
+	b->written_all = false;
 	b->count = CODE_FIRST_BASE;
 }
 
@@ -70,6 +73,7 @@ static void written_note(struct code_bases *b, struct code_value at)
 {
 	struct code_value *v = written_find(b, word_of(at));
 
+	b->is_written = true;
 	if (v)
 		*v = word_of(at);
 	else

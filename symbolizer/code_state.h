@@ -54,12 +54,14 @@ struct code_base {
 
 /* What states refer to. */
 struct code_bases {
-	uint32_t count, written_count;
+	uint32_t count;
+	bool is_written; /* any of them is */
 	bool written_all; /* too many to be told apart */
 	struct code_base items[CODE_MAX_BASES];
 	struct code_value written[CODE_MAX_WRITTEN]; /* words, as a hash table; base 0: none */
 };
 
+/* For a region; zeroed before the first. */
 void code_bases_init(struct code_bases *b);
 void code_state_init(struct code_state *s);
 

@@ -270,21 +270,41 @@ static void by_call(const struct sweep *s, const struct decoded *d, struct code_
 		i->target = CODE_OUTSIDE;
 }
 
+/*
+ * As go_to(). What leads out of the piece to where a function begins is a call from the end of this one; what leads
+ * to elsewhere goes on within a function that is in two parts, a hot one and a cold one.
+ */
+static bool jump_to(const struct sweep *s, const struct decoded *d, struct code_insn *i)
+{
+	ZyanU64 vaddr;
+
+	if (!go_to(s, d, i))
+		return false;
+	if (i->target == CODE_OUTSIDE && s->piece->begins &&
+	    ZYAN_SUCCESS(ZydisCalcAbsoluteAddress(&d->insn, &d->operands[0], d->vaddr, &vaddr)) &&
+	    !s->piece->begins(s->piece->owner, vaddr))
+		i->target = CODE_MIDDLE;
+	return true;
+}
+
 static void by_jump(const struct sweep *s, const struct decoded *d, struct code_insn *i)
 {
 	i->flow = CODE_JUMP;
-	if (go_to(s, d, i))
+	if (jump_to(s, d, i))
 		return;
 	i->flow = d->operands[0].type == ZYDIS_OPERAND_TYPE_MEMORY &&
 				  d->operands[0].mem.base == ZYDIS_REGISTER_RIP
 			  ? CODE_JUMP_STUB
 			  : CODE_JUMP_ANYWHERE;
+	if (is_memory(&d->operands[0]) && base_of(&d->operands[0]) == CODE_FP &&
+	    d->operands[0].mem.disp.value == 0)
+		i->flags |= CODE_BY_FP;
 }
 
 static void by_branch(const struct sweep *s, const struct decoded *d, struct code_insn *i)
 {
 	i->flow = d->insn.mnemonic == ZYDIS_MNEMONIC_XBEGIN ? CODE_BAD : CODE_BRANCH;
-	go_to(s, d, i);
+	jump_to(s, d, i);
 	if (d->insn.mnemonic == ZYDIS_MNEMONIC_JZ)
 		i->flags |= CODE_IF_ZERO;
 	else if (d->insn.mnemonic == ZYDIS_MNEMONIC_JNZ)

@@ -59,11 +59,14 @@ enum code_flow {
 #define CODE_UNLESS_ZERO 64
 #define CODE_ENDS 128 /* a way out of the function is ahead */
 #define CODE_RETURNS 256 /* and it is a ret */
+#define CODE_BY_FP 512 /* jumps to what the word at rbp says */
 
 /* .target beside numbers of instructions */
 #define CODE_UNKNOWN UINT32_MAX /* a register or memory says where */
 #define CODE_OUTSIDE (UINT32_MAX - 1) /* other code of the file, or another file's */
-#define CODE_NOWHERE (UINT32_MAX - 2) /* within an instruction, or not in code */
+#define CODE_MIDDLE \
+	(UINT32_MAX - 2) /* of a function of the file, as far as is known: a jump goes on there */
+#define CODE_NOWHERE (UINT32_MAX - 3) /* within an instruction, or not in code */
 
 struct code_insn {
 	uint32_t at; /* offset in the piece */
@@ -90,8 +93,12 @@ struct code_piece {
 	const uint64_t *functions; /* where the file says that one begins, ascending */
 	uint32_t function_count;
 	uint64_t program_start; /* the first instruction of all, or 0 */
+	uint64_t max_steps; /* 0: as many as any code may take */
 	bool fixed; /* addresses are what they will be: a number can be one */
 	bool cut_start, cut_end; /* there is more of it, which is not to be looked at now */
+	/* Does a function begin there, outside of the piece? NULL: wherever a jump leads. */
+	bool (*begins)(void *owner, uint64_t vaddr);
+	void *owner;
 	/* For tests, else NULL: hears of each rule when it is found, before it may be given up again. */
 	code_witness_fn witness;
 	void *who;

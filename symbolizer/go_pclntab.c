@@ -287,7 +287,8 @@ static bool table_try(struct go_pclntab *t, struct elf_place place)
 	struct go_function first, last;
 	uint8_t head[8];
 
-	memset(t->pages, 0, sizeof(t->pages));
+	for (uint32_t i = 0; i < PAGES; i++)
+		t->pages[i].number = 0;
 	t->place = place;
 	t->text = 0;
 	if (!table_read(t, 0, head, sizeof(head)))
@@ -324,11 +325,15 @@ static bool table_search(struct go_pclntab *t)
 			break;
 		searched += s->size;
 		elf_cursor_init(&cursor, t->file, s->offset, s->size / 8, 8);
-		for (uint64_t at = 0; (entry = elf_cursor_next(&cursor)); at += 8)
-			if (layout_find(entry) &&
-			    table_try(t, (struct elf_place){ s->offset + at, s->size - at,
+		for (uint64_t at = 0; (entry = elf_cursor_next(&cursor)); at += 8) {
+			if (!layout_find(entry))
+				continue;
+			if (table_try(t, (struct elf_place){ s->offset + at, s->size - at,
 							     s->vaddr + at }))
 				return true;
+			if (!steps_take(t, STEPS_PER_PAGE)) /* the file is full of such bytes */
+				return false;
+		}
 	}
 	return false;
 }

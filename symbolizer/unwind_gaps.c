@@ -2,6 +2,9 @@
 /*
  * A gap is taken apart where it has other things than code. Symbols are read when the first gap is worth it.
  *
+ * The cold part of a function (gcc's "f.cold") has a symbol that says it is one. It begins as deep as f is
+ * where it jumps there, so it is none.
+ *
  * Refused: short gaps, which are padding in nearly all cases; and to look further than the part of
  * a file that is asked for, which is how large files are read.
  */
@@ -9,11 +12,13 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "profiler/base/cleanup.h"
 #include "symbolizer/code_rules.h"
 
 #define MAX_BETWEEN_SECTIONS 64u /* bytes */
+#define MAX_NAME 511u
 
 static const struct unwind_rule rule_none = { .kind = UNWIND_NONE };
 
@@ -28,8 +33,8 @@ void unwind_gaps_release(struct unwind_gaps *g)
 	array_release(&g->functions);
 }
 
-/* Is it in a function that has call frame information? */
-static bool is_described(const struct unwind_fdes *x, uint64_t vaddr)
+/* The function with call frame information that has this address, or NULL. */
+static const struct unwind_fde *fde_find(const struct unwind_fdes *x, uint64_t vaddr)
 {
 	uint32_t low = 0, high = x->list.count;
 
@@ -41,7 +46,25 @@ static bool is_described(const struct unwind_fdes *x, uint64_t vaddr)
 		else
 			high = middle;
 	}
-	return low && vaddr - x->list.items[low - 1].start < x->list.items[low - 1].size;
+	return low && vaddr - x->list.items[low - 1].start < x->list.items[low - 1].size
+		       ? &x->list.items[low - 1]
+		       : NULL;
+}
+
+/* By its name: "f.cold", "f.cold.3". A name that is cut or unreadable is a function's. */
+static bool is_cold_part(struct elf_file *f, const struct elf_table *table, const Elf64_Sym *symbol)
+{
+	char name[MAX_NAME + 1];
+	uint64_t left = symbol->st_name < table->names_bytes ? table->names_bytes - symbol->st_name
+							     : 0;
+	size_t len = left < MAX_NAME ? (size_t)left : MAX_NAME;
+	const char *cold;
+
+	if (!len || !elf_file_read(f, table->names_offset + symbol->st_name, name, len))
+		return false;
+	name[len] = 0;
+	cold = strstr(name, ".cold");
+	return cold && (cold[5] == 0 || cold[5] == '.');
 }
 
 static int symbols_add(struct unwind_gaps *g, const struct elf_table *table)
@@ -59,7 +82,7 @@ static int symbols_add(struct unwind_gaps *g, const struct elf_table *table)
 		if (ELF64_ST_TYPE(symbol.st_info) != STT_FUNC || symbol.st_shndx == SHN_UNDEF ||
 		    symbol.st_value < g->start || symbol.st_value >= g->limit ||
 		    !elf_file_code(g->file, symbol.st_value) ||
-		    is_described(g->fdes, symbol.st_value))
+		    fde_find(g->fdes, symbol.st_value) || is_cold_part(g->file, table, &symbol))
 			continue;
 		if (g->functions.count == UNWIND_GAPS_MAX_SYMBOLS) {
 			g->too_large = true;
@@ -78,6 +101,33 @@ static int vaddr_compare(const void *a, const void *b)
 	const uint64_t *x = a, *y = b;
 
 	return *x < *y ? -1 : *x > *y;
+}
+
+/* `endbr64; bnd jmp *x(%rip)`, the first two if they are there. */
+static bool is_stub(struct elf_file *f, uint64_t vaddr)
+{
+	static const uint8_t endbr[] = { 0xf3, 0x0f, 0x1e, 0xfa }, jump[] = { 0xff, 0x25 };
+	const struct elf_range *range = elf_file_code(f, vaddr);
+	uint8_t bytes[sizeof(endbr) + 1 + sizeof(jump)], *at = bytes;
+
+	if (!range || range->limit - vaddr < sizeof(bytes) ||
+	    !elf_file_read_code(f, vaddr, bytes, sizeof(bytes)))
+		return false;
+	at += memcmp(at, endbr, sizeof(endbr)) == 0 ? sizeof(endbr) : 0;
+	at += *at == 0xf2;
+	return memcmp(at, jump, sizeof(jump)) == 0;
+}
+
+/* Does a function begin there, by call frame information, by a symbol, or as linkage stubs look? */
+static bool begins(void *owner, uint64_t vaddr)
+{
+	struct unwind_gaps *g = owner;
+	const struct unwind_fde *fde = fde_find(g->fdes, vaddr);
+
+	if (g->functions.count &&
+	    bsearch(&vaddr, g->functions.items, g->functions.count, sizeof(vaddr), vaddr_compare))
+		return true;
+	return (fde && fde->start == vaddr) || is_stub(g->file, vaddr);
 }
 
 static int gaps_open(struct unwind_gaps *g)
@@ -129,10 +179,13 @@ static int piece_add(struct unwind_gaps *g, uint64_t from, uint64_t to, struct u
 				    .functions = g->functions.items,
 				    .function_count = g->functions.count,
 				    .program_start = g->program_start,
+				    .max_steps = UNWIND_GAPS_MAX_STEPS - g->steps,
 				    .fixed = g->fixed,
 				    .cut_start = from == g->start &&
 						 elf_file_code(g->file, from - 1),
-				    .cut_end = to == g->limit && elf_file_code(g->file, to) };
+				    .cut_end = to == g->limit && elf_file_code(g->file, to),
+				    .begins = begins,
+				    .owner = g };
 	_cleanup_(free_ptr) uint8_t *bytes = malloc(piece.len);
 	struct code_rules rules = { 0 };
 	int r = 0;
@@ -143,6 +196,7 @@ static int piece_add(struct unwind_gaps *g, uint64_t from, uint64_t to, struct u
 	if (elf_file_read_code(g->file, from, bytes, piece.len))
 		r = code_rules_find(&piece, &rules);
 	g->bytes += piece.len;
+	g->steps += rules.steps;
 	g->too_large |= rules.too_large;
 	*ret_told |= rules.told != 0;
 	if (r == 0)
@@ -186,7 +240,8 @@ int unwind_gaps_add(struct unwind_gaps *g, uint64_t from, uint64_t to, struct un
 		if (end > to)
 			end = to;
 		if (range && (end - from > UNWIND_GAP_MAX_BYTES ||
-			      end - from > UNWIND_GAPS_MAX_BYTES - g->bytes)) {
+			      end - from > UNWIND_GAPS_MAX_BYTES - g->bytes ||
+			      g->steps >= UNWIND_GAPS_MAX_STEPS)) {
 			g->too_large = true;
 			range = NULL;
 		}

@@ -20,6 +20,8 @@ CONTEXT = r"(\?|__start_context)@.*"
 
 RESTORE = r"(\?|__restore_rt)@(libc\.so\.6|.*)"  # what a signal handler returns to
 RUNTIME = r".*@(libc\.so\.6|ld-linux-x86-64\.so\.2|libgcc_s\.so\.1|libstdc\+\+\.so\.6.*)/*"
+# What the linker puts into a library, and the dynamic linker calls.
+BEGIN_AND_END = r"(_init|_fini|frame_dummy|(de)?register_tm_clones|__do_global_dtors_aux)@.*\.so/*"
 VDSO = r".*@\[vdso\]/*"
 
 # Until the process has tables in the kernel, some drains after its first sample.
@@ -101,8 +103,8 @@ variant("context", chain("-O2 -DCONTEXT"), [f"{CHAIN[:-5]} {CONTEXT}"],
 dlopen = chain("-O2 -DDLOPEN=%d -Wl,-z,lazy") + "".join(
     f" && gcc -shared -fPIC -O2 -fomit-frame-pointer -DLIBRARY={n} -o {{dir}}/{library}.so {{src}}/leaf.c"
     for n, library in ((1, "first"), (2, "second")))
-variant("dlopen", dlopen % 1, [f"golf1 library_leaf {CHAIN} {GLIBC}"], [RUNTIME], run="CHAIN_LIBRARIES={dir} {exe}")
-variant("dlopen-turns", dlopen % 2, [f"golf{n} library_leaf {CHAIN} {GLIBC}" for n in (1, 2)], [RUNTIME],
+variant("dlopen", dlopen % 1, [f"golf1 library_leaf {CHAIN} {GLIBC}"], [f"{BEGIN_AND_END} {RUNTIME}"], run="CHAIN_LIBRARIES={dir} {exe}")
+variant("dlopen-turns", dlopen % 2, [f"golf{n} library_leaf {CHAIN} {GLIBC}" for n in (1, 2)], [f"{BEGIN_AND_END} {RUNTIME}"],
         early="where a library is, another was a moment ago", end="process or mapping too new", run="CHAIN_LIBRARIES={dir} {exe}")
 
 # ---- hand-written code

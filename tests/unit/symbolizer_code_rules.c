@@ -77,7 +77,26 @@ CODE(clone,
 CODE(cancellable, "mov %rdi, %rax; syscall; ret")
 CODE(program, "xor %ebp, %ebp; mov %rsp, %rdi; and $-16, %rsp; call elsewhere")
 CODE(zeros, "ret; .skip 13; push %rbx; pop %rbx; ret")
+CODE(coroutine, "push %rbp; push %rbx; mov %rsp, (%rdi); mov %rsi, %rsp; pop %rbx; pop %rbp; ret")
+CODE(haskell,
+     "call elsewhere; mov %rax, %rbx; add $8, %rbp; jmp *(%rbp); nop; lea 1f(%rip), %rax;"
+     "mov %rax, -8(%rbp); jmp *%rbx; .skip 8; 1: jmp *(%rbp); sub $8, %rsp; add $8, %rsp; ret")
 CODE(padding, "nop; nopw (%rax); int3")
+
+/*
+ * Functions that jump to their cold parts from within, as gcc makes them: one's is beside it, the other's elsewhere. That
+ * one jumps back, into the middle.
+ */
+asm(".pushsection .text.codes, \"ax\"\n.p2align 4\n"
+    ".globl beside, beside_cold, apart, apart_back, apart_cold\n"
+    ".type beside, @function\n.type beside.cold, @function\n.type apart, @function\n"
+    "beside: push %rbx; test %edi, %edi; jz beside.cold; pop %rbx; ret\n"
+    "beside.cold: beside_cold: mov %ebx, %edi; call elsewhere; ud2\n.skip 32, 0xcc\n"
+    "apart: push %rbx; test %edi, %edi; jz apart.cold; apart_back: pop %rbx; ret\n"
+    ".skip 32, 0xcc\n.popsection\n"
+    ".pushsection .text.unlikely, \"ax\"\n.p2align 4\n.type apart.cold, @function\n"
+    "apart.cold: apart_cold: mov %ebx, %edi; jmp apart_back\n.skip 32, 0xcc\n.popsection\n");
+extern const uint8_t beside[], beside_cold[], apart[], apart_back[], apart_cold[];
 
 struct piece {
 	const char *name;
@@ -87,8 +106,9 @@ struct piece {
 		BARE,
 		SYMBOL,
 		PROGRAM,
-		CUT
-	} shape; /* SYMBOL: the file says that a function begins with it */
+		CUT,
+		PART
+	} shape; /* SYMBOL: the file says that a function begins with it; PART: and that none does elsewhere */
 };
 
 #define PIECE(x, shape, rules)                       \
@@ -153,6 +173,10 @@ static const struct piece pieces[] = {
 	PIECE(tail, BARE, "0 cfa=rsp+8\n1 cfa=rsp+16\n2 cfa=rsp+8\n"),
 	PIECE(tail, CUT, "0 none\n"),
 	PIECE(tail_too_early, BARE, "0 none\n"),
+	PIECE(tail, PART, "0 none\n"),
+	PIECE(tail_too_early, PART, "0 cfa=rsp+8\n1 cfa=rsp+16\na cfa=rsp+8\n"),
+	PIECE(coroutine, BARE, "0 none\n"),
+	PIECE(coroutine, SYMBOL, "0 none\n"),
 	PIECE(stub, BARE, "0 cfa=rsp+8\n"),
 	PIECE(lazy, BARE, "0 cfa=rsp+8\n6 none\n"),
 	PIECE(restorer, BARE, "0 cfa=rsp+8\n1 signal=rsp+40\n"),
@@ -165,8 +189,17 @@ static const struct piece pieces[] = {
 	PIECE(zeros, BARE,
 	      "0 cfa=rsp+8\n1 none\ne cfa=rsp+8\n"
 	      "f cfa=rsp+16\n10 cfa=rsp+8\n"),
+	PIECE(haskell, BARE, "0 none\n"),
+	PIECE(haskell, SYMBOL, "0 none\n"),
 	PIECE(padding, BARE, "0 none\n"),
 };
+
+static bool begins_nowhere(void *owner, uint64_t vaddr)
+{
+	(void)owner;
+	(void)vaddr;
+	return false;
+}
 
 static void find(const struct piece *p, struct elf_file *f, struct code_rules *ret)
 {
@@ -178,6 +211,7 @@ static void find(const struct piece *p, struct elf_file *f, struct code_rules *r
 				    .functions = &vaddr,
 				    .function_count = p->shape == SYMBOL,
 				    .program_start = p->shape == PROGRAM ? vaddr : 0,
+				    .begins = p->shape == PART ? begins_nowhere : NULL,
 				    .cut_start = p->shape == CUT,
 				    .cut_end = p->shape == CUT };
 
@@ -225,6 +259,35 @@ static void test_pieces(void **state)
 		buffer_release(&text);
 		code_rules_release(&rules);
 	}
+	close(f.fd);
+	elf_file_release(&f);
+}
+
+static void check_rule(const struct unwind_table *t, const uint8_t *at, const char *expected)
+{
+	struct buffer text = BUFFER_INIT(4096);
+
+	rows_rule(rows_find(t, (uint64_t)(at - __ehdr_start)), &text);
+	assert_string_equal(buffer_cstr(&text), expected);
+	buffer_release(&text);
+}
+
+/* A cold part has a symbol like a function's, and begins in the middle of one. */
+static void test_cold_parts(void **state)
+{
+	struct unwind_outcome outcome;
+	struct unwind_table table;
+	struct elf_file f;
+
+	open_self(&f);
+	assert_int_equal(unwind_compile(&f, 0, UINT64_MAX, UNWIND_MAX_ROWS, &table, &outcome), 0);
+	check_rule(&table, beside, "cfa=rsp+8");
+	check_rule(&table, beside + 1, "cfa=rsp+16");
+	check_rule(&table, beside_cold, "cfa=rsp+16");
+	check_rule(&table, apart, "cfa=rsp+8");
+	check_rule(&table, apart_back, "cfa=rsp+16");
+	check_rule(&table, apart_cold, "none");
+	unwind_table_release(&table);
 	close(f.fd);
 	elf_file_release(&f);
 }
@@ -297,6 +360,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_pieces),
+		cmocka_unit_test(test_cold_parts),
 		cmocka_unit_test(test_bytes),
 		cmocka_unit_test(test_torture),
 	};

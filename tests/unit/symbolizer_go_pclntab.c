@@ -267,6 +267,23 @@ static void test_limit(void **state)
 	close_table(&o);
 }
 
+/* A file that is full of a table's first bytes. */
+static void test_search_limit(void **state)
+{
+	struct go_made all[] = { { "f", 0, NULL, NULL, NULL, 0 },
+				 { NULL, GO_TEXT_BYTES, NULL, NULL, NULL, 0 } };
+	struct opened o;
+	struct go_file g;
+
+	go_make(&g, GO_1_20, all);
+	buffer_clear(&g.table);
+	for (int i = 0; i < 100000; i++)
+		go_put(&g, 0x08010000fffffff1, 8);
+	assert_int_equal(open_table(&o, &g), -ENOENT);
+	assert_true(o.file.too_large);
+	close_table(&o);
+}
+
 /* In a file without symbols, as the symbolizer answers. */
 static void test_names(void **state)
 {
@@ -332,10 +349,11 @@ static int corpus_write(const char *folder)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_versions), cmocka_unit_test(test_find),
-		cmocka_unit_test(test_lines),    cmocka_unit_test(test_no_text),
-		cmocka_unit_test(test_changed),  cmocka_unit_test(test_cut),
-		cmocka_unit_test(test_limit),    cmocka_unit_test(test_names),
+		cmocka_unit_test(test_versions),     cmocka_unit_test(test_find),
+		cmocka_unit_test(test_lines),        cmocka_unit_test(test_no_text),
+		cmocka_unit_test(test_changed),      cmocka_unit_test(test_cut),
+		cmocka_unit_test(test_search_limit), cmocka_unit_test(test_limit),
+		cmocka_unit_test(test_names),
 	};
 
 	if (getenv("CORPUS"))

@@ -117,7 +117,8 @@ static bool entries_read(struct program *p, struct bytes *b, bool directories)
 		const char *name = NULL;
 		uint64_t directory = 0;
 
-		if (b->bad || !format_count)
+		/* An entry may have no bytes. */
+		if (b->bad || !format_count || !dwarf_step(p->dwarf, format_count))
 			return false;
 		for (uint32_t j = 0; j < format_count; j++) {
 			struct dwarf_value v;
@@ -230,6 +231,9 @@ static bool header_read(struct program *p, struct bytes *b)
 		p->lengths[i] = bytes_u8(&head);
 	if (head.bad || !p->line_range || max_operations > 1)
 		return false;
+	/* As many units may name the same one. */
+	if (!dwarf_step(p->dwarf, bytes_left(&head)))
+		return false;
 	p->files->version = p->format.version;
 	if (p->format.version >= 5)
 		return entries_read(p, &head, true) && entries_read(p, &head, false);
@@ -328,7 +332,7 @@ static bool run(struct program *p)
 }
 
 bool dwarf_line_read(struct dwarf *d, const struct dwarf_unit *u, struct dwarf_line_files *files,
-		     struct lines_builder *b, bool rows)
+		     struct lines_builder *b)
 {
 	struct program p = {
 		.dwarf = d, .unit = u, .builder = b, .files = files, .path_file = UINT64_MAX
@@ -340,13 +344,11 @@ bool dwarf_line_read(struct dwarf *d, const struct dwarf_unit *u, struct dwarf_l
 	files->directory = u->directory;
 	files->directories.count = 0;
 	files->items.count = 0;
-	if (u->stmt_list == DWARF_NO_OFFSET)
+	if (u->stmt_list == DWARF_NO_OFFSET || u->tag == DW_TAG_partial_unit)
 		return true;
 	bytes = dwarf_section_bytes(dwarf_file_of(d, u), DWARF_LINE, u->stmt_list);
 	if (bytes.bad || !header_read(&p, &bytes))
 		return false;
-	if (!rows)
-		return true;
 	if (!dwarf_step(d, bytes_left(&p.code)))
 		return false;
 	whole = run(&p);

@@ -27,11 +27,12 @@ struct dwarf_line_files {
 };
 
 /*
- * Reads the program of a prepared unit, if it has one, and hands its rows to `b` if `rows`. *files, which may have another unit's,
- * then has this one's. False: not all of it could be read.
+ * Reads the program of a prepared unit, if it has one, and hands its rows to `b`. *files, which may have another unit's,
+ * then has this one's. False: not all of it could be read. A partial unit has none: it has what others have in common,
+ * never code, and names the program of one of them.
  */
 bool dwarf_line_read(struct dwarf *d, const struct dwarf_unit *u, struct dwarf_line_files *files,
-		     struct lines_builder *b, bool rows);
+		     struct lines_builder *b);
 void dwarf_line_files_release(struct dwarf_line_files *files);
 
 /* The path of a file by its number, as a string of the builder's: absolute where that is known; 0: none. */

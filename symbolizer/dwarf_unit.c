@@ -17,8 +17,8 @@
 #define LENGTH_64_BITS 0xffffffffu /* the length follows in eight bytes */
 #define LENGTH_RESERVED 0xfffffff0u
 
-/* Steps by the size of what is read: an entry has at least a byte. The honest need less than one in two bytes. */
-#define WORK_PER_BYTE 4u
+/* Steps by the size of what is read: the honest need less than one in two bytes. */
+#define WORK_PER_BYTE 2u
 #define WORK_LEAST (1u << 20)
 
 struct bytes dwarf_section_bytes(const struct dwarf_file *f, enum dwarf_section_kind kind,
@@ -218,6 +218,8 @@ static bool root_read(struct dwarf *d, struct dwarf_unit *u, const struct dwarf_
 	struct bytes again = b;
 	struct dwarf_value v;
 
+	if (!dwarf_step(d, 2ull * a->spec_count))
+		return false;
 	for (uint32_t i = 0; i < a->spec_count; i++) {
 		if (!dwarf_value_read(&b, &specs[i], &u->format, &v))
 			return false;
@@ -305,6 +307,8 @@ bool dwarf_entry_read(struct dwarf *d, const struct dwarf_unit *u, const struct 
 	struct dwarf_value v;
 
 	*ret = (struct dwarf_entry){ .tag = a->tag, .children = a->children };
+	if (!dwarf_step(d, 1ull + a->spec_count))
+		return false;
 	for (uint32_t i = 0; i < a->spec_count; i++) {
 		if (!dwarf_value_read(b, &specs[i], &u->format, &v))
 			return false;
@@ -378,5 +382,5 @@ bool dwarf_entry_at(struct dwarf *d, const struct dwarf_unit *u, uint64_t offset
 		return false;
 	b.end = f->sections[DWARF_INFO].bytes + u->end;
 	a = dwarf_abbrevs_find(t, bytes_uleb(&b));
-	return a && dwarf_step(d, 1ull + a->spec_count) && dwarf_entry_read(d, u, t, a, &b, ret);
+	return a && dwarf_entry_read(d, u, t, a, &b, ret);
 }

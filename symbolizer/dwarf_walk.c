@@ -196,6 +196,9 @@ static bool unit_walk(struct walk *w)
 		a = t ? dwarf_abbrevs_find(t, code) : NULL;
 		if (!a)
 			return false;
+		/* An entry of one byte may have a thousand attributes of none; dwarf_entry_read() takes its own. */
+		if (!a->code_bearing && !dwarf_step(d, 1ull + a->spec_count))
+			return false;
 		if (a->leapt) {
 			if (!leap(w, &b, t, a, start))
 				return false;
@@ -247,9 +250,7 @@ static int units_walk(struct walk *w)
 		w->unit = u;
 		whole = dwarf_unit_prepare(d, u);
 		if (whole) {
-			/* A partial unit has what others have in common: never code. */
-			whole = dwarf_line_read(d, u, &w->files, &w->builder,
-						u->tag != DW_TAG_partial_unit);
+			whole = dwarf_line_read(d, u, &w->files, &w->builder);
 			whole = unit_walk(w) && whole && !u->damaged;
 		}
 		d->units_damaged += !whole;

@@ -21,6 +21,8 @@
 #define MAX_RECORDS (8u << 20)
 /* A debugging aid of one V8 had 2 GiB in an hour, nearly all of it code: what is passed over costs nothing. */
 #define MAX_DUMP_BYTES (16ull << 30)
+/* What is read of it, in one walk: 0.6 s. */
+#define MAX_READ_BYTES (2ull << 30)
 
 enum record_kind { RECORD_LOAD, RECORD_MOVE };
 
@@ -76,13 +78,14 @@ struct walk {
 	uint64_t off; /* of the record at hand */
 	uint64_t next;
 	uint32_t count;
+	uint64_t read; /* of the dump when it began */
 	struct record record;
 	enum symbol_status status; /* so far */
 };
 
 static bool walk_begin(struct walk *w, struct peek *dump, struct header *ret)
 {
-	*w = (struct walk){ .dump = dump, .status = SYMBOLS_DAMAGED };
+	*w = (struct walk){ .dump = dump, .read = dump->total, .status = SYMBOLS_DAMAGED };
 	if (!read_at(dump, 0, ret, sizeof(*ret)) || ret->magic != MAGIC ||
 	    ret->version != VERSION || ret->bytes < sizeof(*ret) || ret->bytes > PEEK_BYTES)
 		return false;
@@ -93,7 +96,8 @@ static bool walk_begin(struct walk *w, struct peek *dump, struct header *ret)
 
 static bool walk_next(struct walk *w)
 {
-	if (w->count++ == MAX_RECORDS || w->next > MAX_DUMP_BYTES) {
+	if (w->count++ == MAX_RECORDS || w->next > MAX_DUMP_BYTES ||
+	    w->dump->total - w->read > MAX_READ_BYTES) {
 		w->status = SYMBOLS_LIMIT;
 		return false;
 	}

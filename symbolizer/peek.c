@@ -8,8 +8,11 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <unistd.h>
+
+#define JUMP_BYTES 4096u
 
 int peek_init(struct peek *p, int fd)
 {
@@ -23,13 +26,20 @@ void peek_release(struct peek *p)
 	p->bytes = NULL;
 }
 
-static void fill(struct peek *p, uint64_t off)
+/* What follows is read ahead; where somebody jumps to, little is wanted. */
+static size_t window(const struct peek *p, uint64_t off, size_t want)
+{
+	bool follows = off >= p->off && off - p->off <= p->len;
+
+	return follows || want > JUMP_BYTES ? PEEK_BYTES : JUMP_BYTES;
+}
+
+static void fill(struct peek *p, uint64_t off, size_t most)
 {
 	p->off = off;
 	p->len = 0;
-	while (p->len < PEEK_BYTES && off <= INT64_MAX - PEEK_BYTES) {
-		ssize_t n =
-			pread(p->fd, p->bytes + p->len, PEEK_BYTES - p->len, (off_t)(off + p->len));
+	while (p->len < most && off <= INT64_MAX - PEEK_BYTES) {
+		ssize_t n = pread(p->fd, p->bytes + p->len, most - p->len, (off_t)(off + p->len));
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -39,13 +49,14 @@ static void fill(struct peek *p, uint64_t off)
 			break;
 		p->len += (size_t)n;
 	}
+	p->total += p->len;
 }
 
 size_t peek_at(struct peek *p, uint64_t off, size_t want, const unsigned char **ret)
 {
 	assert(want <= PEEK_BYTES);
 	if (off < p->off || off - p->off > p->len || want > p->len - (off - p->off))
-		fill(p, off);
+		fill(p, off, window(p, off, want));
 	*ret = p->bytes + (off - p->off);
 	return p->len - (size_t)(off - p->off);
 }

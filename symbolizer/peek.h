@@ -16,6 +16,7 @@ struct peek {
 	int error; /* negative errno of the last failed read, which looks like the file's end */
 	uint64_t off; /* of the bytes that are held */
 	size_t len;
+	uint64_t total; /* read so far */
 	unsigned char *bytes;
 };
 

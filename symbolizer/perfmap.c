@@ -17,6 +17,7 @@
 
 /* A map of a large JVM has 10 MB. */
 #define MAX_MAP_BYTES (256u << 20)
+#define MAX_LINES (8u << 20) /* as short as lines can be, 0.4 s */
 #define MAX_DIGITS 18 /* with 0x */
 /* What is looked at of a line: its numbers, and as much of its name as is shown. */
 #define MAX_HEAD_BYTES (2 * (MAX_DIGITS + 1) + SYMBOLS_MAX_NAME)
@@ -78,12 +79,13 @@ enum symbol_status perfmap_claim(struct peek *map, struct claims *claims)
 	enum symbol_status status = SYMBOLS_OK;
 	const char *line;
 	uint64_t off = 0, len;
+	uint32_t lines = 0;
 
 	while ((len = line_find(map, off, &line))) {
 		size_t head = len - 1 < MAX_HEAD_BYTES ? (size_t)len - 1 : MAX_HEAD_BYTES;
 		struct claim claim = { .since = off + len, .at = off };
 
-		if (off + len > MAX_MAP_BYTES)
+		if (off + len > MAX_MAP_BYTES || lines++ == MAX_LINES)
 			return SYMBOLS_LIMIT;
 		off += len;
 		if (!line_parse(line, head, &claim)) {

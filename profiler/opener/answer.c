@@ -9,6 +9,7 @@
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stddef.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -126,21 +127,24 @@ static int answer_status(struct opener_reply *reply, int status)
 
 /*
  * All that is looked at of a file: it keeps an agent that was taken over from being handed what is no
- * binary (keys, mails), and the symbolizer from being asked about it. A jitdump is mapped like a binary,
- * for us to find it; a debug file is none.
+ * binary (keys, mails, what was in a process's memory when it crashed), and the symbolizer from being asked about
+ * it. A jitdump is mapped like a binary, for us to find it; a debug file is none.
  */
 static int magic_check(int fd, bool jitdump_too)
 {
-	char magic[SELFMAG];
-	ssize_t n = pread(fd, magic, sizeof(magic), 0);
+	Elf32_Ehdr e = { 0 }; /* up to e_type the same for both classes */
+	ssize_t n = pread(fd, &e, offsetof(Elf32_Ehdr, e_machine), 0);
 
 	if (n < 0)
 		return -errno;
-	if (n != (ssize_t)sizeof(magic))
+	if (n != (ssize_t)offsetof(Elf32_Ehdr, e_machine))
 		return -ENOEXEC;
-	if (jitdump_too && !memcmp(magic, "DTiJ", sizeof(magic)))
+	if (jitdump_too && !memcmp(e.e_ident, "DTiJ", SELFMAG))
 		return 0;
-	return !memcmp(magic, ELFMAG, SELFMAG) ? 0 : -ENOEXEC;
+	/* Of another byte order there is nothing to be read here. */
+	if (memcmp(e.e_ident, ELFMAG, SELFMAG) != 0 || e.e_ident[EI_DATA] != ELFDATA2LSB)
+		return -ENOEXEC;
+	return e.e_type == ET_CORE ? -ENOEXEC : 0;
 }
 
 static int answer_place(int (*get)(void *, const struct file_place *, int *), void *ctx,

@@ -126,7 +126,7 @@ static bool is_same_root(int a, int b)
 static int open_regular(uint32_t pid, int path_fd, int *ret_fd, uint32_t *ret_uid)
 {
 	_cleanup_(fd_close) int fd = -1;
-	struct filesystem f = { .slow = true };
+	struct filesystem f = { .slow = true, .doubtful = true };
 	char path[64];
 	struct statx st;
 
@@ -138,9 +138,10 @@ static int open_regular(uint32_t pid, int path_fd, int *ret_fd, uint32_t *ret_ui
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (fd < 0)
 		return -errno;
-	*ret_uid = st.stx_uid;
-	if (!(st.stx_mask & STATX_MNT_ID) || filesystem_of_mount(pid, st.stx_mnt_id, &f) < 0 ||
-	    f.slow)
+	if (st.stx_mask & STATX_MNT_ID)
+		filesystem_of_mount(pid, st.stx_mnt_id, &f);
+	*ret_uid = f.doubtful ? DEBUG_FILE_NOBODY : st.stx_uid;
+	if (f.slow)
 		return copy_seal(fd, ret_fd);
 	*ret_fd = take_fd(&fd);
 	return 0;

@@ -15,6 +15,8 @@
 #define DEBUG_FILE_MAX_NAME_BYTES 1024u /* with the NUL */
 #define DEBUG_FILE_NAMES 4u /* in a root */
 #define DEBUG_FILE_CANDIDATES (2 * DEBUG_FILE_NAMES)
+#define DEBUG_FILE_NOBODY \
+	UINT32_MAX /* an owner that is nobody's word but a user's own file server's */
 
 struct debug_place {
 	uint32_t pid, parent_pid; /* either may be gone; 0: not known */
@@ -41,7 +43,7 @@ bool debug_place_name(const struct debug_place *place, uint32_t number, char *re
 /*
  * The first candidate from number `first` on that is a regular file: its number, below
  * DEBUG_FILE_CANDIDATES, a descriptor that reads it, or a sealed copy (process/copy.h) where its file system may not
- * answer, and its owner's uid. Or negative errno: -ENOENT, or why one that has the name could not be had: -EINVAL if it is no
+ * answer, and its owner's uid, or DEBUG_FILE_NOBODY. Or negative errno: -ENOENT, or why one that has the name could not be had: -EINVAL if it is no
  * regular file. Waits as long as it takes, for ever if need be.
  */
 int debug_file_open(const struct debug_place *place, uint32_t first, int *ret_fd,

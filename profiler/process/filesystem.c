@@ -54,6 +54,16 @@ static bool is_known(const struct mountinfo *m)
 	return false;
 }
 
+/*
+ * Whose a file is, is what FUSE's server says: of a user's own, if others may look at all (user_allow_other in
+ * /etc/fuse.conf), that it is root's.
+ */
+static bool is_users_own(const struct mountinfo *m)
+{
+	return m->type.len >= 4 && !memcmp(m->type.text, "fuse", 4) &&
+	       !mountinfo_field_lists(&m->options, "user_id=0");
+}
+
 /* The file system of a line. A stacked one is slow until its mount is known to be trustworthy. */
 static struct filesystem filesystem_of(const struct mountinfo *m)
 {
@@ -62,6 +72,7 @@ static struct filesystem filesystem_of(const struct mountinfo *m)
 		.minor = m->minor,
 		.slow = !is_known(m),
 		.stacked = mountinfo_field_is(&m->type, "overlay"),
+		.doubtful = is_users_own(m),
 	};
 }
 
@@ -179,8 +190,9 @@ static struct filesystem filesystem_judge(uint32_t pid, const struct mountinfo *
 {
 	struct filesystem f = filesystem_of(m);
 
+	/* What only its own processes see may lie above anything. */
 	if (f.stacked)
-		f.slow = filesystem_is_slow(pid, f.major, f.minor);
+		f.doubtful = f.slow = filesystem_is_slow(pid, f.major, f.minor);
 	return f;
 }
 

@@ -18,6 +18,7 @@ struct filesystem {
 	uint32_t major, minor; /* as mappings have it, whatever stat() says */
 	bool slow;
 	bool stacked; /* overlayfs: its files are another file system's */
+	bool doubtful; /* it may say of a file that it is anybody's: who is not root says so */
 };
 
 /* What is mounted as `mount_id`, seen by process `pid`, init or us. 0 or -ENOENT. */

@@ -6,6 +6,9 @@
  * first (O_PATH), and its name is looked up among those that the kernel has in memory, as with
  * binaries (binary.c): whoever writes a map has put it there.
  *
+ * Nor is it whoever's had this pid before, and left it behind (in a container, where everybody is 1): what was last
+ * written before the process started is not its own. Names of another program's code would each be wrong.
+ *
  * The process is looked at last: if it is the one that was meant, then so was its root.
  */
 #include "profiler/process/perfmap.h"
@@ -21,6 +24,7 @@
 
 #include "profiler/base/buffer.h"
 #include "profiler/base/cleanup.h"
+#include "profiler/base/clock.h"
 #include "profiler/process/filesystem.h"
 #include "profiler/process/stat.h"
 #include "profiler/process/status.h"
@@ -29,6 +33,8 @@
 #define MAX_TEXT_BYTES 8192
 /* Somebody renamed or mounted just then: so often it is tried again. */
 #define CACHED_ATTEMPTS 3
+/* Starts are rounded, and files' times are those of the last tick. */
+#define START_SLACK_S 1
 
 static int text_read(uint32_t pid, const char *name, struct buffer *out)
 {
@@ -109,16 +115,28 @@ static int folder_open(uint32_t pid)
 	return S_ISDIR(st.stx_mode) ? take_fd(&fd) : -ENOTDIR;
 }
 
-static int file_check(int fd, uint32_t uid)
+/* CLOCK_BOOTTIME as CLOCK_REALTIME has it by now. */
+static uint64_t real_time(uint64_t boot_ns)
+{
+	uint64_t since_ns = clock_ns(CLOCK_BOOTTIME) - boot_ns, now_ns = clock_ns(CLOCK_REALTIME);
+
+	return now_ns > since_ns ? now_ns - since_ns : 0;
+}
+
+static int file_check(int fd, uint32_t uid, uint64_t start_ns)
 {
 	struct statx st;
+	int64_t written_s;
 
-	if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE | STATX_UID | STATX_NLINK,
-		  &st) < 0)
+	if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC,
+		  STATX_TYPE | STATX_UID | STATX_NLINK | STATX_MTIME, &st) < 0)
 		return -errno;
 	if (!S_ISREG(st.stx_mode))
 		return -EINVAL;
-	return (st.stx_uid == uid || st.stx_uid == 0) && st.stx_nlink == 1 ? 0 : -EPERM;
+	if ((st.stx_uid != uid && st.stx_uid != 0) || st.stx_nlink != 1)
+		return -EPERM;
+	written_s = st.stx_mtime.tv_sec;
+	return written_s + START_SLACK_S < (int64_t)(real_time(start_ns) / NS_PER_S) ? -ENOENT : 0;
 }
 
 int perfmap_open(uint32_t pid, uint64_t start_ns, int *ret_fd)
@@ -137,7 +155,7 @@ int perfmap_open(uint32_t pid, uint64_t start_ns, int *ret_fd)
 	path_fd = look_up(folder, name, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV);
 	if (path_fd < 0)
 		return path_fd;
-	r = file_check(path_fd, status.fs_uid);
+	r = file_check(path_fd, status.fs_uid, start_ns);
 	if (r < 0)
 		return r;
 	snprintf(name, sizeof(name), "/proc/self/fd/%d", path_fd);

@@ -589,8 +589,8 @@ static const struct role roles[] = {
 	},
 	{
 		.name = "dump supervisor",
-		.work = "The supervisor of slowburn dump and slowburn debug; the same, but that the "
-			"tracer is one of its children",
+		.work = "The supervisor of slowburn dump, debug, symbolize and doctor --symbols; the same, "
+			"but that the tracer is one of its children",
 		.crew = dump_supervisor_crew,
 		.filter = ROLE_DENIES,
 		CAPABILITIES(dump_supervisor_capabilities),

@@ -287,9 +287,9 @@ static void debug_put(const char *folder, const char *name, const char *text)
 	int fd;
 
 	snprintf(path, sizeof(path), "%s/%s", folder, name);
-	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	assert_true(fd >= 0);
-	assert_int_equal(fd_write_all(fd, text, strlen(text)), 0);
+	assert_int_equal(fd_write_all(fd, text, strlen(text) + 1), 0); /* with its NUL: e_type */
 	close(fd);
 }
 
@@ -306,7 +306,10 @@ static void debug_files(void **state)
 	assert_int_equal(debug_ask(b, folder, 0), -ENOEXEC);
 	snprintf(path, sizeof(path), "%s/.debug", folder);
 	assert_int_equal(mkdir(path, 0700), 0);
-	debug_put(folder, ".debug/a.debug", "\177ELF and so on");
+	/* What was in a process's memory when it crashed is an ELF file, too. */
+	debug_put(folder, ".debug/a.debug", "\177ELF\2\1\1 and more\4");
+	assert_int_equal(debug_ask(b, folder, 0), -ENOEXEC);
+	debug_put(folder, ".debug/a.debug", "\177ELF\2\1\1 and more\3");
 	assert_int_equal(debug_ask(b, folder, 0), DEBUG_FILE_NAMES + 2);
 	assert_int_equal(pread(b->reply.fds[0], magic, sizeof(magic), 0), sizeof(magic));
 	assert_memory_equal(magic, "\177ELF", 4);

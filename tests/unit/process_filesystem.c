@@ -63,6 +63,33 @@ static void types(void **state)
 	}
 }
 
+/* Whose word it is that a file is root's. */
+static void owners(void **state)
+{
+	static const struct {
+		const char *text;
+		bool doubtful;
+	} rows[] = {
+		{ "22 21 8:1 / /m rw - ext4 /dev/sda1 rw,user_id=1000\n", false },
+		{ "22 21 8:1 / /m rw - nfs4 host:/ rw\n", false },
+		{ "22 21 8:1 / /m rw - fuse.sshfs a rw,user_id=0,group_id=0,allow_other\n", false },
+		{ "22 21 8:1 / /m rw - fuseblk /dev/sdb1 rw,user_id=0,group_id=0\n", false },
+		{ "22 21 8:1 / /m rw - fuse.sshfs a rw,user_id=1000,group_id=0,allow_other\n",
+		  true },
+		{ "22 21 8:1 / /m rw - fuse a rw,user_id=01,group_id=0\n", true },
+		{ "22 21 8:1 / /m rw - fuse a rw\n", true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct filesystem f = { .doubtful = !rows[i].doubtful };
+
+		assert_int_equal(filesystem_parse(rows[i].text, strlen(rows[i].text), 8, 1, &f), 0);
+		if (f.doubtful != rows[i].doubtful)
+			fail_msg("\"%s\": got %d", rows[i].text, f.doubtful);
+	}
+}
+
 static void expect_device(const char *what, dev_t device, bool slow)
 {
 	for (int again = 0; again < 2; again++)
@@ -112,6 +139,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(types),
+		cmocka_unit_test(owners),
 		cmocka_unit_test(devices),
 		cmocka_unit_test(mounts),
 	};

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -102,6 +103,22 @@ static void test_own(void **state)
 	assert_int_equal(perfmap_open(4194305, start_ns, &fd), -ESRCH);
 }
 
+/* The last one of this pid left it behind: it is none, until we write to it. */
+static void test_left_behind(void **state)
+{
+	uint64_t start_ns = own_start_ns();
+	struct timespec times[2] = { { .tv_nsec = UTIME_NOW }, { .tv_nsec = UTIME_NOW } };
+
+	(void)state;
+	make_file(path);
+	times[1] = (struct timespec){ .tv_sec = time(NULL) - 3600 };
+	assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
+	assert_int_equal(try(start_ns), -ENOENT);
+	times[1] = (struct timespec){ .tv_nsec = UTIME_NOW };
+	assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
+	assert_int_equal(try(start_ns), 0);
+}
+
 static void test_stand_ins(void **state)
 {
 	uint64_t start_ns = own_start_ns();
@@ -166,6 +183,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_own, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_left_behind, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_stand_ins, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_owners, setup, teardown),
 	};

@@ -415,6 +415,26 @@ static void test_costly(void **state)
 }
 
 /* A terabyte of nothing. */
+static void test_many_lines(void **state)
+{
+	static const char line[] = "1000 8 a\n";
+	static const struct query early[MAX_QUERIES] = { { 0x1000, NOW, "a 1000+8" },
+							 { 0x2000, NOW, "?" } };
+	struct buffer lines = BUFFER_INIT(1u << 20);
+	int fd = memory_file("", 0);
+
+	(void)state;
+	for (int i = 0; i < 65536; i++)
+		buffer_append(&lines, line, strlen(line));
+	for (int i = 0; i < 128; i++)
+		assert_int_equal(write(fd, lines.data, lines.len), (ssize_t)lines.len);
+	expect("8 million lines", &fd, 1, SYMBOLS_OK, early);
+	assert_int_equal(write(fd, "2000 8 b\n", 9), 9);
+	expect("a line more", &fd, 1, SYMBOLS_LIMIT, early);
+	close(fd);
+	buffer_release(&lines);
+}
+
 static void test_huge(void **state)
 {
 	static const char line[] = "1000 10 a\n";
@@ -543,9 +563,9 @@ int main(void)
 		cmocka_unit_test(test_functions_once), cmocka_unit_test(test_dumps),
 		cmocka_unit_test(test_processor_time), cmocka_unit_test(test_cut_dumps),
 		cmocka_unit_test(test_bad_dumps),      cmocka_unit_test(test_both),
-		cmocka_unit_test(test_costly),         cmocka_unit_test(test_huge),
-		cmocka_unit_test(test_mutants),        cmocka_unit_test(test_requests),
-		cmocka_unit_test(test_torture),
+		cmocka_unit_test(test_costly),         cmocka_unit_test(test_many_lines),
+		cmocka_unit_test(test_huge),           cmocka_unit_test(test_mutants),
+		cmocka_unit_test(test_requests),       cmocka_unit_test(test_torture),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -645,27 +645,23 @@ static int missing_find(struct resolver *r, space_fn wanted, uint32_t *missing)
 static int name_missing(struct resolver *r, space_fn wanted)
 {
 	const struct window *w = &r->pipeline->window;
-	_cleanup_(free_ptr) uint32_t *missing = NULL;
+	uint32_t *missing = NULL;
 	uint32_t count;
 	int e = locations_follow(r);
 
-	missing = e < 0 ? NULL
-			: calloc(w->locations.count ? w->locations.count : 1, sizeof(*missing));
-	if (!missing)
-		return -ENOMEM;
-	e = missing_find(r, wanted, missing);
 	if (e < 0)
 		return e;
-	count = (uint32_t)e;
-	for (uint32_t start = 0; start < count;) {
+	missing = calloc(w->locations.count ? w->locations.count : 1, sizeof(*missing));
+	e = missing ? missing_find(r, wanted, missing) : -ENOMEM;
+	count = e < 0 ? 0 : (uint32_t)e;
+	for (uint32_t start = 0; start < count && e >= 0;) {
 		struct run run = run_from(r->pipeline, missing, start, count);
 
 		e = run_name(r, &run);
-		if (e < 0)
-			return e;
 		start += run.count;
 	}
-	return 0;
+	free(missing);
+	return e < 0 ? e : 0;
 }
 
 int resolver_relieve(struct resolver *r, uint32_t pins)

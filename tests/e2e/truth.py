@@ -640,6 +640,16 @@ def compare_shares(table, what, k1, n1, k2, n2):
     table.compare(what[:34], n1 * k2 / n2, k1, se, f"{100 * k1 / n1:.1f} % and {100 * k2 / n2:.1f} %")
 
 
+def without_names(profile, other, comms):
+    """{name: stand-in} of files of which the other has no name, somewhere: it doesn't look for debug files."""
+    def stand_in(sample):
+        return f"[{os.path.basename(sample.leaf.module)}]"
+
+    unnamed = {stand_in(s) for s in other.samples if s.comm in comms and bare(s.leaf.name, s.leaf.module) == stand_in(s)}
+    return {bare(s.leaf.name, s.leaf.module): stand_in(s) for p in (profile, other) for s in p.samples
+            if s.comm in comms and stand_in(s) in unnamed}
+
+
 def check_agree(args):
     """PROFILE and PERF of the same time agree on the shares of programs and of leaf functions.
 
@@ -650,7 +660,7 @@ def check_agree(args):
     table = Table(f"{args.profile} and {args.perf}")
     profile = read_profile(args.profile)
     frames = [s.leaf for p in (profile, other) for s in p.samples if s.comm in comms]
-    aliases = canonical_names(frames)
+    aliases = canonical_names(frames) | without_names(profile, other, comms)
     mine = leaves(profile, comms, aliases)
     programs = collections.Counter({c: count(s for s in profile.samples if s.comm == c) for c in comms})
     if not args.profile.endswith(".perf"):

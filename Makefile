@@ -132,7 +132,7 @@ UNIT      := $(call wanted,$(patsubst tests/unit/%.c,%,$(wildcard tests/unit/*_*
 FUZZ      := $(call wanted,$(filter-out replay,$(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/*_*.c))))
 CLI       := $(call wanted,$(patsubst tests/cli/%.bats,%,$(wildcard tests/cli/*.bats)))
 # What these bound is time, memory or chance, which are others with a sanitizer: left out then, if not asked for.
-MEASURING := agreement budget code go lockstep runtimes saturation shares
+MEASURING := agreement budget checks code ends filters go lockstep runtimes saturation shares
 E2E       := $(call wanted,$(filter-out $(if $(SAN),$(if $(ONLY),,$(MEASURING))),$(patsubst tests/e2e/%.bats,%,$(wildcard tests/e2e/*.bats))))
 WORKLOAD  := $(patsubst tests/workload/%.c,%,$(wildcard tests/workload/*.c))
 

@@ -72,7 +72,8 @@ capture_begin() {
 	out=$(profile "$name")
 	case $SAMPLER in
 	perf) perf record -N -q -F 99 -a -g -o "$out" > "$out.log" 2>&1 3>&- & ;;
-	*) "$SLOWBURN" profile --format pprof -o "$out" "$@" > "$out.log" 2>&1 3>&- & ;;
+	# It ends with who began it: a setup that failed before capture_end would be waited for.
+	*) setpriv --pdeathsig INT "$SLOWBURN" profile --format pprof -o "$out" "$@" > "$out.log" 2>&1 3>&- & ;;
 	esac
 	capture_pid=$!
 	if ! wait_attached $capture_pid; then

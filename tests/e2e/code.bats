@@ -126,7 +126,8 @@ floods() {
 
 # In a pid namespace and with a /tmp of its own: there it is process 1.
 boxed() {
-	unshare --mount --pid --fork sh -c 'mount -t tmpfs tmpfs /tmp && exec "$0" "$1" map' \
+	unshare --mount --pid --fork sh -c '
+		mount -t tmpfs tmpfs /mnt && cp "$0" /mnt/jit && mount -t tmpfs tmpfs /tmp && exec /mnt/jit "$1" map' \
 		"$WORKLOADS/jit" "$1" > "$BATS_FILE_TMPDIR/jit-boxed.json" 3>&-
 }
 

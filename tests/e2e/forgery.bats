@@ -72,9 +72,12 @@ build_id() {
 	done
 }
 
+# But for a debug file, which is found by the build id: libc's, where it is installed, is the broken one's, too.
 @test "the forgeries' names are their own" {
-	local round
+	local round id broken=(--nameless broken.so)
+	id=$(build_id "$BATS_FILE_TMPDIR/broken.so")
+	[ ! -e "/usr/lib/debug/.build-id/${id:0:2}/${id:2}.debug" ] || broken=(--mostly broken.so rand_r)
 	for round in 1 2; do
-		truth names "$(profile forgery-$round)" --comm libcall --mostly forged.so RAND_R --nameless broken.so --min 200
+		truth names "$(profile forgery-$round)" --comm libcall --mostly forged.so RAND_R "${broken[@]}" --min 200
 	done
 }

@@ -6,9 +6,7 @@
 #include "profiler/command/command.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "profiler/base/cleanup.h"
@@ -74,31 +72,6 @@ static int take(void *into, int key, const char *arg, struct err *err)
 	return 0;
 }
 
-/* As the name says; nothing is waited for. */
-static int open_file(const char *path, struct err *err)
-{
-	_cleanup_(fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	struct stat st;
-
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return err_errno(err, -errno, "cannot read \"%s\"", path);
-	if (!S_ISREG(st.st_mode))
-		return err_set(err, -EINVAL, "\"%s\" is no regular file", path);
-	return take_fd(&fd);
-}
-
-static void name_set(struct dump_job *job, const char *path)
-{
-	size_t len = strlen(path), most = sizeof(job->name) - 1;
-
-	/* Of a long one the end. */
-	if (len > most)
-		path += len - most;
-	len = len < most ? len : most;
-	memcpy(job->name, path, len);
-	job->name[len] = '\0';
-}
-
 static int run(int argc, char **argv, uint64_t start_ns)
 {
 	static struct request q = { .job.kind = DUMP_TABLE };
@@ -114,10 +87,10 @@ static int run(int argc, char **argv, uint64_t start_ns)
 	if (r != 0)
 		return options_status(r, &err);
 	if (q.file) {
-		fd = open_file(q.file, &err);
+		fd = inspection_open(q.file, &err);
 		if (fd < 0)
 			return command_fail(COMMAND_FAILED, &err);
-		name_set(&q.job, q.file);
+		inspection_name(&q.job, q.file);
 	}
 	return inspection_run(&q.job, fd);
 }

@@ -6,8 +6,10 @@
 #include "profiler/command/inspection.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "profiler/base/cleanup.h"
@@ -119,6 +121,27 @@ static int start(struct inspection *x, const struct dump_job *job, int file, str
 				(const int[]){ service, file }, file < 0 ? 1 : 2,
 				clock_ns(CLOCK_MONOTONIC) + MESSAGE_PATIENCE_NS);
 	return r < 0 ? err_errno(err, r, "cannot tell the dumper what to do") : 0;
+}
+
+int inspection_open(const char *path, struct err *err)
+{
+	_cleanup_(fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return err_errno(err, -errno, "cannot read \"%s\"", path);
+	if (!S_ISREG(st.st_mode))
+		return err_set(err, -EINVAL, "\"%s\" is no regular file", path);
+	return take_fd(&fd);
+}
+
+void inspection_name(struct dump_job *job, const char *path)
+{
+	size_t len = strlen(path), most = sizeof(job->name) - 1;
+
+	if (len > most)
+		path += len - most;
+	memcpy(job->name, path, strlen(path) + 1);
 }
 
 int inspection_run(struct dump_job *job, int file)

@@ -6,11 +6,9 @@
 #include "profiler/command/command.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "profiler/base/cleanup.h"
@@ -96,31 +94,14 @@ static int addresses_read(struct request *q, struct err *err)
 	return 0;
 }
 
-/* As the name says; nothing is waited for. */
-static int open_file(const char *path, struct err *err)
-{
-	_cleanup_(fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	struct stat st;
-
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return err_errno(err, -errno, "cannot read \"%s\"", path);
-	if (!S_ISREG(st.st_mode))
-		return err_set(err, -EINVAL, "\"%s\" is no regular file", path);
-	return take_fd(&fd);
-}
-
 static void names_set(struct dump_job *job, const char *file)
 {
-	size_t len = strlen(file), most = sizeof(job->name) - 1;
 	char path[PATH_MAX];
 
 	_Static_assert(sizeof(job->path) >= PATH_MAX, "any path fits");
 	if (realpath(file, path))
 		memcpy(job->path, path, strlen(path) + 1);
-	/* Of a long one the end. */
-	if (len > most)
-		file += len - most;
-	memcpy(job->name, file, strlen(file) + 1);
+	inspection_name(job, file);
 }
 
 static int run(int argc, char **argv, uint64_t start_ns)
@@ -136,7 +117,7 @@ static int run(int argc, char **argv, uint64_t start_ns)
 	if (!q.file)
 		return options_status(
 			err_set(&err, -EINVAL, "which file? See 'slowburn help symbolize'"), &err);
-	fd = open_file(q.file, &err);
+	fd = inspection_open(q.file, &err);
 	if (fd < 0)
 		return command_fail(COMMAND_FAILED, &err);
 	if (!q.job.address_count)

@@ -118,4 +118,19 @@ static inline bool dwarf_step(struct dwarf *d, uint64_t n)
 	return true;
 }
 
+/*
+ * The same for what was just read: a number or a string may have any length, and many references may lead to one. Some bytes of
+ * honest entries go with the steps that their attributes take.
+ */
+static inline bool dwarf_step_over(struct dwarf *d, const uint8_t *from, const struct bytes *b)
+{
+	return dwarf_step(d, (uint64_t)(b->at - from) / 4);
+}
+
+/* And for a string that is put among the others: it is copied, hashed and compared, each time that it is met. */
+static inline bool dwarf_step_string(struct dwarf *d, size_t len)
+{
+	return dwarf_step(d, len / 32);
+}
+
 #endif

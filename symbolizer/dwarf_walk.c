@@ -44,7 +44,9 @@ struct walk {
 
 static uint32_t string_add(struct walk *w, const char *s)
 {
-	return lines_builder_string(&w->builder, s, strnlen(s, SYMBOLS_MAX_NAME));
+	size_t len = strnlen(s, SYMBOLS_MAX_NAME);
+
+	return dwarf_step_string(&w->dwarf, len) ? lines_builder_string(&w->builder, s, len) : 0;
 }
 
 static const struct dwarf_value *origin_of(const struct dwarf_entry *e)
@@ -138,7 +140,7 @@ static uint32_t function_add(struct walk *w, const struct dwarf_entry *e, uint32
 		return LINES_NONE;
 	scope.name = name_of(w, e);
 	if (inlined) {
-		scope.call_file = dwarf_line_path(&w->files, &w->builder, e->call_file);
+		scope.call_file = dwarf_line_path(&w->dwarf, &w->files, &w->builder, e->call_file);
 		scope.call_line = e->call_line;
 	}
 	number = lines_builder_scope(&w->builder, &scope);

@@ -282,14 +282,18 @@ $(BUILD)/slowburn.8: $(BUILD)/slowburn
 layer_of = $(firstword $(subst _, ,$(1)))
 TORTURE_LD := $(foreach f,malloc calloc realloc reallocarray strdup strndup free,-Wl,--wrap=$(f))
 
+MUTANT_OBJ := $(BUILD)/tests/hostile/mutant.o $(BUILD)/tests/hostile/dwarf_fields.o
+
 define unit_rule
 $(BUILD)/tests/unit/$(1): $(BUILD)/tests/unit/$(1).o $(BUILD)/tests/unit/torture.o \
-		$(if $(filter %_mutants,$(1)),$(BUILD)/tests/hostile/mutant.o) \
+		$(if $(filter %_mutants,$(1)),$(MUTANT_OBJ)) \
 		$(foreach l,$(call below,$(call layer_of,$(1))),$(call archive,$(l)))
 	$$(call say,LINK,$$@)
 	$$(Q)$$(link) $$(TORTURE_LD) $$^ $$(call pkg_libs,$(call below,$(call layer_of,$(1)))) $$(shell pkg-config --libs cmocka $(pkgs_test_$(1))) -lm
 endef
 $(foreach u,$(UNIT),$(eval $(call unit_rule,$(u))))
+# What is damaged: small programs with DWARF.
+$(BUILD)/tests/unit/symbolizer_lines_mutants: | $(BUILD)/tests/fuzz/corpus/symbolizer_dwarf/.built
 
 # With libFuzzer in $(FUZZER) it fuzzes; without, it replays the files it is given.
 FUZZER ?=
@@ -396,8 +400,9 @@ $(BUILD)/tests/fuzz/corpus/symbolizer_dwarf/.built: $(wildcard tests/lines/*)
 lines-oracle: $(BUILD)/slowburn $(BUILD)/tests/lines/built ## lines and inlined functions of many compilers, beside llvm-symbolizer
 	@BUILD='$(BUILD)' python3 -B tests/lines/lines.py compare $(BUILD)/tests/lines
 
-hostile: ## 100,000 damaged ELF files under sanitizers, and 5,000 for the symbolizer in its sandbox
-	+@MUTANTS=100000 TEST_LIMIT=3600 $(MAKE) SAN=address,undefined ONLY=symbolizer_mutants check-unit
+hostile: ## 300,000 damaged ELF files, DWARF, indexes, perf maps under sanitizers, and 5,000 for the symbolizer in its sandbox
+	+@MUTANTS=100000 TEST_LIMIT=3600 $(MAKE) SAN=address,undefined \
+		ONLY='symbolizer_mutants symbolizer_lines_mutants symbolizer_code_mutants' check-unit
 	+@MUTANTS=5000 TEST_LIMIT=3600 $(MAKE) ONLY=agent_mutants check-unit
 
 profile: ## install what is missing (as root), build, profile this machine for 10 s

@@ -53,6 +53,8 @@ PROGRAMS = [
 ]
 
 C = ["-O2", "-g", "-nostdlib", "-static", "-o", "OUT", f"{HERE}/small.c"]
+ALTERNATE = ("command -v dwz && d=$(mktemp -d) && trap 'rm -rf $d' EXIT && cp gcc-5 $d/1 && cp gcc-4 $d/2 && "
+             "cd $d && dwz -m 3 -M /usr/lib/debug/.dwz/small 1 2")
 SMALL = [
     ("gcc-5", ["gcc", "-gdwarf-5", *C], None),
     ("gcc-4", ["gcc", "-gdwarf-4", *C], None),
@@ -62,6 +64,9 @@ SMALL = [
     ("gcc-zlib-gnu", ["objcopy", "--compress-debug-sections=zlib-gnu", "gcc-5", "OUT"], None),
     ("gcc-zstd", ["objcopy", "--compress-debug-sections=zstd", "gcc-5", "OUT"], None),
     ("gcc-dwz", ["dwz", "-o", "OUT", "gcc-5"], None),
+    # A program that names an alternate file, and that file.
+    ("gcc-dwz-main", ["sh", "-c", f"{ALTERNATE}; mv 1 $0", "OUT"], None),
+    ("gcc-dwz-alternate", ["sh", "-c", f"{ALTERNATE}; mv 3 $0", "OUT"], None),
     ("clang-5", ["clang", "-gdwarf-5", *C], None),
     ("clang-4", ["clang", "-gdwarf-4", *C], None),
 ]

@@ -400,10 +400,10 @@ $(BUILD)/tests/fuzz/corpus/symbolizer_dwarf/.built: $(wildcard tests/lines/*)
 lines-oracle: $(BUILD)/slowburn $(BUILD)/tests/lines/built ## lines and inlined functions of many compilers, beside llvm-symbolizer
 	@BUILD='$(BUILD)' python3 -B tests/lines/lines.py compare $(BUILD)/tests/lines
 
-hostile: ## 300,000 damaged ELF files, DWARF, indexes, perf maps under sanitizers, and 5,000 for the symbolizer in its sandbox
+hostile: ## 300,000 damaged ELF files, DWARF, indexes, perf maps under sanitizers, and 5,000 and the worst DWARF for the symbolizer in its sandbox
 	+@MUTANTS=100000 TEST_LIMIT=3600 $(MAKE) SAN=address,undefined \
 		ONLY='symbolizer_mutants symbolizer_lines_mutants symbolizer_code_mutants' check-unit
-	+@MUTANTS=5000 TEST_LIMIT=3600 $(MAKE) ONLY=agent_mutants check-unit
+	+@MUTANTS=5000 BOMB_MIB=384 TEST_LIMIT=3600 $(MAKE) ONLY='agent_mutants agent_bombs' check-unit
 
 profile: ## install what is missing (as root), build, profile this machine for 10 s
 	+@deploy/install-packages --if-root build

@@ -319,7 +319,7 @@ static bool run_standard(struct program *p, uint8_t opcode)
 static bool run(struct program *p)
 {
 	reset(p);
-	while (bytes_left(&p->code)) {
+	while (bytes_left(&p->code) && !p->builder->error) {
 		uint8_t opcode = bytes_u8(&p->code);
 
 		if (opcode >= p->opcode_base) {

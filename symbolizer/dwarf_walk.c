@@ -40,6 +40,12 @@ struct walk {
 	uint32_t scopes[MAX_DEPTH + 1]; /* in force at each depth, or LINES_NONE */
 };
 
+/* What ends the walk, as no index comes of it any more: 0, or the error. */
+static int trouble(const struct walk *w)
+{
+	return w->builder.error ? w->builder.error : w->dwarf.out_of_memory ? -ENOMEM : 0;
+}
+
 /* ---- names ---- */
 
 static uint32_t string_add(struct walk *w, const char *s)
@@ -212,6 +218,8 @@ static bool unit_walk(struct walk *w)
 			if (!dwarf_entry_read(d, u, t, a, &b, &e))
 				return false;
 			scope = function_add(w, &e, scope);
+			if (trouble(w) < 0)
+				return false;
 			t = dwarf_unit_abbrevs(d, u); /* a name may have been in another unit */
 			if (!e.children)
 				continue;
@@ -233,11 +241,6 @@ static bool unit_walk(struct walk *w)
 }
 
 /* ---- all of it ---- */
-
-static int trouble(const struct walk *w)
-{
-	return w->builder.error ? w->builder.error : w->dwarf.out_of_memory ? -ENOMEM : 0;
-}
 
 static int units_walk(struct walk *w)
 {

@@ -27,13 +27,13 @@ static void fail(struct lines_builder *b, int error)
 		b->error = error;
 }
 
-/* One more item; NULL, and b->error, if there can't be. */
-#define push(b, array, max)                                                 \
-	({                                                                  \
-		__typeof__((array)->items) item_ = array_push(array, max);  \
-		if (!item_)                                                 \
-			fail(b, (array)->count < (max) ? -ENOMEM : -E2BIG); \
-		item_;                                                      \
+/* One more item; NULL, and b->error, if there can't be. After an error nobody tries again, as each try asks the kernel. */
+#define push(b, array, max)                                                                    \
+	({                                                                                     \
+		__typeof__((array)->items) item_ = (b)->error ? NULL : array_push(array, max); \
+		if (!item_)                                                                    \
+			fail(b, (array)->count < (max) ? -ENOMEM : -E2BIG);                    \
+		item_;                                                                         \
 	})
 
 int lines_builder_init(struct lines_builder *b, const struct elf_file *elf)

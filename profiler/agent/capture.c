@@ -27,6 +27,7 @@
 #include "profiler/role/service.h"
 
 #define FOLLOW_CPUS_NS NS_PER_S
+#define LIST_PROGRAMS_NS NS_PER_S /* at most so often */
 /* Looks at /proc for children of the filter's processes. One finds all, but of parents that fork a lot. */
 #define MAX_DESCENTS 4
 
@@ -51,6 +52,7 @@ struct capture {
 	struct session_ticks ticks_start;
 	uint64_t own_start_ns;
 	uint64_t cpus_followed_ns;
+	uint64_t programs_listed_ns;
 	void (*sign)(void *ctx);
 	void *sign_ctx;
 };
@@ -336,6 +338,13 @@ static bool is_passing(int r)
 	return r == -EPIPE || r == -ETIMEDOUT || r == -EPROTO || r == -EAGAIN || r == -EBUSY;
 }
 
+/* Where the kernel has no list for us there is none: what that means is bpf_code's to know. */
+static void list_programs(struct capture *c)
+{
+	c->programs_listed_ns = clock_ns(CLOCK_MONOTONIC);
+	(void)session_list_programs(c->session, c->pipeline.batch);
+}
+
 int capture_start(struct capture *c, struct err *err)
 {
 	int r;
@@ -348,6 +357,7 @@ int capture_start(struct capture *c, struct err *err)
 	r = process_table_scan(c->pipeline.processes, c->facts.start_ns);
 	if (r < 0 && !is_passing(r))
 		return err_errno(err, r, "cannot read the processes in \"/proc\"");
+	list_programs(c);
 	r = session_start(c->session, err);
 	if (r < 0)
 		return r;
@@ -388,6 +398,9 @@ int capture_drain(struct capture *c, struct err *err)
 
 	if (r >= 0)
 		unwinding_work(c->unwinding, now_ns - BATCH_HOLD_BACK_NS);
+	if (bpf_code_wants_list(c->pipeline.bpf) &&
+	    now_ns - c->programs_listed_ns > LIST_PROGRAMS_NS)
+		list_programs(c);
 	if (now_ns - c->cpus_followed_ns > FOLLOW_CPUS_NS) {
 		session_follow_cpus(c->session);
 		c->cpus_followed_ns = now_ns;
@@ -478,8 +491,13 @@ void capture_stop(struct capture *c)
 
 int capture_finish(struct capture *c, struct profile *ret, struct err *err)
 {
-	int r = drain_until(c, UINT64_MAX, err);
+	int r = session_drain(c->session, c->pipeline.batch);
 
+	if (r < 0)
+		return err_errno(err, r, "cannot take the samples in");
+	/* Behind all events: what was lost until now is in it. */
+	list_programs(c);
+	r = drain_until(c, UINT64_MAX, err);
 	if (r < 0)
 		return r;
 	session_counters(c->session, &c->pipeline.counters);

@@ -286,6 +286,8 @@ static const struct role_call agent_sampling_calls[] = {
 	BPF_COMMAND(BPF_MAP_UPDATE_ELEM),
 	BPF_COMMAND(BPF_MAP_DELETE_ELEM),
 	BPF_COMMAND(BPF_OBJ_GET_INFO_BY_FD),
+	BPF_COMMAND(
+		BPF_ITER_CREATE), /* of an iterator that was loaded before: which programs there are */
 	CALL("epoll_create1"),
 	CALL("epoll_ctl"),
 	CALL("epoll_wait"),

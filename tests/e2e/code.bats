@@ -34,6 +34,7 @@ setup_file() {
 	run_as jit-growing 1.6 growing
 	wait $lane
 	workload vdso vdso 1
+	workload filtered filtered 1
 	floods
 	capture_end
 	flood_end stays
@@ -224,6 +225,12 @@ xdp() {
 
 @test "one that was loaded before it, too" {
 	xdp early
+}
+
+# Nobody tells of it, and before it in memory there are programs that have names.
+@test "a classic filter has no other program's name" {
+	leaves filtered 'leaves["[bpf]", "[bpf]"] > 0.4 and
+		not any(name.startswith("bpf_prog_") for name, module in leaves)'
 }
 
 @test "a replay has the same names" {

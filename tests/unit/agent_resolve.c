@@ -606,7 +606,7 @@ static void a_bpf_program_has_no_other_s_name(void **state)
 		samples_take(f, PROGRAM, 1);
 		samples_take(f, PROGRAM + 0x40, 2);
 		if (rows[i].lost)
-			bpf_code_lost(f->pipeline.bpf);
+			bpf_code_lost(f->pipeline.bpf, 2);
 		assert_int_equal(resolver_finish(f->resolver, &f->facts), 0);
 		assert_string_equal(name_of(&f->profile, 1), rows[i].in);
 		assert_string_equal(name_of(&f->profile, 2), rows[i].behind);

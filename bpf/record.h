@@ -140,7 +140,7 @@ _Static_assert(sizeof(struct record_sample) + sizeof(__u64) + sizeof(struct reco
 #define RECORD_PROGRAM_NAME_BYTES 128
 
 struct record_program {
-	__u64 start; /* of its code: a kernel address */
+	__u64 start; /* of its code: a kernel address; 0 as `bytes`: it has none */
 	__u32 bytes;
 	__u32 reserved;
 	char name[RECORD_PROGRAM_NAME_BYTES]; /* as /proc/kallsyms has it, NUL-terminated; longer ones are cut */

@@ -489,8 +489,13 @@ int programs_list(struct programs *p, struct batch *batch)
 		return -errno;
 	r = buffer_read_fd(&bytes, fd);
 	for (size_t i = 0; r == 0 && bytes.len - i >= sizeof(struct record_program);
-	     i += sizeof(struct record_program))
-		r = list_add(batch, time_ns, (const struct record_program *)(bytes.data + i));
+	     i += sizeof(struct record_program)) {
+		const struct record_program *listed = (const void *)(bytes.data + i);
+
+		/* One that is interpreted has no code. */
+		if (listed->start && listed->bytes)
+			r = list_add(batch, time_ns, listed);
+	}
 	/* A moment later, as equal times have no order. */
 	return r < 0 ? r : list_add(batch, time_ns + 1, NULL);
 }

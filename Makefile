@@ -282,11 +282,15 @@ $(BUILD)/slowburn.8: $(BUILD)/slowburn
 layer_of = $(firstword $(subst _, ,$(1)))
 TORTURE_LD := $(foreach f,malloc calloc realloc reallocarray strdup strndup free,-Wl,--wrap=$(f))
 
+# What several tests have in common.
+shared_role_sandbox := attempts confined
+shared_role_capabilities := attempts confined
+
 MUTANT_OBJ := $(BUILD)/tests/hostile/mutant.o $(BUILD)/tests/hostile/dwarf_fields.o
 
 define unit_rule
 $(BUILD)/tests/unit/$(1): $(BUILD)/tests/unit/$(1).o $(BUILD)/tests/unit/torture.o \
-		$(if $(filter %_mutants,$(1)),$(MUTANT_OBJ)) \
+		$(if $(filter %_mutants,$(1)),$(MUTANT_OBJ)) $(shared_$(1):%=$(BUILD)/tests/unit/%.o) \
 		$(foreach l,$(call below,$(call layer_of,$(1))),$(call archive,$(l)))
 	$$(call say,LINK,$$@)
 	$$(Q)$$(link) $$(TORTURE_LD) $$^ $$(call pkg_libs,$(call below,$(call layer_of,$(1)))) $$(shell pkg-config --libs cmocka $(pkgs_test_$(1))) -lm

@@ -285,6 +285,7 @@ TORTURE_LD := $(foreach f,malloc calloc realloc reallocarray strdup strndup free
 # What several tests have in common.
 shared_role_sandbox := attempts confined
 shared_role_capabilities := attempts confined
+shared_agent_unwind_live := scenarios filler
 
 MUTANT_OBJ := $(BUILD)/tests/hostile/mutant.o $(BUILD)/tests/hostile/dwarf_fields.o
 

@@ -298,7 +298,7 @@ $(BUILD)/tests/unit/$(1): $(BUILD)/tests/unit/$(1).o $(BUILD)/tests/unit/torture
 endef
 $(foreach u,$(UNIT),$(eval $(call unit_rule,$(u))))
 # What is damaged: small programs with DWARF.
-$(BUILD)/tests/unit/symbolizer_lines_mutants: | $(BUILD)/tests/fuzz/corpus/symbolizer_dwarf/.built
+$(BUILD)/tests/unit/symbolizer_lines_mutants $(BUILD)/tests/unit/agent_mutants: | $(BUILD)/tests/fuzz/corpus/symbolizer_dwarf/.built
 
 # With libFuzzer in $(FUZZER) it fuzzes; without, it replays the files it is given.
 FUZZER ?=

@@ -128,7 +128,12 @@ below_any  = $(1) $(foreach u,$(filter $(LAYERS),$(uses_$(1))),$(call below_any,
 below      = $(filter $(call below_any,$(1)),$(EXISTING))
 
 wanted     = $(if $(ONLY),$(filter $(ONLY),$(1)),$(1))
-UNIT      := $(call wanted,$(patsubst tests/unit/%.c,%,$(wildcard tests/unit/*_*.c)))
+# What unit tests have in common; all others of that form are tests.
+shared_role_sandbox      := role_attempts role_confined
+shared_role_capabilities := role_attempts role_confined
+shared_agent_unwind_live := agent_scenarios agent_filler
+SHARED    := $(sort $(foreach v,$(filter shared_%,$(.VARIABLES)),$($(v))))
+UNIT      := $(call wanted,$(filter-out $(SHARED),$(patsubst tests/unit/%.c,%,$(wildcard tests/unit/*_*.c))))
 FUZZ      := $(call wanted,$(filter-out replay,$(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/*_*.c))))
 CLI       := $(call wanted,$(patsubst tests/cli/%.bats,%,$(wildcard tests/cli/*.bats)))
 # What these bound is time, memory or chance, which are others with a sanitizer: left out then, if not asked for.
@@ -282,16 +287,11 @@ $(BUILD)/slowburn.8: $(BUILD)/slowburn
 layer_of = $(firstword $(subst _, ,$(1)))
 TORTURE_LD := $(foreach f,malloc calloc realloc reallocarray strdup strndup free,-Wl,--wrap=$(f))
 
-# What several tests have in common.
-shared_role_sandbox := attempts confined
-shared_role_capabilities := attempts confined
-shared_agent_unwind_live := scenarios filler
-
 MUTANT_OBJ := $(BUILD)/tests/hostile/mutant.o $(BUILD)/tests/hostile/dwarf_fields.o
 
 define unit_rule
 $(BUILD)/tests/unit/$(1): $(BUILD)/tests/unit/$(1).o $(BUILD)/tests/unit/torture.o \
-		$(if $(filter %_mutants,$(1)),$(MUTANT_OBJ)) $(shared_$(1):%=$(BUILD)/tests/unit/%.o) \
+		$(if $(filter %_mutants,$(1)),$(MUTANT_OBJ)) $(if $(filter %_bombs,$(1)),$(BUILD)/tests/hostile/bomb.o) $(shared_$(1):%=$(BUILD)/tests/unit/%.o) \
 		$(foreach l,$(call below,$(call layer_of,$(1))),$(call archive,$(l)))
 	$$(call say,LINK,$$@)
 	$$(Q)$$(link) $$(TORTURE_LD) $$^ $$(call pkg_libs,$(call below,$(call layer_of,$(1)))) $$(shell pkg-config --libs cmocka $(pkgs_test_$(1))) -lm

@@ -26,8 +26,8 @@
 #include "profiler/collect/decode.h"
 #include "profiler/collect/session.h"
 #include "profiler/tables/walk.h"
-#include "tests/unit/filler.h"
-#include "tests/unit/scenarios.h"
+#include "tests/unit/agent_filler.h"
+#include "tests/unit/agent_scenarios.h"
 
 #define FREQUENCY_HZ 999
 #define CAPTURE_MS 300

@@ -22,8 +22,8 @@
 #include <cmocka.h>
 
 #include "profiler/role/supervisor.h"
-#include "tests/unit/attempts.h"
-#include "tests/unit/confined.h"
+#include "tests/unit/role_attempts.h"
+#include "tests/unit/role_confined.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What each role can't do in its sandbox, and what it can: tried by the roles themselves (attempts.h), and seen from
+ * What each role can't do in its sandbox, and what it can: tried by the roles themselves (role_attempts.h), and seen from
  * outside.
  */
 #include "profiler/role/sandbox.h"
@@ -20,8 +20,8 @@
 #include <cmocka.h>
 
 #include "profiler/role/supervisor.h"
-#include "tests/unit/attempts.h"
-#include "tests/unit/confined.h"
+#include "tests/unit/role_attempts.h"
+#include "tests/unit/role_confined.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 

@@ -4,8 +4,8 @@
  * layer away to see that the others hold ("leaky", "daemon", "root", "keeper"). A test's main() calls confined_main() when it
  * has an argument.
  */
-#ifndef TESTS_UNIT_CONFINED_H
-#define TESTS_UNIT_CONFINED_H
+#ifndef TESTS_UNIT_ROLE_CONFINED_H
+#define TESTS_UNIT_ROLE_CONFINED_H
 
 #include <stddef.h>
 

@@ -2,8 +2,8 @@
 /*
  * Unwind tables for this process and its children, filled in one go.
  */
-#ifndef TESTS_UNIT_FILLER_H
-#define TESTS_UNIT_FILLER_H
+#ifndef TESTS_UNIT_AGENT_FILLER_H
+#define TESTS_UNIT_AGENT_FILLER_H
 
 #include <stdint.h>
 

@@ -3,7 +3,7 @@
  * The confined processes are the test itself, run with a role's name as argv[1]. Each receives four descriptors, tries
  * everything in a table and sends back what the kernel said; then it waits to be looked at from outside.
  */
-#include "tests/unit/confined.h"
+#include "tests/unit/role_confined.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -27,7 +27,7 @@
 #include "profiler/role/sandbox.h"
 #include "profiler/role/socket.h"
 #include "profiler/role/supervisor.h"
-#include "tests/unit/attempts.h"
+#include "tests/unit/role_attempts.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 

@@ -3,7 +3,7 @@
  * Each function is a section of its own, so that its bounds are known. What is below launch() libgcc's unwinder says
  * beforehand.
  */
-#include "tests/unit/scenarios.h"
+#include "tests/unit/agent_scenarios.h"
 
 #include <errno.h>
 #include <execinfo.h>

@@ -2,8 +2,8 @@
 /*
  * Known calls, of processes that are this test's children, and what has to be seen of their stacks.
  */
-#ifndef TESTS_UNIT_SCENARIOS_H
-#define TESTS_UNIT_SCENARIOS_H
+#ifndef TESTS_UNIT_AGENT_SCENARIOS_H
+#define TESTS_UNIT_AGENT_SCENARIOS_H
 
 #include <stdbool.h>
 #include <stddef.h>

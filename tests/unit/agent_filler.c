@@ -3,7 +3,7 @@
  * The tables by hand, from what the compiler makes of this process's files: nothing of the agent stands between, so
  * that a test knows what is in them.
  */
-#include "tests/unit/filler.h"
+#include "tests/unit/agent_filler.h"
 
 #include <fcntl.h>
 #include <setjmp.h>

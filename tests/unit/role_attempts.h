@@ -3,8 +3,8 @@
  * What a confined process tries, and what must come of it, by role. What a role's work needs is compared with what root
  * gets, so that it doesn't matter what this kernel or container allows at all.
  */
-#ifndef TESTS_UNIT_ATTEMPTS_H
-#define TESTS_UNIT_ATTEMPTS_H
+#ifndef TESTS_UNIT_ROLE_ATTEMPTS_H
+#define TESTS_UNIT_ROLE_ATTEMPTS_H
 
 #include <stdbool.h>
 #include <sys/types.h>

@@ -5,7 +5,7 @@
  *
  * Refused: a table of calls and arguments, without functions. Half of them need something prepared.
  */
-#include "tests/unit/attempts.h"
+#include "tests/unit/role_attempts.h"
 
 #include <dirent.h>
 #include <errno.h>

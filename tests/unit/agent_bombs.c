@@ -34,6 +34,7 @@
 #define SYMBOLIZE_BYTES (1ull << 30) /* the role's RLIMIT_DATA */
 #define LIBRARY_BYTES (48ull << 20) /* pages of libraries and of the program */
 #define MAX_NS (15 * NS_PER_S) /* who asks waits for 30 */
+
 /* ---- the symbolizer ---- */
 
 static int role_main(void)

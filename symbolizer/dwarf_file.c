@@ -242,9 +242,8 @@ int dwarf_file_open(struct dwarf_file *f, int fd, bool alternate, size_t max_byt
 	int r;
 
 	*f = (struct dwarf_file){ 0 };
-	r = elf_file_open(&f->elf, fd);
-	/* dwz's is of type ET_REL: its size is known all the same. */
-	if (r < 0 && !(r == -ENOEXEC && alternate && f->elf.size))
+	r = alternate ? elf_file_open_alternate(&f->elf, fd) : elf_file_open(&f->elf, fd);
+	if (r < 0)
 		return r;
 	s = calloc(1, sizeof(*s));
 	if (!s)

@@ -4,8 +4,8 @@
  * mapping is a SIGBUS. What one becomes when it is decompressed is what its header says, or it is damaged:
  * nothing grows while it is read.
  *
- * Refused: libdw. It opens files by itself, keeps what it likes for as long as the file is open, and knows no zstd
- * (elfutils 0.188). Which of the two is faster was not measured.
+ * Refused: libdw. It opens files by itself, keeps what it likes for as long as the file is open, knows no zstd
+ * (elfutils 0.188), and takes twice the time (docs/decisions/0012).
  */
 #include "symbolizer/dwarf_file.h"
 

@@ -9,13 +9,18 @@ The lines and inlined functions of slowburn beside llvm-symbolizer's, on address
     lines.py file FILE [COUNT]          one file
 
 Where llvm-symbolizer can't read a form of debug information (dwz, zstd), it is asked about the same program before that was
-applied: neither moves code. What differs is told by kind:
+applied: neither moves code. What differs is told by kind (docs/NAMES.md says who is right):
 
+    twin    the same text to a reader: complete and base constructors (C1, C2) that share their code
     alias   both name the outermost function by a symbol that has its address, but not the same one
     symbol  we name it by such a symbol, llvm-symbolizer by DWARF: it doesn't read a debug file's symbols
     table   there is no DWARF there; llvm-symbolizer (15 and later) has a file's name from the symbol table
     other   all else; printed
+
+gold is GNU's linker in C++, 170,000 lines, for all of its targets: it is built if the package binutils-source is there, which
+takes minutes.
 """
+import glob
 import json
 import os
 import re
@@ -86,6 +91,30 @@ def build(folder, programs):
                 os.unlink(out)
 
 
+def build_gold(folder):
+    out = os.path.join(os.path.abspath(folder), "gold")
+    source = max(glob.glob("/usr/src/binutils/binutils-*.tar.xz"), default=None)
+    if os.path.exists(out):
+        return
+    if not source:
+        print("# gold: no binutils-source here")
+        return
+    work = out + ".build"
+    flags = "CFLAGS=-O2 -g", "CXXFLAGS=-O2 -g"
+    others = [f"--disable-{part}" for part in ("nls", "gdb", "gdbserver", "sim", "ld", "gas", "binutils", "gprof", "gprofng", "plugins")]
+    os.makedirs(work, exist_ok=True)
+    for command in (["tar", "xf", source, "--strip-components=1"],
+                    ["./configure", "--quiet", "--enable-gold", "--enable-targets=all", *others, *flags],
+                    ["make", "-s", "MAKEINFO=true", "all-libiberty", "all-zlib", "configure-gold"],
+                    ["make", "-s", f"-j{len(os.sched_getaffinity(0))}", "-C", "gold", "ld-new"]):
+        done = subprocess.run(command, cwd=work, capture_output=True, text=True)
+        if done.returncode:
+            print(f"# gold: not built: {(done.stderr.strip().splitlines() or ['?'])[-1]}")
+            return
+    os.rename(os.path.join(work, "gold", "ld-new"), out)
+    shutil.rmtree(work)
+
+
 def llvm_symbolizer():
     found = [f"llvm-symbolizer-{v}" for v in range(30, 13, -1)] + ["llvm-symbolizer"]
     for name in found:
@@ -142,6 +171,13 @@ def aliases_of(path):
     return places
 
 
+def demangled(names):
+    """Each name as a reader sees it."""
+    names = sorted(names)
+    out = subprocess.run(["c++filt"], input="\n".join(names), capture_output=True, text=True).stdout
+    return dict(zip(names, out.splitlines()))
+
+
 def kind_of(address, theirs_, ours_, places):
     if theirs_ == ours_:
         return "equal"
@@ -169,10 +205,13 @@ def compare(path, reference, count):
     found, sources = ours(path, addresses)
     wanted = theirs(reference, addresses)
     places = aliases_of(reference)
-    kinds = {"equal": 0, "alias": 0, "symbol": 0, "table": 0, "other": 0}
+    text = demangled({name for chain in found + wanted for name, _, _ in chain})
+    kinds = {"equal": 0, "twin": 0, "alias": 0, "symbol": 0, "table": 0, "other": 0}
     shown = []
     for address, t, o in zip(addresses, wanted, found):
         kind = kind_of(address, t, o, places)
+        if kind != "equal" and [(text[n], *rest) for n, *rest in t] == [(text[n], *rest) for n, *rest in o]:
+            kind = "twin"
         kinds[kind] += 1
         if kind == "other" and len(shown) < SHOWN:
             shown.append(f"    {address:#x}\n      {llvm_symbolizer()}: {t}\n      slowburn: {o}")
@@ -180,7 +219,7 @@ def compare(path, reference, count):
     lines = sum(1 for o in found if o and o[0][1])
     depth = max((len(o) for o in found), default=0)
     print(f"{os.path.basename(path):14} {share:7.3f} % of {len(addresses)}: {kinds['equal']} equal, "
-          f"{kinds['alias']} alias, {kinds['symbol']} symbol, {kinds['table']} table, {kinds['other']} differ; "
+          f"{kinds['twin']} twin, {kinds['alias']} alias, {kinds['symbol']} symbol, {kinds['table']} table, {kinds['other']} differ; "
           f"{lines} have lines, up to {depth} frames")
     for text in shown:
         print(text)
@@ -195,6 +234,8 @@ def compare_all(folder, count):
         path = os.path.join(folder, name)
         if os.path.exists(path):
             good &= compare(path, os.path.join(folder, other) if other else path, count)
+    if os.path.exists(os.path.join(folder, "gold")):
+        good &= compare(os.path.join(folder, "gold"), os.path.join(folder, "gold"), 4 * count)
     libc = "/lib/x86_64-linux-gnu/libc.so.6"
     if os.path.exists("/usr/lib/debug/.build-id"):
         good &= compare(libc, libc, 4 * count)
@@ -204,6 +245,7 @@ def compare_all(folder, count):
 def main(words):
     if words[:1] == ["build"] and len(words) == 2:
         build(words[1], PROGRAMS)
+        build_gold(words[1])
     elif words[:1] == ["small"] and len(words) == 2:
         build(words[1], SMALL)
     elif words[:1] == ["compare"] and len(words) in (2, 3):

@@ -18,7 +18,7 @@ applied: neither moves code. What differs is told by kind (docs/NAMES.md says wh
     other   all else; printed
 
 gold is GNU's linker in C++, 170,000 lines, for all of its targets: it is built if the package binutils-source is there, which
-takes minutes.
+takes minutes. Debian's own (its debug package: binutils-x86-64-linux-gnu-dbg) was run through dwz: eu-addr2line is asked about that.
 """
 import glob
 import json
@@ -156,10 +156,7 @@ def ours(path, addresses):
 def aliases_of(path):
     """Where each symbol is, by name: addresses and sizes."""
     places = {}
-    debug = subprocess.run(["readelf", "-n", path], capture_output=True, text=True).stdout
-    m = re.search(r"Build ID: ([0-9a-f]{2})([0-9a-f]+)", debug)
-    files = [path] + ([f"/usr/lib/debug/.build-id/{m[1]}/{m[2]}.debug"] if m else [])
-    for f in files:
+    for f in (path, debug_file_of(path)):
         if not os.path.exists(f):
             continue
         out = subprocess.run(["readelf", "-sW", f], capture_output=True, text=True).stdout
@@ -228,6 +225,33 @@ def compare(path, reference, count):
     return share >= LEAST and lines > 0
 
 
+def compare_lines(path, count):
+    """File and line alone, beside eu-addr2line: of what dwz moved to another file llvm-symbolizer knows nothing."""
+    addresses = addresses_of(path, count)
+    found, sources = ours(path, addresses)
+    out = subprocess.run(["eu-addr2line", "-e", path], input="".join(f"{a:#x}\n" for a in addresses),
+                         capture_output=True, text=True).stdout.splitlines()
+    wanted = [("" if w[0].startswith("?") else w[0], int(w[1].split()[0])) for w in (line.split(":") for line in out)]
+    mine = [o[0][1:] if o else ("", 0) for o in found]
+    differ = [f"    {a:#x}\n      eu-addr2line: {t}\n      slowburn: {o}" for a, t, o in zip(addresses, wanted, mine) if t != o]
+    lines = sum(1 for o in mine if o[0])
+    if len(wanted) != len(addresses) or not lines:
+        print(f"{os.path.basename(path)}: nothing was compared:", sources)
+        return False
+    share = 100 * (1 - len(differ) / len(addresses))
+    print(f"{os.path.basename(path):14} {share:7.3f} % of {len(addresses)}, file and line beside eu-addr2line; {lines} have lines, "
+          f"up to {max(len(o) for o in found)} frames")
+    for text in differ[:SHOWN]:
+        print(text)
+    return share >= LEAST
+
+
+def debug_file_of(path):
+    note = subprocess.run(["readelf", "-n", path], capture_output=True, text=True).stdout
+    m = re.search(r"Build ID: ([0-9a-f]{2})([0-9a-f]+)", note)
+    return f"/usr/lib/debug/.build-id/{m[1]}/{m[2]}.debug" if m else ""
+
+
 def compare_all(folder, count):
     good = True
     for name, _, other in PROGRAMS:
@@ -236,8 +260,11 @@ def compare_all(folder, count):
             good &= compare(path, os.path.join(folder, other) if other else path, count)
     if os.path.exists(os.path.join(folder, "gold")):
         good &= compare(os.path.join(folder, "gold"), os.path.join(folder, "gold"), 4 * count)
+    debian = os.path.realpath("/usr/bin/ld.gold")
+    if os.path.exists(debug_file_of(debian)) and shutil.which("eu-addr2line"):
+        good &= compare_lines(debian, 4 * count)
     libc = "/lib/x86_64-linux-gnu/libc.so.6"
-    if os.path.exists("/usr/lib/debug/.build-id"):
+    if os.path.exists(debug_file_of(libc)):
         good &= compare(libc, libc, 4 * count)
     return good
 

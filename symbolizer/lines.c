@@ -37,7 +37,8 @@ int lines_open(struct lines *ret, const void *bytes, size_t len)
 
 	if (len < sizeof(*h) || h->magic != LINES_MAGIC || h->version != LINES_VERSION ||
 	    h->header_bytes != sizeof(*h) || h->size != len ||
-	    h->build_id_bytes > sizeof(h->build_id) || !h->string_bytes || h->page_shift > 31)
+	    h->build_id_bytes > sizeof(h->build_id) || !h->string_bytes || h->page_shift > 31 ||
+	    h->units_damaged > UINT32_MAX / 2) /* a reply can't say that */
 		return -EINVAL;
 	if (lines_size(h) != len || ((const char *)bytes)[len - 1] != '\0' ||
 	    lines_checksum(bytes, len) != h->checksum)

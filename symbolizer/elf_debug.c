@@ -154,9 +154,9 @@ static void describe(const struct elf_file *f, const struct elf_debug *d, struct
 	memcpy(ret->alternate, d->alternate, sizeof(ret->alternate));
 }
 
-static int file_read(int fd, struct elf_file *f, struct elf_debug *d)
+static int file_read(int fd, bool alternate, struct elf_file *f, struct elf_debug *d)
 {
-	int r = elf_file_open(f, fd);
+	int r = alternate ? elf_file_open_alternate(f, fd) : elf_file_open(f, fd);
 
 	if (r == 0)
 		elf_debug_read(f, d);
@@ -165,13 +165,13 @@ static int file_read(int fd, struct elf_file *f, struct elf_debug *d)
 
 static int answer(struct pair *p, uint32_t question, const int *fds, struct debug_reply *ret)
 {
-	int r = file_read(fds[0], &p->file, &p->of_file);
+	int r = file_read(fds[0], false, &p->file, &p->of_file);
 
 	if (r == 0 && question == DEBUG_OF_FILE)
 		describe(&p->file, &p->of_file, ret);
 	if (r < 0 || question == DEBUG_OF_FILE)
 		return r;
-	r = file_read(fds[1], &p->candidate, &p->of_candidate);
+	r = file_read(fds[1], question == DEBUG_OF_ALTERNATE, &p->candidate, &p->of_candidate);
 	if (r < 0)
 		return r;
 	describe(&p->candidate, &p->of_candidate, ret);

@@ -178,28 +178,15 @@ static bool candidate_is_better(struct pass *p, const struct candidate *a,
 	return name_is_better(p, a, b);
 }
 
-/*
- * 0 for symbols that are no code. The order of STB_LOCAL, GLOBAL, WEAK and GNU_UNIQUE isn't ours.
- */
+/* 0 for symbols that are no code. Between weak symbols and others the linker has chosen. */
 static uint16_t rank_of(const Elf64_Sym *s)
 {
 	uint32_t type = ELF64_ST_TYPE(s->st_info);
-	uint16_t rank;
+	uint16_t rank = ELF64_ST_BIND(s->st_info) == STB_LOCAL ? 1 : 2;
 
 	if (type != STT_FUNC && type != STT_GNU_IFUNC && type != STT_NOTYPE)
 		return 0;
-	switch (ELF64_ST_BIND(s->st_info)) {
-	case STB_LOCAL:
-		rank = 1;
-		break;
-	case STB_WEAK:
-		rank = 2;
-		break;
-	default:
-		rank = 3;
-		break;
-	}
-	return type == STT_NOTYPE ? rank : (uint16_t)(rank + 3);
+	return type == STT_NOTYPE ? rank : (uint16_t)(rank + 2);
 }
 
 /* Fills what table number `table` says about a symbol; false if it doesn't count. */

@@ -83,7 +83,7 @@ uses_cache      := base
 uses_role       := base cache
 uses_opener     := base process role
 uses_tables     := base bpf collect process symbolizer/protocol.h
-uses_agent      := base bpf symbolizer opener collect process tables aggregate model encode role
+uses_agent      := base bpf cache symbolizer opener collect process tables aggregate model encode role
 uses_dump       := base bpf symbolizer opener process role agent model
 uses_command    := base cache symbolizer opener collect process aggregate model encode role agent dump
 

@@ -37,7 +37,7 @@ struct lines_header {
 	uint64_t base; /* ELF address */
 	uint32_t range_count, scope_count, row_count, string_bytes;
 	uint32_t units, units_damaged; /* all, and those that could not be read to their end */
-	uint32_t flags; /* LINES_… of symbolizer/protocol.h */
+	uint32_t flags; /* of LINES_OF_FILE, symbolizer/protocol.h */
 	uint32_t build_id_bytes;
 	unsigned char build_id[LINES_MAX_BUILD_ID_BYTES];
 };

@@ -113,6 +113,7 @@ int supervisor_new(struct supervisor **ret, const struct supervisor_memory *memo
 		return err_errno(err, -ENOMEM, "cannot start the supervisor");
 	s->leader.socket = -1;
 	s->service = -1;
+	err_set(&s->no_cache, 0, "there is no cache");
 	s->tokens = BURST;
 	s->token_ns = clock_ns(CLOCK_MONOTONIC);
 	socket_message_init(&s->request, SERVICE_MAX_BYTES);

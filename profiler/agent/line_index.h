@@ -45,7 +45,7 @@ uint32_t line_index_begin(struct line_index *x, const int *files, uint32_t file_
 			  int ret_fds[static SOCKET_MAX_FDS], uint32_t *ret_count);
 
 /*
- * After it: `flags` of the reply, or 0 and `failed` if there is none to be believed. An index over which the symbolizer failed
+ * After it: `flags` of the reply; or 0, and `failed` if it died or lied (to take long is no sign of that). An index over which the symbolizer failed
  * is removed: it may be the reason.
  */
 void line_index_end(struct line_index *x, const int *files, uint32_t file_count, uint32_t flags,

@@ -41,6 +41,7 @@ struct question {
 	const int *fds;
 	uint32_t fd_count;
 	uint64_t deadline_ns;
+	bool may_be_late; /* what takes long is no failure of whoever reads it */
 	/* 0 and *ret, of the kind that it is; or negative errno and a sentence. */
 	int (*check)(const struct question *q, const struct buffer *reply, void *ret,
 		     struct err *err);
@@ -132,7 +133,7 @@ static int ask(struct symbols_client *c, const struct question *q, void *ret, st
 		     q->deadline_ns, err);
 	if (r == 0)
 		r = reply_check(c, q, ret, err);
-	if (r < 0)
+	if (r < 0 && !(q->may_be_late && r == -ETIMEDOUT))
 		counter_add(c->counters, COUNTER_SYMBOLIZER_FAILED, 1);
 	return r;
 }
@@ -282,6 +283,7 @@ int symbols_client_lines(struct symbols_client *c, const int *fds, uint32_t fd_c
 		.count = count,
 		.fds = with_index,
 		.deadline_ns = deadline_ns,
+		.may_be_late = true,
 		.check = check_lines,
 	};
 	int r = count_check(count, SYMBOLS_MAX_ADDRESSES, err);
@@ -291,7 +293,7 @@ int symbols_client_lines(struct symbols_client *c, const int *fds, uint32_t fd_c
 	request.with = line_index_begin(&c->index, fds, fd_count, with_index, &q.fd_count);
 	r = ask(c, &q, ret, err);
 	line_index_end(&c->index, fds, fd_count, r == 0 ? ret->reply->flags : 0,
-		       r < 0 && c->symbolizer.asked);
+		       r < 0 && r != -ETIMEDOUT && c->symbolizer.asked);
 	return r;
 }
 

@@ -67,7 +67,7 @@ as_user = $(if $(SUDO_USER),$(if $(filter $(SUDO_USER),$(shell stat -c %U .)),ru
 # The one table of who knows whom. It decides what an archive and a unit test are linked with, and
 # what `make layers` lets their #include lines name. Every layer stands left of those it uses.
 
-LAYERS := command dump agent tables symbolizer opener role encode model aggregate process collect base
+LAYERS := command dump agent tables symbolizer opener role cache encode model aggregate process collect base
 
 folder = $(if $(filter symbolizer,$(1)),symbolizer,profiler/$(1))
 
@@ -79,12 +79,13 @@ uses_process    := base
 uses_aggregate  := base process
 uses_model      := base
 uses_encode     := base model
-uses_role       := base
+uses_cache      := base
+uses_role       := base cache
 uses_opener     := base process role
 uses_tables     := base bpf collect process symbolizer/protocol.h
-uses_agent      := base bpf symbolizer opener collect process tables aggregate model encode role
+uses_agent      := base bpf cache symbolizer opener collect process tables aggregate model encode role
 uses_dump       := base bpf symbolizer opener process role agent model
-uses_command    := base symbolizer opener collect process aggregate model encode role agent dump
+uses_command    := base cache symbolizer opener collect process aggregate model encode role agent dump
 
 # The libraries it is linked with: pkg-config's names, and those that pkg-config doesn't know.
 pkgs_base       := libxxhash

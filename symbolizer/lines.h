@@ -36,7 +36,7 @@ struct lines_header {
 	uint32_t stretch_count, scope_count, page_count, string_bytes;
 	uint32_t page_shift;
 	uint32_t units, units_damaged; /* all, and those that could not be read to their end */
-	uint32_t flags; /* LINES_… of symbolizer/protocol.h */
+	uint32_t flags; /* of LINES_OF_FILE, symbolizer/protocol.h */
 	uint32_t build_id_bytes;
 	unsigned char build_id[LINES_MAX_BUILD_ID_BYTES];
 	uint32_t zero; /* a stretch never lies across two cache lines */

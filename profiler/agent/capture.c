@@ -235,6 +235,8 @@ static int outside_setup(struct capture *c, struct err *err)
 	r = outside_new(&c->outside, &c->starter, &c->pipeline.counters, err);
 	if (r >= 0)
 		r = symbols_client_new(&c->symbols, &c->starter, &c->pipeline.counters, err);
+	if (r >= 0)
+		symbols_client_keep_indexes(c->symbols, c->service);
 	if (r >= 0 && perfmaps_new(&c->perfmaps, c->outside) < 0)
 		r = err_errno(err, -ENOMEM, "cannot set up the capture");
 	c->live_names = (struct live_names){

@@ -69,6 +69,12 @@
 	  "addresses in BPF programs of which no event says whose they were")                      \
 	X(SYMBOLIZER_FAILED, "symbolizer_failed",                                                  \
 	  "requests on which the symbolizer died, hung or lied")                                   \
+	X(LINE_INDEXES_MADE, "line_indexes_made", "indexes of lines made from a binary's DWARF")   \
+	X(LINE_INDEXES_USED, "line_indexes_used", "indexes of lines found in the cache")           \
+	X(LINE_INDEXES_BAD, "line_indexes_bad",                                                    \
+	  "indexes of lines in the cache that were damaged or another's, and thrown away")         \
+	X(LINE_INDEXES_UNKEPT, "line_indexes_unkept",                                              \
+	  "indexes of lines that the cache did not take: too large, no room, or too slow")         \
 	X(OPENER_FAILED, "opener_failed", "requests on which the opener died, hung or lied")       \
 	X(CPUS_FAILED, "cpus_failed", "CPUs that came online and could not be profiled")           \
 	X(UNWIND_REFUSED, "unwind_refused", "unwind tables for which there was no room")           \

@@ -13,6 +13,7 @@
 
 #include "profiler/base/cleanup.h"
 #include "profiler/base/number.h"
+#include "profiler/command/index_cache.h"
 #include "profiler/command/inspection.h"
 #include "profiler/command/options.h"
 
@@ -29,6 +30,7 @@ enum {
 struct request {
 	struct dump_job job;
 	const char *file;
+	struct index_cache cache;
 };
 
 static int take_address(struct request *q, const char *arg, size_t len, struct err *err)
@@ -49,7 +51,10 @@ static int take_address(struct request *q, const char *arg, size_t len, struct e
 static int take(void *into, int key, const char *arg, struct err *err)
 {
 	struct request *q = into;
+	int r = index_cache_take(&q->cache, key, arg, err);
 
+	if (r != 1)
+		return r;
 	switch (key) {
 	case OPTION_INLINES:
 		q->job.inlines = true;
@@ -125,7 +130,10 @@ static int run(int argc, char **argv, uint64_t start_ns)
 	if (r < 0)
 		return command_fail(r == -EINVAL ? COMMAND_USAGE : COMMAND_FAILED, &err);
 	names_set(&q.job, q.file);
-	return inspection_run(&q.job, fd);
+	index_cache_open(&q.cache);
+	r = inspection_run_cached(&q.job, fd, &q.cache);
+	index_cache_release(&q.cache);
+	return r;
 }
 
 static const struct argp_option symbolize_options[] = {
@@ -148,7 +156,7 @@ const struct command symbolize_command = {
 		"gave is told at the end, in lines that begin with \"#\".\n"
 		"The innermost function is told; with --inlines the others after it. The outermost is the one that "
 		"has a symbol. Files are parsed in the same sandbox as when profiling.",
-	.options = { symbolize_options, help_options },
+	.options = { symbolize_options, index_cache_options, help_options },
 	.take = take,
 	.run = run,
 };

@@ -15,6 +15,7 @@
 
 struct dumper {
 	int socket; /* the conversation */
+	int service; /* to the supervisor, or -1 */
 	struct dump_job job;
 	struct starter starter;
 	struct target_sources from;

@@ -196,6 +196,8 @@ static void lines_take(struct finder *f, int fd, const char *what)
 		return;
 	}
 	lines_tell(f, what);
+	if (*symbols_client_index(f->client))
+		origin_add(f, "index of lines", "%s", symbols_client_index(f->client));
 	f->has_lines = f->lines.reply->status == SYMBOLS_OK;
 }
 

@@ -13,13 +13,13 @@
 #include "profiler/dump/dumper.h"
 #include "symbolizer/protocol.h"
 
-#define FINDER_MAX_ORIGINS 6u
+#define FINDER_MAX_ORIGINS 7u
 #define FINDER_MAX_FRAMES 128u /* of an address; the symbolizer gives no more */
 
 /* A place where names were sought. */
 struct origin {
 	const char *what; /* "symbols" */
-	char result[200]; /* what it gave, or why nothing */
+	char result[600]; /* what it gave, or why nothing */
 };
 
 struct asked;

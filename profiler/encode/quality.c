@@ -40,6 +40,8 @@ static bool is_said(enum counter id)
 	case COUNTER_FRAMES_GUESSED:
 	case COUNTER_FRAMES_ANONYMOUS: /* those without a name are among the unnamed */
 	case COUNTER_STACKS_TRUNCATED:
+	case COUNTER_LINE_INDEXES_MADE:
+	case COUNTER_LINE_INDEXES_USED:
 		return true;
 	default:
 		return id >= COUNTER_TRUNCATED_NO_ROW &&

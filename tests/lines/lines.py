@@ -149,7 +149,7 @@ def theirs(path, addresses):
 
 
 def ours(path, addresses):
-    done = subprocess.run([SLOWBURN, "symbolize", "--inlines", "--json", path],
+    done = subprocess.run([SLOWBURN, "symbolize", "--cache", "none", "--inlines", "--json", path],
                           input="".join(f"{a:#x}\n" for a in addresses), capture_output=True, text=True)
     if done.returncode:
         sys.exit(f"slowburn symbolize {path}: {done.stderr}")

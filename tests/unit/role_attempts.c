@@ -293,6 +293,16 @@ static int try_map_file_code(void)
 	return try_map(PROT_READ | PROT_EXEC, MAP_PRIVATE, fds[READABLE]);
 }
 
+static int try_map_file_shared(void)
+{
+	return try_map(PROT_READ, MAP_SHARED, fds[READABLE]);
+}
+
+static int try_map_file_write(void)
+{
+	return try_map(PROT_READ | PROT_WRITE, MAP_PRIVATE, fds[READABLE]);
+}
+
 static int try_map_shared(void)
 {
 	return try_map(PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1);
@@ -608,16 +618,19 @@ static const struct attempt attempts[] = {
 	NO(socket), NO(socketpair), NO(connect), NO(bind), NO(sendto), NO(sendmsg),
 	NO(ptrace), NO(process_vm_readv), NO(pidfd_open), NO(kill), NO(tgkill),
 	NO(execve), NO(execveat), NO(fork), NO(clone),
-	NO(write), NO(write_readable), NO(pwrite64), NO(ftruncate), NO(sendfile), NO(ioctl),
+	NO(pwrite64), NO(ftruncate), NO(sendfile), NO(ioctl),
 	NO(fcntl), NO(dup),
-	NO(mprotect), NO(map_code), NO(map_file), NO(map_file_code), NO(map_shared),
+	NO(mprotect), NO(map_code), NO(map_file_code), NO(map_shared),
+	NO(map_file_shared), NO(map_file_write),
 	NO(setuid), NO(setgroups), NO(capset), NO(prctl), NO(prlimit64), NO(setpriority),
 	NO(unshare), NO(mount), NO(bpf), NO(perf_event_open), NO(io_uring_setup),
 	NO(userfaultfd), NO(keyctl), NO(init_module),
 #if !ROLE_SANITIZED
-	NO(standard_error),
+	ENTRY(standard_error, 0), /* which is /dev/null */
 	ENTRY(much_memory, ENOMEM),
 #endif
+	/* An index: one that comes, and the memory for one that goes. */
+	ENTRY(map_file, 0), ENTRY(write, 0), ENTRY(write_readable, EBADF),
 	ENTRY(read, 0), ENTRY(kallsyms, 0), ENTRY(memory, 0), ENTRY(clock, 0),
 };
 

@@ -133,7 +133,8 @@ static void test_status(void **state)
 	confined_expect_line(&c, "limits", "Max open files", "Max open files 16 16 files");
 	confined_expect_line(&c, "limits", "Max core file size", "Max core file size 0 0 bytes");
 #if !ROLE_SANITIZED
-	confined_expect_line(&c, "limits", "Max file size", "Max file size 0 0 bytes");
+	confined_expect_line(&c, "limits", "Max file size",
+			     "Max file size 134217728 134217728 bytes");
 	confined_expect_line(&c, "limits", "Max data size",
 			     "Max data size 1073741824 1073741824 bytes");
 #endif

@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "profiler/aggregate/window.h"
 #include "profiler/base/cleanup.h"
 #include "profiler/base/text.h"
 #include "profiler/dump/code.h"
@@ -253,13 +252,15 @@ static void kernel_write(struct lookup *l, const struct place *all, uint32_t cou
 static int group_kernel(struct lookup *l, const struct place *all, uint32_t count)
 {
 	_cleanup_(free_ptr) uint64_t *addresses = addresses_of(all, count);
+	const void *bytes;
 	struct symbols s;
 	struct err err;
+	uint32_t len;
 
 	if (!addresses)
 		return -ENOMEM;
-	if (live_names_ask(l->target.from->names, WINDOW_SPACE_KERNEL, -1, addresses, count, &s,
-			   &err) < 0) {
+	if (live_names_kernel(l->target.from->names, addresses, count, &s, &bytes, &len, &err) <
+	    0) {
 		write_source(l, "[kernel]", "/proc/kallsyms", "%s", err.text);
 		write_bare(l, all, count, ", whose names could not be read");
 	} else {

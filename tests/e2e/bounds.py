@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Do names reach beyond their symbols? Asks `slowburn symbolize` about addresses spread evenly over a file's code, and holds each
-name against the symbols as readelf prints them and the functions in PT_GNU_EH_FRAME's table, read here.
+name against the symbols as readelf prints them, the functions in PT_GNU_EH_FRAME's table, read here, and, for a symbol without a
+size in a file that was stripped, where objdump sees its code end.
 
 usage: bounds.py SLOWBURN FILE [--widen N]
 
@@ -15,6 +16,8 @@ import subprocess
 import sys
 
 MAX_ADDRESSES = 60000
+MAX_CODE = 8192
+ENDS = ("ret", "jmp", "ud2", "hlt", "int3")
 SHOWN = 8
 
 
@@ -46,6 +49,8 @@ class File:
             starts.add(start)
             if words[3] in ("FUNC", "IFUNC", "GNU_IFUNC", "NOTYPE"):
                 self.symbols.setdefault(words[7].split("@")[0], []).append((start, size, int(words[6])))
+        self.stripped = not any("'.symtab'" in line for line in readelf("-s", path))
+        self.ends = {}  # by start, of symbols without a size
         self.limits = sorted(starts | set(self.functions()))
 
     def functions(self):
@@ -67,15 +72,35 @@ class File:
         (count,) = struct.unpack_from("<I", table, 8)
         return [vaddr + struct.unpack_from("<i", table, 12 + 8 * i)[0] for i in range(count)]
 
+    def code_end(self, start, limit):
+        """Behind the first instruction that ends it and over which no branch before has led."""
+        limit, reach, last = min(limit, start + MAX_CODE), 0, False
+        words = ["objdump", "-d", "-w", f"--start-address={start:#x}", f"--stop-address={limit:#x}", self.path]
+        for line in subprocess.run(words, capture_output=True, text=True, check=True).stdout.splitlines():
+            columns = line.split("\t")
+            if len(columns) < 3:
+                continue
+            at, text = int(columns[0].strip(" :"), 16), columns[2].split()
+            if last and reach < at:
+                return at
+            last = any(word in ENDS for word in text[:2])
+            short = text[0] == "jmp" and len(columns[1].split()) == 2
+            if (short or (text[0][0] == "j" and text[0] != "jmp")) and text[1][0] != "*":
+                reach = max(reach, int(text[1], 16)) if int(text[1], 16) < limit else reach
+        return limit
+
+    def end_without_size(self, start, limit):
+        if start not in self.ends:
+            later = bisect.bisect_right(self.limits, start)
+            end = min([limit] + self.limits[later : later + 1])
+            self.ends[start] = self.code_end(start, end) if self.stripped else end
+        return self.ends[start]
+
     def contains(self, name, addr):
         """Some symbol of that name does."""
         for start, size, section in self.symbols.get(name, []):
             end = self.sections[section][1]
-            if size:
-                end = min(end, start + size)
-            else:
-                later = bisect.bisect_right(self.limits, start)
-                end = min([end] + self.limits[later : later + 1])
+            end = min(end, start + size) if size else self.end_without_size(start, end)
             if start <= addr < end:
                 return True
         return False

@@ -14,8 +14,8 @@
 
 #include <cmocka.h>
 
-#include "symbolizer_ask.h"
-#include "symbolizer_image.h"
+#include "tests/unit/symbolizer_ask.h"
+#include "tests/unit/symbolizer_image.h"
 
 #define C IMAGE_CODE
 #define MAX_CODE 64

@@ -46,7 +46,7 @@
 #define MAX_STEPS (96u << 20)
 #define STEPS_PER_NAME 256u /* what reading a name costs, in steps of a pass */
 #define STEPS_PER_SEARCH (ELF_FRAMES_MAX_READS * STEPS_PER_NAME)
-#define STEPS_PER_EXTENT (1u << 18)
+#define STEPS_PER_CODE_BYTE 32u /* what looking for the end of code costs */
 
 struct candidate {
 	uint64_t start;
@@ -318,20 +318,22 @@ static void settle(struct pass *p)
  */
 static uint64_t label_end(struct pass *p, uint64_t label, uint64_t limit)
 {
+	uint64_t bytes;
+
 	if (p->label.limit && p->label.start == label)
 		return p->label.limit;
 	if (p->file->frames_index.bytes)
 		p->steps += STEPS_PER_SEARCH;
-	if (p->stripped)
-		p->steps += STEPS_PER_EXTENT;
+	if (p->steps <= MAX_STEPS)
+		limit = elf_frames_next(p->file, label, limit);
+	bytes = limit - label < CODE_EXTENT_MAX_BYTES ? limit - label : CODE_EXTENT_MAX_BYTES;
+	p->steps += p->stripped ? bytes * STEPS_PER_CODE_BYTE : 0;
 	if (p->steps > MAX_STEPS) {
 		p->file->too_large = true;
 		return 0;
 	}
 	p->label.start = label;
-	p->label.limit = elf_frames_next(p->file, label, limit);
-	if (p->stripped)
-		p->label.limit = code_extent(p->file, label, p->label.limit);
+	p->label.limit = p->stripped ? code_extent(p->file, label, limit) : limit;
 	return p->label.limit;
 }
 

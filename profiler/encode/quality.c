@@ -240,14 +240,17 @@ static void interpreters_lines(struct page *g, const struct ranking *k)
 {
 	for (enum runtime r = RUNTIME_NONE + 1; r < RUNTIME_COUNT; r++) {
 		uint64_t value = 0;
+		double share;
 
 		/* Without memory for it, nothing is said. */
-		if (interpreter_silent_value(k->profile, r, &value) < 0 ||
-		    figure_share(value, k->value) < SHOWN_SHARE)
+		if (interpreter_silent_value(k->profile, r, &value) < 0)
 			continue;
-		page_say(g, "%s %% of %s sampled was in %s programs that don't name their functions: %s.",
-			 figure_percent(figure_share(value, k->value)).text, k->noun,
-			 runtime_name(r), runtime_advice(r));
+		share = figure_share(value, k->value);
+		if (share < SHOWN_SHARE)
+			continue;
+		page_say(g, "%s %% of %s sampled was in %s programs that don't name their ",
+			 figure_percent(share).text, k->noun, runtime_name(r));
+		page_say(g, "functions: %s.", runtime_advice(r));
 		page_paragraph(g, 2);
 	}
 }

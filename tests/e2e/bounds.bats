@@ -4,6 +4,8 @@
 # Names never reach beyond their symbol, on real files whose symbols are few: x264's assembler has some without a size
 # (perf gives them all that follows), a stripped cc1 and libcrypto have large stretches without any.
 
+# shellcheck disable=SC2154 # set by capture.bash
+
 load capture
 
 setup() {

@@ -88,6 +88,7 @@ mapping() {
 
 @test "in another mount namespace, where the name is another file's" {
 	need_root
+	# shellcheck disable=SC2016 # the inner shell's
 	begin unshare --mount sh -c 'mount -t tmpfs tmpfs /mnt && cp "$0" /mnt/boxed && exec /mnt/boxed sleep' "$WORKLOADS/stacks"
 	local at
 	at=$(printf '%x' $((0x$(mapping /mnt/boxed) + 0x$(nm "$WORKLOADS/stacks" | awk '$3 == "inner" { print $1 }'))))

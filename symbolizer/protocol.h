@@ -282,7 +282,8 @@ struct debug_request {
 #define DEBUG_REPLY_MINIDEBUG 4u /* a .gnu_debugdata */
 #define DEBUG_REPLY_BELONGS 8u /* it is what was asked for, by build id or CRC */
 #define DEBUG_REPLY_BAD_LINK 16u /* its .gnu_debuglink names no file */
-#define DEBUG_REPLY_FLAGS 31u
+#define DEBUG_REPLY_GO 32u /* Go's own table of its functions; of DEBUG_OF_FILE only */
+#define DEBUG_REPLY_FLAGS 63u
 
 struct debug_reply {
 	uint32_t status; /* enum symbol_status: _OK, _NOT_ELF, _LIMIT (too large to be compared) */

@@ -239,9 +239,11 @@ static int outside_setup(struct capture *c, struct err *err)
 		symbols_client_keep_indexes(c->symbols, c->service);
 	if (r >= 0 && perfmaps_new(&c->perfmaps, c->outside) < 0)
 		r = err_errno(err, -ENOMEM, "cannot set up the capture");
-	c->live_names = (struct live_names){
-		.client = c->symbols, .outside = c->outside, .maps = c->perfmaps, .vdso_fd = -1
-	};
+	c->live_names = (struct live_names){ .client = c->symbols,
+					     .outside = c->outside,
+					     .maps = c->perfmaps,
+					     .counters = &c->pipeline.counters,
+					     .vdso_fd = -1 };
 	c->names = (struct name_source){ .ctx = c, .ask = ask_names, .ask_code = ask_code_names };
 	if (r >= 0 && debug_files_new(&c->live_names.debug, c->outside, c->symbols,
 				      &c->pipeline.counters) < 0)

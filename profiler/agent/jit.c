@@ -230,9 +230,10 @@ static void map_seen(struct jit *j, struct owner *o, uint64_t bytes)
 		moments_forget(j, (uint32_t)(o - j->owners.items));
 }
 
+/* One that another process left behind (-ESTALE) counts as none: its own may come. */
 static bool is_refusal(int r)
 {
-	return r != -ENOENT && r != -ESRCH && r != -ENODATA;
+	return r != -ENOENT && r != -ESRCH && r != -ENODATA && r != -ESTALE;
 }
 
 static void owner_look(struct jit *j, struct owner *o)

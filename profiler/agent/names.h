@@ -11,6 +11,7 @@
 #include "profiler/agent/outside.h"
 #include "profiler/agent/perfmaps.h"
 #include "profiler/agent/symbols.h"
+#include "profiler/base/clock.h"
 #include "profiler/base/err.h"
 #include "profiler/process/file.h"
 #include "symbolizer/protocol.h"
@@ -41,6 +42,8 @@ struct live_names {
 	struct symbols_client *client; /* borrowed */
 	struct outside *outside; /* borrowed; opens the kernel's tables */
 	struct perfmaps *maps; /* borrowed; NULL: code made at run time has no names */
+	struct counters *counters; /* borrowed; where there are maps */
+	uint64_t code_ns; /* what naming such code has taken so far */
 	struct debug_files *debug; /* borrowed; NULL: only files' own names */
 	struct file_table *files; /* borrowed; whose numbers `debug` is asked about */
 	/* Told each reply, for a recording; may be NULL. Length 0: the request failed. */
@@ -51,6 +54,11 @@ struct live_names {
 
 int live_names_ask(void *ctx, uint32_t space, int fd, const uint64_t *addresses, uint32_t count,
 		   struct symbols *ret, struct err *err);
+/*
+ * When this has taken LIVE_NAMES_MAX_CODE_NS in all, what else is asked fails with -ETIME, and is counted
+ * (CODE_MAPS_UNASKED): lists are as long as their processes like, and there may be hundreds.
+ */
+#define LIVE_NAMES_MAX_CODE_NS (3 * NS_PER_S)
 int live_names_ask_code(struct live_names *n, uint32_t owner, int dump_fd,
 			const uint64_t *addresses, const struct symbol_moment *moments,
 			uint32_t count, struct symbols *ret, struct err *err);
@@ -61,6 +69,10 @@ int live_names_ask_code(struct live_names *n, uint32_t owner, int dump_fd,
 int live_names_file(struct live_names *n, uint32_t file, int fd, const uint64_t *addresses,
 		    uint32_t count, struct symbols *ret, const void **ret_bytes, uint32_t *ret_len,
 		    struct err *err);
+/* The same of kernel addresses. */
+int live_names_kernel(struct live_names *n, const uint64_t *addresses, uint32_t count,
+		      struct symbols *ret, const void **ret_bytes, uint32_t *ret_len,
+		      struct err *err);
 /* A copy of the vDSO, borrowed until live_names_release(); or negative errno and a sentence. */
 int live_names_vdso(struct live_names *n, struct err *err);
 void live_names_release(struct live_names *n);

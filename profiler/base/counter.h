@@ -65,6 +65,8 @@
 	  "perf maps that were not taken: another's, no plain file, or on a slow file system")     \
 	X(CODE_MAPS_BAD, "code_maps_bad",                                                          \
 	  "perf maps and jitdumps that are damaged in part, or too long")                          \
+	X(CODE_MAPS_UNASKED, "code_maps_unasked",                                                  \
+	  "processes whose perf map or jitdump was not read: those before had taken too long")     \
 	X(BPF_NAMES_WITHHELD, "bpf_names_withheld",                                                \
 	  "addresses in BPF programs of which no event says whose they were")                      \
 	X(SYMBOLIZER_FAILED, "symbolizer_failed",                                                  \

@@ -92,7 +92,7 @@ static int work_of_kind(struct dumper *d, struct outside *outside, int file, str
 		outside_set_deadline(outside, CENSUS_PATIENCE_NS);
 		return dump_census(d, outside, err);
 	case DUMP_NAMES:
-		return dump_names(d, file, err);
+		return d->job.pid_count ? dump_addresses(d, err) : dump_names(d, file, err);
 	default:
 		return dump_stacks(d, err);
 	}

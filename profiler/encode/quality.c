@@ -8,6 +8,7 @@
 #include <inttypes.h>
 
 #include "profiler/encode/figure.h"
+#include "profiler/encode/interpreter.h"
 #include "profiler/model/runtime.h"
 
 /* Less is shown as 0.0. */
@@ -236,6 +237,26 @@ static void unnamed_lines(struct page *g, const struct ranking *k)
 		buffer_printf(g->out, "%6.1f  in others\n", figure_share(rest, k->value));
 }
 
+/* Interpreters whose own functions have names, and not those of the program that they run. */
+static void interpreters_lines(struct page *g, const struct ranking *k)
+{
+	for (enum runtime r = RUNTIME_NONE + 1; r < RUNTIME_COUNT; r++) {
+		uint64_t value = 0;
+		double share;
+
+		/* Without memory for it, nothing is said. */
+		if (interpreter_silent_value(k->profile, r, &value) < 0)
+			continue;
+		share = figure_share(value, k->value);
+		if (share < SHOWN_SHARE)
+			continue;
+		page_say(g, "%s %% of %s sampled was in %s programs that don't name their ",
+			 figure_percent(share).text, k->noun, runtime_name(r));
+		page_say(g, "functions: %s.", runtime_advice(r));
+		page_paragraph(g, 2);
+	}
+}
+
 static void gaps_line(struct page *g, const struct ranking *k)
 {
 	bool any = false;
@@ -285,6 +306,7 @@ void quality_write(struct page *g, const struct ranking *k)
 	samples_line(g, k);
 	stacks_lines(g, k);
 	unnamed_lines(g, k);
+	interpreters_lines(g, k);
 	gaps_line(g, k);
 	cost_line(g, k);
 }

@@ -64,6 +64,8 @@ uint32_t budget_files(const struct budget *b);
 /* Room for whatever a full window becomes; `…_bytes` are for its names. */
 uint32_t budget_profile_items(const struct budget *b);
 size_t budget_profile_bytes(const struct budget *b);
+/* How many frames lines may add to it (agent/inlining.h). */
+uint32_t budget_frames(const struct budget *b);
 
 /*
  * From now on what is freed goes back to the kernel at once, but for small pieces; and a large array grows

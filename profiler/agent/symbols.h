@@ -61,7 +61,7 @@ int symbols_client_debug(struct symbols_client *c, enum debug_question question,
 /*
  * Lines and inlined functions of `count` ascending ELF addresses (<= SYMBOLS_MAX_ADDRESSES), by the DWARF of the file `fds[0]`
  * and, if there are two, of its alternate file. A file asked about the first time is read whole, which may
- * take longer than any other request: `deadline_ns` is of this one. On success *ret stays valid until the next call of any kind.
+ * take longer than any other request: `deadline_ns` is of this one, and to miss it (-ETIMEDOUT) is no failure that is counted. On success *ret stays valid until the next call of any kind.
  * Errors as above.
  */
 int symbols_client_lines(struct symbols_client *c, const int *fds, uint32_t fd_count,

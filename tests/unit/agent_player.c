@@ -236,9 +236,9 @@ static int recording_write(int fd, uint32_t drains, uint32_t samples, uint16_t f
 		}
 	}
 	len = reply_make(&reply, 0x1100, 1, "do_syscall");
-	recorder_symbols(r, WINDOW_SPACE_KERNEL, &reply, len);
+	recorder_names(r, NAMES_SYMBOLS, WINDOW_SPACE_KERNEL, &reply, len);
 	len = reply_make(&reply, 0x100, frames, "spin_loop");
-	recorder_symbols(r, WINDOW_SPACE_FILES, &reply, len);
+	recorder_names(r, NAMES_SYMBOLS, WINDOW_SPACE_FILES, &reply, len);
 	facts.counters.value[COUNTER_SAMPLES_LOST_RING] = 5;
 	facts.profile.own_cpu_ns = 12345;
 	recorder_facts(r, &facts);
@@ -795,7 +795,7 @@ static void a_replay_makes_a_profile(void **state)
 
 	assert_int_equal(recording_write(fd, 3, 5, 4), 0);
 	assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
-	r = capture_replay(fd, &profile, &err);
+	r = capture_replay(fd, false, &profile, &err);
 	if (r != 0)
 		fail_msg("got %d (%s), want 0", r, err.text);
 	assert_int_equal(profile_total_count(&profile), 15);
@@ -926,15 +926,15 @@ static void what_became_of_rests_comes_back(void **state)
 	recorder_record(r, BATCH_SAMPLE, &refused, sizeof(struct record_sample));
 	recorder_drain(r, UINT64_MAX);
 	len = reply_make(&reply, 0x1100, 1, "do_syscall");
-	recorder_symbols(r, WINDOW_SPACE_KERNEL, &reply, len);
+	recorder_names(r, NAMES_SYMBOLS, WINDOW_SPACE_KERNEL, &reply, len);
 	len = reply_make(&reply, 0x100, 4, "spin_loop");
-	recorder_symbols(r, WINDOW_SPACE_FILES, &reply, len);
+	recorder_names(r, NAMES_SYMBOLS, WINDOW_SPACE_FILES, &reply, len);
 	recorder_facts(r, &facts);
 	assert_int_equal(recorder_close(r), 0);
 	recorder_free(r);
 
 	assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
-	e = capture_replay(fd, &profile, &err);
+	e = capture_replay(fd, false, &profile, &err);
 	if (e != 0)
 		fail_msg("got %d (%s), want 0", e, err.text);
 	assert_int_equal(profile_total_count(&profile), 4);
@@ -1044,7 +1044,7 @@ static int64_t replay(const uint8_t *data, size_t len, int *ret_r)
 
 	assert_int_equal(fd_write_all(fd, data, len), 0);
 	assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
-	*ret_r = capture_replay(fd, &profile, &err);
+	*ret_r = capture_replay(fd, false, &profile, &err);
 	if (*ret_r < 0) {
 		if (!*err.text)
 			fail_msg("got %d without a sentence", *ret_r);
@@ -1190,7 +1190,7 @@ static int replay_whole(void *ctx)
 	int r;
 
 	assert_int_equal(lseek(*fd, 0, SEEK_SET), 0);
-	r = capture_replay(*fd, &profile, NULL);
+	r = capture_replay(*fd, false, &profile, NULL);
 	if (r >= 0) {
 		/* What memory was missing for is counted. */
 		assert_int_equal(profile_total_count(&profile) +

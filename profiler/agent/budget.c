@@ -139,7 +139,7 @@ int budget_divide(struct budget *ret, uint64_t total, uint64_t cgroup_limit, uin
 #define REPLAY_PROCESSES 65536
 #define REPLAY_FILES 65536
 #define REPLAY_PROFILE_BYTES (1024 * MIB)
-#define REPLAY_FRAMES (1u << 22)
+#define REPLAY_LINES_BYTES (256 * MIB)
 
 /* With all the memory in the world: what an index and the tables can number. */
 #define MOST_ITEMS (1u << 28)
@@ -157,13 +157,8 @@ int budget_divide(struct budget *ret, uint64_t total, uint64_t cgroup_limit, uin
 /* What the resolver notes of an item: its number in the profile, or that it is to be named. */
 #define NOTE_BYTES sizeof(uint32_t)
 
-/* What it knows of a location by then, and the address that it asks about. */
-#define SITE_BYTES (ITEM_BYTES(struct site) + sizeof(uint64_t))
-/* A frame by lines: a line, a function, and its names and file. */
-#define FRAME_BYTES                                                                 \
-	(ITEM_BYTES(struct profile_line) + INDEXED_BYTES(struct profile_function) + \
-	 3 * INDEXED_BYTES(struct profile_string))
-
+/* What it knows of a location by then. */
+#define SITE_BYTES ITEM_BYTES(struct site)
 /*
  * What one more of each takes at most: in the window, and in the profile, where a location is also a line, a
  * function and that one's two names, and a series five labels and three texts.
@@ -180,9 +175,9 @@ int budget_divide(struct budget *ret, uint64_t total, uint64_t cgroup_limit, uin
 	(INDEXED_BYTES(struct window_series) + NOTE_BYTES + INDEXED_BYTES(struct profile_series) + \
 	 5 * ITEM_BYTES(struct profile_label) + 3 * INDEXED_BYTES(struct profile_string))
 
-/* The part of the profile that is names, and that of what lines add. */
+/* The part of the profile that is names, and that of what lines add to its arrays. */
 #define NAMES_PART 4
-#define FRAMES_PART 8
+#define LINES_PART 32
 
 #define MEAN_MAPPINGS 16
 #define MEAN_PATH_BYTES 256
@@ -213,7 +208,7 @@ struct window_limits budget_window_limits(const struct budget *b)
 {
 	return (struct window_limits){
 		.bytes = b ? b->window + b->profile - budget_profile_bytes(b) -
-					 b->profile / FRAMES_PART
+					 b->profile / LINES_PART
 			   : REPLAY_WINDOW_BYTES,
 		.series_bytes = SERIES_BYTES,
 		.location_bytes = LOCATION_BYTES,
@@ -243,9 +238,16 @@ size_t budget_profile_bytes(const struct budget *b)
 	return b ? b->profile / NAMES_PART : REPLAY_PROFILE_BYTES;
 }
 
-uint32_t budget_frames(const struct budget *b)
+uint64_t budget_lines_bytes(const struct budget *b)
 {
-	return b ? items(b->profile / FRAMES_PART, FRAME_BYTES, MOST_ITEMS) : REPLAY_FRAMES;
+	return b ? b->profile / LINES_PART : REPLAY_LINES_BYTES;
+}
+
+uint64_t budget_lines_taken(const struct profile *p)
+{
+	return p->lines.count * ITEM_BYTES(struct profile_line) +
+	       p->functions.count * INDEXED_BYTES(struct profile_function) +
+	       p->strings.count * INDEXED_BYTES(struct profile_string);
 }
 
 /* glibc's own threshold, which it would raise with each large piece that is freed, up to 32 MiB. */

@@ -48,24 +48,26 @@ static int site_locate(struct inlining *x, struct site *site, const struct line_
 		       uint32_t count)
 {
 	struct profile *p = x->naming->profile;
+	uint64_t before = budget_lines_taken(p), added;
 	struct profile_line lines[LINE_FRAMES_MAX];
 	int r;
 
 	for (uint32_t i = 0; i < count; i++) {
 		const char *unnamed = i + 1 < count ? "[inlined]"
-						    : function_text(p, site->function, false);
+						    : function_text(p, site->id, false);
 
 		r = frame_enter(p, &frames[i], unnamed);
 		if (r < 0)
 			return r;
 		lines[i] = (struct profile_line){ .function = (uint32_t)r, .line = frames[i].line };
 	}
-	site->named = site->named || *frames[count - 1].name;
+	site->named |= *frames[count - 1].name != '\0';
 	r = profile_location(p, site->mapping, site->address, site->named, lines, count);
 	if (r < 0)
 		return r;
-	site->location = (uint32_t)r;
-	x->room -= count;
+	site_located(site, (uint32_t)r);
+	added = budget_lines_taken(p) - before;
+	x->left_bytes -= added < x->left_bytes ? added : x->left_bytes;
 	return 0;
 }
 
@@ -78,12 +80,12 @@ static int site_apply(struct inlining *x, struct site *site, const struct lines_
 
 	if (!a->answers[i].count)
 		return 0;
-	if (entry_names_are_full(p) || a->answers[i].count > x->room) {
+	if (entry_names_are_full(p) || !x->left_bytes) {
 		counter_add(&p->counters, COUNTER_NAMES_DROPPED_MEMORY, 1);
 		return 0;
 	}
-	count = line_frames(a, i, site->named ? function_text(p, site->function, false) : "",
-			    site->named ? function_text(p, site->function, true) : "", frames,
+	count = line_frames(a, i, site->named ? function_text(p, site->id, false) : "",
+			    site->named ? function_text(p, site->id, true) : "", frames,
 			    LINE_FRAMES_MAX);
 	return site_locate(x, site, frames, count);
 }
@@ -112,7 +114,7 @@ static uint32_t asked_fill(const struct inlining *x, const struct run *run, stru
 	uint32_t count = 0;
 
 	for (uint32_t i = 0; i < run->count; i++)
-		if (sites[run->locations[i]].in_segment)
+		if (sites[run->locations[i]].in_segment && !sites[run->locations[i]].located)
 			asked[count++] = (struct asked){ sites[run->locations[i]].address,
 							 run->locations[i] };
 	qsort(asked, count, sizeof(*asked), compare_asked);

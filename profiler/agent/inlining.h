@@ -12,7 +12,7 @@
 
 struct inlining {
 	struct naming *naming; /* borrowed */
-	uint32_t room; /* frames that may still be added */
+	uint64_t left_bytes; /* of what lines may add to the profile's arrays (agent/budget.h) */
 };
 
 /*

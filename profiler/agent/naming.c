@@ -47,7 +47,7 @@ static uint64_t run_address(const struct naming *n, const struct run *run, uint3
 
 static void site_set(struct naming *n, uint32_t location, struct site site)
 {
-	site.location = PROFILE_NONE;
+	site.known = 1;
 	n->sites.items.items[location] = site;
 }
 
@@ -91,7 +91,7 @@ static int run_stand_in(struct naming *n, const struct run *run, const struct mo
 							   ? 0
 							   : run_address(n, run, i),
 					.mapping = (uint32_t)mapping,
-					.function = (uint32_t)function });
+					.id = (uint32_t)function });
 	return 0;
 }
 
@@ -108,8 +108,7 @@ static int run_truncated(struct naming *n, const struct run *run, const struct m
 		if (function < 0)
 			return function;
 		site_set(n, run->locations[i],
-			 (struct site){ .mapping = (uint32_t)mapping,
-					.function = (uint32_t)function });
+			 (struct site){ .mapping = (uint32_t)mapping, .id = (uint32_t)function });
 	}
 	return mapping < 0 ? mapping : 0;
 }
@@ -133,7 +132,7 @@ static int bpf_name(struct naming *n, uint32_t location, const struct bpf_symbol
 	site_set(n, location,
 		 (struct site){ .address = symbol->offset,
 				.mapping = (uint32_t)mapping,
-				.function = (uint32_t)function,
+				.id = (uint32_t)function,
 				.named = symbol->name != NULL });
 	return 0;
 }
@@ -221,19 +220,19 @@ static int answer_apply(struct naming *n, const struct run *run, uint32_t i,
 	const struct symbol_answer *a = &s->answers[i];
 	struct site site = { .address = a->vaddr,
 			     .mapping = unnamed->mapping,
-			     .function = unnamed->function };
+			     .id = unnamed->function };
 
 	site.named = a->function != SYMBOLS_NONE && n->functions.items[a->function] != PROFILE_NONE;
 	if (site.named)
-		site.function = n->functions.items[a->function];
+		site.id = n->functions.items[a->function];
 	if (site.named && is_in_doubt(n, module, s, a)) {
 		int function = stand_in_add(n, BPF_STAND_IN);
 
 		if (function < 0)
 			return function;
 		counter_add(&n->pipeline->counters, COUNTER_BPF_NAMES_WITHHELD, 1);
-		site.named = false;
-		site.function = (uint32_t)function;
+		site.named = 0;
+		site.id = (uint32_t)function;
 	}
 	if (a->module != SYMBOLS_NONE) {
 		site.mapping = n->mappings.items[a->module];
@@ -429,7 +428,7 @@ static bool is_missing(void *ctx, uint32_t location)
 	const struct search *s = ctx;
 	const struct naming *n = s->naming;
 
-	return n->sites.items.items[location].function == PROFILE_NONE &&
+	return !n->sites.items.items[location].known &&
 	       s->wish->wanted(s->wish->ctx, n->pipeline->window.locations.items[location].space);
 }
 
@@ -486,8 +485,8 @@ int naming_again(struct naming *n, const struct run *run, int fd)
 
 		if (function == SYMBOLS_NONE || n->functions.items[function] == PROFILE_NONE)
 			continue;
-		site->function = n->functions.items[function];
-		site->named = true;
+		site->id = n->functions.items[function];
+		site->named = 1;
 	}
 	return r;
 }

@@ -50,7 +50,7 @@ int resolver_new(struct resolver **ret, struct pipeline *pipeline, const struct 
 	r->names = names;
 	r->profile = profile;
 	naming_init(&r->naming, pipeline, names, profile);
-	r->inlining = (struct inlining){ &r->naming, budget_frames(pipeline->budget) };
+	r->inlining = (struct inlining){ &r->naming, budget_lines_bytes(pipeline->budget) };
 	*ret = r;
 	return 0;
 }
@@ -222,7 +222,7 @@ static bool wants_lines(void *ctx, uint32_t location)
 	const struct resolver *r = ctx;
 	const struct site *s = &r->naming.sites.items.items[location];
 
-	return s->in_segment && s->location == PROFILE_NONE &&
+	return s->in_segment && !s->located &&
 	       !file_of(r, r->pipeline->window.locations.items[location].space)->slow;
 }
 

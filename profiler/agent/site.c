@@ -14,7 +14,7 @@ int sites_follow(struct sites *s, uint32_t count)
 
 		if (!slot)
 			return -ENOMEM;
-		*slot = (struct site){ .function = PROFILE_NONE, .location = PROFILE_NONE };
+		*slot = (struct site){ 0 };
 	}
 	return 0;
 }
@@ -28,15 +28,15 @@ int sites_locate(struct sites *s, struct profile *p)
 {
 	for (uint32_t i = 0; i < s->items.count; i++) {
 		struct site *site = &s->items.items[i];
-		const struct profile_line line = { .function = site->function };
+		const struct profile_line line = { .function = site->id };
 		int r;
 
-		if (site->location != PROFILE_NONE)
+		if (site->located)
 			continue;
 		r = profile_location(p, site->mapping, site->address, site->named, &line, 1);
 		if (r < 0)
 			return r;
-		site->location = (uint32_t)r;
+		site_located(site, (uint32_t)r);
 	}
 	return 0;
 }

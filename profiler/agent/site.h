@@ -14,12 +14,21 @@
 
 struct site {
 	uint64_t address; /* as a profile's location has it */
-	uint32_t mapping; /* of the profile */
-	uint32_t function; /* the same; PROFILE_NONE: it was not asked about yet */
-	uint32_t location; /* the same; PROFILE_NONE: none was made yet */
-	bool named; /* `function` is no stand-in */
-	bool in_segment; /* of a file that was read: `address` is its ELF address */
+	uint32_t mapping : 28; /* of the profile */
+	uint32_t known : 1; /* 0: it was not asked about yet, and nothing else here is set */
+	uint32_t named : 1; /* its function is no stand-in */
+	uint32_t in_segment : 1; /* of a file that was read: `address` is its ELF address */
+	uint32_t located : 1;
+	uint32_t id; /* of the profile: its function; once it is located, its location */
 };
+
+_Static_assert(sizeof(struct site) == 16, "there is one for each location");
+
+static inline void site_located(struct site *s, uint32_t location)
+{
+	s->located = 1;
+	s->id = location;
+}
 
 struct sites {
 	ARRAY(struct site) items; /* by location of the window */

@@ -65,8 +65,8 @@ static int nodes_add(const struct window *w, const struct sites *sites, struct p
 	node_of[0] = 0;
 	for (uint32_t i = 1; i < w->nodes.count; i++) {
 		const struct window_node *n = &w->nodes.items[i];
-		int id = profile_node(p, node_of[n->parent],
-				      sites->items.items[n->location].location, n->flags);
+		int id = profile_node(p, node_of[n->parent], sites->items.items[n->location].id,
+				      n->flags);
 		if (id < 0)
 			return id;
 		node_of[i] = (uint32_t)id;

@@ -45,7 +45,7 @@ static inline bool naming_lacks(const struct naming *n, uint32_t location)
 {
 	const struct site *s = &n->sites.items.items[location];
 
-	return s->in_segment && !s->named;
+	return s->in_segment && !s->named && !s->located;
 }
 
 /* Is the file, or the code, at fault: not to be asked about? */

@@ -112,6 +112,21 @@ static int find_owners(struct ranking *k, struct owner *owners)
 	return r;
 }
 
+/* Of a sample with a leaf. */
+static void add_lined(struct ranking *k, const struct profile_sample *s)
+{
+	const struct profile *p = k->profile;
+	const struct profile_location *l = &p->locations.items[p->nodes.items[s->node].location];
+	uint32_t kind = l->mapping == PROFILE_NONE ? PROFILE_MAPPING_NONE
+						   : p->mappings.items[l->mapping].kind;
+
+	if (kind != PROFILE_MAPPING_USER && kind != PROFILE_MAPPING_UNREAD)
+		return;
+	k->file_value += s->value;
+	if (p->lines.items[l->first_line].line)
+		k->lined_value += s->value;
+}
+
 static int add_sample(struct ranking *k, const struct profile_sample *s, const struct owner *owner)
 {
 	struct ranking_process *process = &k->processes.items[owner->process];
@@ -133,6 +148,7 @@ static int add_sample(struct ranking *k, const struct profile_sample *s, const s
 		}
 		if (!leaf->named)
 			k->unnamed_value += s->value;
+		add_lined(k, s);
 	} else {
 		k->stackless_value += s->value;
 	}

@@ -49,6 +49,8 @@ struct ranking {
 	uint64_t count, value; /* of all samples */
 	uint64_t kernel_value;
 	uint64_t unnamed_value; /* with a leaf that has no name */
+	uint64_t file_value; /* with a leaf in a file */
+	uint64_t lined_value; /* of these, with a source line */
 	uint64_t stackless_value; /* without a leaf */
 	bool is_time; /* values are CPU time */
 	const char *noun; /* "CPU time", "cycles": what percentages are of */

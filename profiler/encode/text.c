@@ -251,6 +251,7 @@ static void processes_table(struct text *t)
 /* A frame, and how often it called itself directly. */
 struct stack_part {
 	uint32_t frame;
+	uint32_t inlined; /* into its caller: it is no call */
 	uint32_t repeats;
 };
 
@@ -264,17 +265,17 @@ static int fold_stack(const struct text *t, uint32_t node, struct stack_parts *s
 
 	s->parts.count = 0;
 	for (; node; node = tree->nodes.items[node].parent) {
-		uint32_t frame = tree->nodes.items[node].frame;
-		struct stack_part *added;
+		const struct call_node *n = &tree->nodes.items[node];
+		struct stack_part *last = s->parts.items + s->parts.count - 1, *added;
 
-		if (s->parts.count && s->parts.items[s->parts.count - 1].frame == frame) {
-			s->parts.items[s->parts.count - 1].repeats++;
+		if (s->parts.count && last->frame == n->frame && last->inlined == n->inlined) {
+			last->repeats++;
 			continue;
 		}
 		added = array_push(&s->parts, tree->nodes.count);
 		if (!added)
 			return -ENOMEM;
-		*added = (struct stack_part){ .frame = frame, .repeats = 1 };
+		*added = (struct stack_part){ n->frame, n->inlined, 1 };
 	}
 	return 0;
 }
@@ -285,6 +286,8 @@ static void say_part(struct text *t, const struct stack_part *part, bool first)
 		page_say(&t->page, PAGE_ARROW);
 	put_name(t, &t->page.sentence, t->ranking.tree.frames.items[part->frame].name,
 		 (t->page.columns - 15) * 3 / 5, false);
+	if (part->inlined)
+		page_say(&t->page, " (inlined)");
 	if (part->repeats > 1)
 		page_say(&t->page, " ×%" PRIu32, part->repeats);
 }

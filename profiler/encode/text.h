@@ -7,7 +7,7 @@
  *	who used how much	CPU time in cores, of the machine, of what was busy; kernel and user
  *	FUNCTIONS		self: the function itself; total: with what it called, recursion once
  *	PROCESSES		by comm
- *	STACKS			by function, those sampled more than once
+ *	STACKS			by function, those sampled more than once; what was inlined says so
  *	QUALITY			what is missing, what was guessed, what it cost
  *
  * Every percentage says of what. Lost samples are in none of them, but in a line of their own.

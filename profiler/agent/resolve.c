@@ -49,6 +49,7 @@ int resolver_new(struct resolver **ret, struct pipeline *pipeline, const struct 
 	r->pipeline = pipeline;
 	r->names = names;
 	r->profile = profile;
+	held_init(&r->held);
 	naming_init(&r->naming, pipeline, names, profile);
 	r->inlining = (struct inlining){ &r->naming, budget_lines_bytes(pipeline->budget) };
 	*ret = r;
@@ -108,11 +109,16 @@ static int hold(struct resolver *r, uint32_t space)
 	_cleanup_(free_ptr) uint64_t *heat = NULL;
 	int fd;
 
-	if (r->names->recorded || naming_gave_up(&r->naming, space) || !is_open(r, space) ||
-	    held_find(&r->held, held.file))
+	if (r->names->recorded || !r->names->ask_late || naming_gave_up(&r->naming, space) ||
+	    !is_open(r, space) || held_find(&r->held, held.file))
 		return 0;
 	if (file_table_borrow(r->pipeline->files, held.file, &fd) < 0 || fd < 0)
 		return 0;
+	if (!held_allows(&r->held, fd)) {
+		counter_add(&r->pipeline->counters, COUNTER_LINES_LET_GO,
+			    r->names->find_lines != NULL);
+		return 0;
+	}
 	if (heat_find(&r->pipeline->window, file_table_count(r->pipeline->files), &heat) < 0)
 		return -ENOMEM;
 	held.fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
@@ -197,6 +203,7 @@ int resolver_let_go(struct resolver *r, uint64_t now_ns)
 	if (now_ns == UINT64_MAX || now_ns < r->next_let_go_ns)
 		return 0;
 	r->next_let_go_ns = now_ns + LET_GO_EVERY_NS;
+	held_review(&r->held, &r->pipeline->counters);
 	process_table_mark_files(r->pipeline->processes, now_ns);
 	e = leaving_find(r, now_ns);
 	if (e > 0)

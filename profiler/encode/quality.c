@@ -250,7 +250,7 @@ static const struct {
 	{ COUNTER_LINES_UNREAD, "too large, or that failed", "more --memory may help" },
 	{ COUNTER_LINES_LATE, "that took too long", "" },
 	{ COUNTER_LINES_UNASKED, "left out, as the time for it was spent", "" },
-	{ COUNTER_LINES_LET_GO, "let go of with their last process, as too many were", "" },
+	{ COUNTER_LINES_LET_GO, "let go of when their last process had ended", "" },
 	{ COUNTER_LINES_BAD, "read in part", "" },
 };
 

@@ -10,6 +10,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -78,10 +79,40 @@ static void the_coldest_goes(void **state)
 	assert_int_equal(h.count, 0);
 }
 
+/* On another file system it is in somebody's way, or could be; and without a name it takes room on a disk. */
+static void what_may_be_held(void **state)
+{
+	int root = open("/", O_RDONLY | O_CLOEXEC),
+	    proc = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
+	int memory = memfd_create("held", MFD_CLOEXEC);
+	struct counters counters = { 0 };
+	struct held_file file;
+	struct held h;
+
+	(void)state;
+	held_init(&h);
+	assert_true(held_allows(&h, root));
+	assert_false(held_allows(&h, proc));
+	assert_false(held_allows(&h, memory));
+
+	file = (struct held_file){ .file = 1, .fd = root, .lines = LINE_FILES_NONE };
+	held_add(&h, &file, (const uint64_t[]){ 0, 1, 2 }, &counters);
+	file = (struct held_file){ .file = 2, .fd = memory, .lines = LINE_FILES_NONE };
+	held_add(&h, &file, (const uint64_t[]){ 0, 1, 2 }, &counters);
+	held_review(&h, &counters);
+	assert_non_null(held_find(&h, 1));
+	assert_null(held_find(&h, 2));
+	assert_false(is_open(memory));
+	assert_int_equal(counter_get(&counters, COUNTER_LINES_LET_GO), 1);
+	held_release(&h);
+	close(proc);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_coldest_goes),
+		cmocka_unit_test(what_may_be_held),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -177,6 +177,7 @@ whole() {
 	cat "$BATS_TEST_TMPDIR/text"
 	tr -s '\n ' ' ' < "$BATS_TEST_TMPDIR/text" > "$BATS_TEST_TMPDIR/flat"
 	grep -q 'innermost (inlined) ← middle (inlined) ← outermost ← main' "$BATS_TEST_TMPDIR/flat"
+	grep -Eq "inlined\.c:$(line_of innermost) +innermost" "$BATS_TEST_TMPDIR/text"
 	grep -Eq 'Source lines are known of 7[0-9] % of CPU time in files; missing: [0-9]+ binar' "$BATS_TEST_TMPDIR/flat"
 }
 

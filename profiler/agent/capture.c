@@ -77,7 +77,7 @@ static int recorder_setup(struct capture *c, int fd, struct err *err)
 	r = recorder_new(&c->recorder, fd, outside_source(c->outside));
 	if (r < 0)
 		return err_errno(err, r, "cannot start the recording");
-	c->live_names.told = recorder_symbols;
+	c->live_names.told = recorder_names;
 	c->live_names.told_ctx = c->recorder;
 	return 0;
 }
@@ -197,26 +197,62 @@ static int children_add(struct capture *c, const struct session_config *config, 
 	return r < 0 ? err_errno(err, r, "cannot find the children of the processes named") : 0;
 }
 
-static int ask_names(void *ctx, uint32_t space, int fd, const uint64_t *addresses, uint32_t count,
-		     struct symbols *ret, struct err *err)
+/* Names take a while, and whoever waits for the answer is told that we live. */
+static struct live_names *names_of(void *ctx)
 {
 	struct capture *c = ctx;
 
 	if (c->sign)
 		c->sign(c->sign_ctx);
-	return live_names_ask(&c->live_names, space, fd, addresses, count, ret, err);
+	return &c->live_names;
+}
+
+static int ask_names(void *ctx, uint32_t space, int fd, const uint64_t *addresses, uint32_t count,
+		     struct symbols *ret, struct err *err)
+{
+	return live_names_ask(names_of(ctx), space, fd, addresses, count, ret, err);
 }
 
 static int ask_code_names(void *ctx, uint32_t owner, int dump_fd, const uint64_t *addresses,
 			  const struct symbol_moment *moments, uint32_t count, struct symbols *ret,
 			  struct err *err)
 {
-	struct capture *c = ctx;
-
-	if (c->sign)
-		c->sign(c->sign_ctx);
-	return live_names_ask_code(&c->live_names, owner, dump_fd, addresses, moments, count, ret,
+	return live_names_ask_code(names_of(ctx), owner, dump_fd, addresses, moments, count, ret,
 				   err);
+}
+
+static int ask_names_late(void *ctx, uint32_t space, int fd, const uint64_t *addresses,
+			  uint32_t count, struct symbols *ret, struct err *err)
+{
+	return live_names_late(names_of(ctx), space, fd, addresses, count, ret, err);
+}
+
+static int find_lines(void *ctx, uint32_t space, int fd, struct line_files *ret)
+{
+	return live_lines_find(names_of(ctx), space, fd, ret);
+}
+
+static int ask_lines(void *ctx, uint32_t space, const struct line_files *files,
+		     const uint64_t *vaddrs, uint32_t count, struct lines_answers *ret,
+		     struct err *err)
+{
+	return live_lines_ask(names_of(ctx), space, files, vaddrs, count, ret, err);
+}
+
+static void names_setup(struct capture *c)
+{
+	c->live_names = (struct live_names){ .client = c->symbols,
+					     .outside = c->outside,
+					     .maps = c->perfmaps,
+					     .counters = &c->pipeline.counters,
+					     .vdso_fd = -1 };
+	c->names = (struct name_source){
+		.ctx = c, .ask = ask_names, .ask_code = ask_code_names, .ask_late = ask_names_late
+	};
+	if (c->job->no_inlines)
+		return;
+	c->names.find_lines = find_lines;
+	c->names.ask_lines = ask_lines;
 }
 
 void capture_on_sign_of_life(struct capture *c, void (*sign)(void *ctx), void *ctx)
@@ -239,12 +275,7 @@ static int outside_setup(struct capture *c, struct err *err)
 		symbols_client_keep_indexes(c->symbols, c->service);
 	if (r >= 0 && perfmaps_new(&c->perfmaps, c->outside) < 0)
 		r = err_errno(err, -ENOMEM, "cannot set up the capture");
-	c->live_names = (struct live_names){ .client = c->symbols,
-					     .outside = c->outside,
-					     .maps = c->perfmaps,
-					     .counters = &c->pipeline.counters,
-					     .vdso_fd = -1 };
-	c->names = (struct name_source){ .ctx = c, .ask = ask_names, .ask_code = ask_code_names };
+	names_setup(c);
 	if (r >= 0 && debug_files_new(&c->live_names.debug, c->outside, c->symbols,
 				      &c->pipeline.counters) < 0)
 		r = err_errno(err, -ENOMEM, "cannot set up the capture");
@@ -506,6 +537,7 @@ int capture_finish(struct capture *c, struct profile *ret, struct err *err)
 		return r;
 	session_counters(c->session, &c->pipeline.counters);
 	c->facts.profile.own_bpf_ns = session_bpf_ns(c->session);
+	debug_files_forget(c->live_names.debug);
 	r = resolver_finish(c->resolver, &c->facts.profile);
 	if (r < 0)
 		return err_errno(err, r, "the profile grew too large");

@@ -114,7 +114,7 @@ int live_names_ask(void *ctx, uint32_t space, int fd, const uint64_t *addresses,
 		r = symbols_client_ask(n->client, SYMBOLS_ELF, &fd, 1, addresses, count, ret,
 				       &bytes, &len, err);
 	if (n->told)
-		n->told(n->told_ctx, space, bytes, r < 0 ? 0 : len);
+		n->told(n->told_ctx, NAMES_SYMBOLS, space, bytes, r < 0 ? 0 : len);
 	return r < 0 ? r : 0;
 }
 
@@ -162,8 +162,35 @@ int live_names_ask_code(struct live_names *n, uint32_t owner, int dump_fd,
 		return err_set(err, -ENOENT, "the process says nothing of its code");
 	r = ask_code(n, fds, fd_count, addresses, moments, count, ret, &bytes, &len, err);
 	if (n->told)
-		n->told(n->told_ctx, NAMES_CODE_SPACE(owner), bytes, r < 0 ? 0 : len);
+		n->told(n->told_ctx, NAMES_SYMBOLS, NAMES_CODE_SPACE(owner), bytes,
+			r < 0 ? 0 : len);
 	return r < 0 ? r : 0;
+}
+
+int live_names_late(struct live_names *n, uint32_t space, int fd, const uint64_t *addresses,
+		    uint32_t count, struct symbols *ret, struct err *err)
+{
+	struct file_place place = file_table_place(n->files, space - WINDOW_SPACE_FILES);
+	_cleanup_(fd_close) int debug = -1;
+	const void *bytes;
+	uint32_t len;
+	int r = live_lines_left_ns(n) ? 0 : -ETIME;
+
+	if (r == 0 && n->debug)
+		r = debug_files_find(n->debug, space - WINDOW_SPACE_FILES, &place, fd, &debug);
+	if (r < 0 || debug < 0)
+		return err_set(err, r < 0 ? r : -ENOENT, "no debug file has turned up");
+	r = symbols_client_ask(n->client, SYMBOLS_ELF, (const int[]){ fd, debug }, 2, addresses,
+			       count, ret, &bytes, &len, err);
+	if (r == 0 && n->told)
+		n->told(n->told_ctx, NAMES_LATE, space, bytes, len);
+	return r;
+}
+
+void line_files_close(struct line_files *f)
+{
+	fd_close(&f->dwarf);
+	fd_close(&f->alternate);
 }
 
 void live_names_release(struct live_names *n)

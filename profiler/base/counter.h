@@ -59,6 +59,17 @@
 	  "stripped binaries whose debug file could not be read in time")                          \
 	X(DEBUG_FILES_UNASKED, "debug_files_unasked",                                              \
 	  "stripped binaries beyond the limit of those whose debug file is looked for")            \
+	X(LINES_NONE, "lines_none",                                                                \
+	  "binaries without source lines, in themselves or in a debug file")                       \
+	X(LINES_BAD, "lines_bad",                                                                  \
+	  "times that a part of a binary's source lines could not be read")                        \
+	X(LINES_UNREAD, "lines_unread",                                                            \
+	  "binaries whose source lines could not be read: too large, or reading them failed")      \
+	X(LINES_LATE, "lines_late", "binaries whose source lines took too long to read")           \
+	X(LINES_UNASKED, "lines_unasked",                                                          \
+	  "binaries whose source lines were not read: the time for all of them was spent")         \
+	X(LINES_LET_GO, "lines_let_go",                                                            \
+	  "binaries without processes that were not kept open for their source lines")             \
 	X(CODE_REFUSED, "code_refused",                                                            \
 	  "processes with code made at run time beyond the limit of their table")                  \
 	X(CODE_MAPS_REFUSED, "code_maps_refused",                                                  \

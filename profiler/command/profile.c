@@ -165,6 +165,7 @@ static int hire(struct work *w, struct err *err)
 	w->job.duration_ns = w->request->duration_ns;
 	w->job.drain_ns = DRAIN_NS;
 	w->job.record = w->request->record != NULL;
+	w->job.no_inlines = w->request->answer.no_inlines;
 	w->job.part_count = w->answer.count;
 	answer_describe(&w->answer, w->job.parts);
 	return crew_new(&w->crew, &w->job, w->recording.fd, &w->request->cache, err);

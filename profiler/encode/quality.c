@@ -43,6 +43,12 @@ static bool is_said(enum counter id)
 	case COUNTER_STACKS_TRUNCATED:
 	case COUNTER_LINE_INDEXES_MADE:
 	case COUNTER_LINE_INDEXES_USED:
+	case COUNTER_LINES_NONE:
+	case COUNTER_LINES_BAD:
+	case COUNTER_LINES_UNREAD:
+	case COUNTER_LINES_LATE:
+	case COUNTER_LINES_UNASKED:
+	case COUNTER_LINES_LET_GO:
 		return true;
 	default:
 		return id >= COUNTER_TRUNCATED_NO_ROW &&
@@ -257,6 +263,45 @@ static void interpreters_lines(struct page *g, const struct ranking *k)
 	}
 }
 
+/* Why lines are lacking, and what helps. */
+static const struct {
+	enum counter id;
+	const char *words, *mend;
+} lacks[] = {
+	{ COUNTER_LINES_NONE, "without any on this machine",
+	  "'slowburn doctor --symbols' tells the packages" },
+	{ COUNTER_LINES_UNREAD, "too large, or that failed", "more --memory may help" },
+	{ COUNTER_LINES_LATE, "that took too long", "" },
+	{ COUNTER_LINES_UNASKED, "left out, as the time for it was spent", "" },
+	{ COUNTER_LINES_LET_GO, "let go of when their last process had ended", "" },
+	{ COUNTER_LINES_BAD, "read in part", "" },
+};
+
+static void lines_line(struct page *g, const struct ranking *k)
+{
+	bool any = k->lined_value != 0, first = true;
+
+	for (size_t i = 0; i < sizeof(lacks) / sizeof(lacks[0]); i++)
+		any = any || counter(k, lacks[i].id);
+	if (!any || !k->file_value)
+		return;
+	page_say(g, "Source lines are known of %s %% of %s in files",
+		 figure_percent(figure_share(k->lined_value, k->file_value)).text, k->noun);
+	for (size_t i = 0; i < sizeof(lacks) / sizeof(lacks[0]); i++) {
+		uint64_t count = counter(k, lacks[i].id);
+
+		if (!count)
+			continue;
+		page_say(g, "%s %s binar%s %s", first ? "; missing:" : ",",
+			 figure_count(count).text, count == 1 ? "y" : "ies", lacks[i].words);
+		if (*lacks[i].mend)
+			page_say(g, " (%s)", lacks[i].mend);
+		first = false;
+	}
+	page_say(g, ".");
+	page_paragraph(g, 2);
+}
+
 static void gaps_line(struct page *g, const struct ranking *k)
 {
 	bool any = false;
@@ -307,6 +352,7 @@ void quality_write(struct page *g, const struct ranking *k)
 	stacks_lines(g, k);
 	unnamed_lines(g, k);
 	interpreters_lines(g, k);
+	lines_line(g, k);
 	gaps_line(g, k);
 	cost_line(g, k);
 }

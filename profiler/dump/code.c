@@ -30,7 +30,7 @@ static int map_find(struct code *c, uint32_t pid)
 {
 	_cleanup_(buffer_release) struct buffer text = BUFFER_INIT(MAX_STAT_BYTES);
 	const struct process_source *source = c->from->source;
-	uint64_t ticks;
+	uint64_t ticks = 0;
 	int r = source->read(source->ctx, PROCESS_TEXT_STAT, pid, &text);
 
 	if (r == 0)

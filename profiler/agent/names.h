@@ -76,7 +76,7 @@ struct live_names {
 	struct symbols_client *client; /* borrowed */
 	struct outside *outside; /* borrowed; opens the kernel's tables */
 	struct perfmaps *maps; /* borrowed; NULL: code made at run time has no names */
-	struct counters *counters; /* borrowed; where there are maps */
+	struct counters *counters; /* borrowed; where there are maps, or lines are asked for */
 	uint64_t code_ns; /* what naming such code has taken so far */
 	struct debug_files *debug; /* borrowed; NULL: only files' own names */
 	struct file_table *files; /* borrowed; whose numbers `debug` is asked about */
@@ -84,7 +84,6 @@ struct live_names {
 	void (*told)(void *ctx, enum names_kind kind, uint32_t space, const void *bytes,
 		     uint32_t len);
 	void *told_ctx;
-	struct counters *counters; /* borrowed; of lines */
 	uint64_t lines_until_ns; /* when there is no time for more of them; 0: none was asked for */
 	int vdso_fd; /* a copy of our own vDSO, made when first needed; starts at -1 */
 };

@@ -14,6 +14,8 @@
 
 #define CHECKED_FROM (offsetof(struct lines_header, checksum) + sizeof(uint64_t))
 #define LOOKUPS 64u
+/* A header, the end of no pages, and "". */
+#define LEAST (sizeof(struct lines_header) + sizeof(uint32_t) + 1)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -48,19 +50,20 @@ static void look_up(const struct lines *x)
 static void repair(char *bytes, size_t len)
 {
 	struct lines_header *h = (struct lines_header *)bytes;
-	size_t left = len - sizeof(*h) - 1;
+	size_t left = len - LEAST;
 	uint64_t sum;
 
 	h->magic = LINES_MAGIC;
 	h->version = LINES_VERSION;
 	h->header_bytes = sizeof(*h);
 	h->size = len;
-	h->range_count %= (uint32_t)(left / 8 + 1);
-	left -= 8ul * h->range_count;
+	h->stretch_count %= (uint32_t)(left / sizeof(struct lines_stretch) + 1);
+	left -= sizeof(struct lines_stretch) * h->stretch_count;
 	h->scope_count %= (uint32_t)(left / sizeof(struct lines_scope) + 1);
 	left -= sizeof(struct lines_scope) * h->scope_count;
-	h->row_count %= (uint32_t)(left / 12 + 1);
-	left -= 12ul * h->row_count;
+	h->page_count %= (uint32_t)(left / sizeof(uint32_t) + 1);
+	left -= sizeof(uint32_t) * h->page_count;
+	h->page_shift %= 32;
 	h->string_bytes = (uint32_t)left + 1;
 	h->build_id_bytes %= sizeof(h->build_id) + 1;
 	bytes[len - 1] = '\0';
@@ -70,8 +73,7 @@ static void repair(char *bytes, size_t len)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	size_t len = size < sizeof(struct lines_header) + 1 ? sizeof(struct lines_header) + 1
-							    : size;
+	size_t len = size < LEAST ? LEAST : size;
 	char *bytes = calloc(1, len);
 	struct lines x;
 

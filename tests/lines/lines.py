@@ -33,6 +33,7 @@ SLOWBURN = os.path.join(os.environ.get("BUILD", "build"), "slowburn")
 COUNT = 5000
 LEAST = 99.9
 SHOWN = 5
+PART = 4000  # addresses asked about at once
 LABEL_BYTES = 4096  # of a symbol without a size
 
 CXX = ["-O2", "-g", "-o", "OUT", f"{HERE}/program.cc"]
@@ -149,13 +150,17 @@ def theirs(path, addresses):
 
 
 def ours(path, addresses):
-    done = subprocess.run([SLOWBURN, "symbolize", "--cache", "none", "--inlines", "--json", path],
-                          input="".join(f"{a:#x}\n" for a in addresses), capture_output=True, text=True)
-    if done.returncode:
-        sys.exit(f"slowburn symbolize {path}: {done.stderr}")
-    answer = json.loads(done.stdout)
-    return [[(f["system_name"], f["file"], f["line"]) for f in a["frames"]]
-            for a in answer["addresses"]], answer["sources"]
+    """A part at a time: a reply has so much room, and says so when that is not enough."""
+    frames, sources = [], []
+    for i in range(0, len(addresses), PART):
+        done = subprocess.run([SLOWBURN, "symbolize", "--cache", "none", "--inlines", "--json", path],
+                              input="".join(f"{a:#x}\n" for a in addresses[i:i + PART]), capture_output=True, text=True)
+        if done.returncode:
+            sys.exit(f"slowburn symbolize {path}: {done.stderr}")
+        answer = json.loads(done.stdout)
+        frames += [[(f["system_name"], f["file"], f["line"]) for f in a["frames"]] for a in answer["addresses"]]
+        sources = answer["sources"]
+    return frames, sources
 
 
 def aliases_of(path):

@@ -254,7 +254,8 @@ void bpf_code_list_end(struct bpf_code *c, uint64_t time_ns)
 	if (cut)
 		return;
 	c->lists++;
-	for (uint32_t i = 0; i < c->programs.count; i++) {
+	/* Where no event was lost, that of a program which is just going is still to come. */
+	for (uint32_t i = 0; c->in_doubt && i < c->programs.count; i++) {
 		struct program *p = &c->programs.items[i];
 
 		if (p->gone_ns != UINT64_MAX || p->list == c->lists ||

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "profiler/agent/line_frames.h"
 #include "profiler/base/cleanup.h"
 #include "profiler/base/clock.h"
 
@@ -363,24 +364,15 @@ bool finder_vaddr(const struct finder *f, uint32_t i, uint64_t *ret)
 
 uint32_t finder_frames(const struct finder *f, uint32_t i, struct finder_frame *ret, uint32_t max)
 {
-	uint32_t at = f->positions[i], count = 0;
-	const struct asked *x = &f->asked[at];
-	const struct lines_answer *a = f->has_lines ? &f->lines.answers[at] : NULL;
+	struct line_frame frames[LINE_FRAMES_MAX];
+	const struct asked *x = &f->asked[f->positions[i]];
+	uint32_t count = line_frames(f->has_lines ? &f->lines : NULL, f->positions[i],
+				     x->name ? f->names.data + x->name : "",
+				     x->name ? f->names.data + x->system_name : "", frames,
+				     max < LINE_FRAMES_MAX ? max : LINE_FRAMES_MAX);
 
-	for (; a && count < a->count && count < max; count++) {
-		const struct lines_place *p = &f->lines.places[a->first + count];
-
-		ret[count] =
-			(struct finder_frame){ .name = f->lines.strings + p->name,
-					       .system_name = f->lines.strings + p->system_name,
-					       .file = f->lines.strings + p->file,
-					       .line = p->line };
-	}
-	if (!x->name || !max)
-		return count;
-	if (!count)
-		ret[count++] = (struct finder_frame){ .file = "" };
-	ret[count - 1].name = f->names.data + x->name;
-	ret[count - 1].system_name = f->names.data + x->system_name;
+	for (uint32_t j = 0; j < count; j++)
+		ret[j] = (struct finder_frame){ frames[j].name, frames[j].system_name,
+						frames[j].file, frames[j].line };
 	return count;
 }

@@ -96,6 +96,7 @@ static int units_find(struct dwarf *d, bool alternate)
 		struct dwarf_unit unit, *u;
 		bool good = false;
 
+		d->units_found++;
 		if (!unit_parse(f, &offset, &unit, &good)) {
 			d->units_damaged++;
 			return 0;

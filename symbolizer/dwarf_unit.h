@@ -42,6 +42,7 @@ struct dwarf {
 	ARRAY(struct dwarf_unit) units, alternate_units; /* by offset */
 	struct dwarf_abbrevs abbrevs[DWARF_ABBREV_CACHE];
 	uint64_t work; /* left: each step takes one, so that no file takes for ever */
+	uint32_t units_found; /* by their headers, damaged ones included */
 	uint32_t units_damaged; /* left out, at least in part */
 	bool out_of_memory;
 };

@@ -271,7 +271,7 @@ static int image_write(struct walk *w, struct buffer *ret)
 {
 	const struct dwarf *d = &w->dwarf;
 	const struct elf_file *elf = &d->file.elf;
-	struct lines_header h = { .units = d->units.count, .units_damaged = d->units_damaged };
+	struct lines_header h = { .units = d->units_found, .units_damaged = d->units_damaged };
 
 	if (d->file.compressed)
 		h.flags |= LINES_COMPRESSED;

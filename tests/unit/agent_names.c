@@ -16,11 +16,12 @@ struct told {
 	uint32_t calls, space, len;
 };
 
-static void tell(void *ctx, uint32_t space, const void *bytes, uint32_t len)
+static void tell(void *ctx, enum names_kind kind, uint32_t space, const void *bytes, uint32_t len)
 {
 	struct told *told = ctx;
 
 	(void)bytes;
+	assert_int_equal(kind, NAMES_SYMBOLS);
 	told->calls++;
 	told->space = space;
 	told->len = len;

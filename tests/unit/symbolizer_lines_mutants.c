@@ -105,6 +105,7 @@ static uint64_t ask(struct mutants *m, int fd, uint32_t *outcomes)
 		struct lines_request head;
 		uint64_t addresses[ADDRESSES];
 	} request = { .head.count = ADDRESSES };
+	bool alternate = mutants_random(m, 4) == 0;
 	struct buffer reply = BUFFER_INIT(SYMBOLS_MAX_REPLY_BYTES);
 	struct lines_shelf shelf = { 0 };
 	struct lines_answers a;
@@ -113,9 +114,10 @@ static uint64_t ask(struct mutants *m, int fd, uint32_t *outcomes)
 	int r;
 
 	addresses_fill(m, request.addresses);
+	request.head.with = alternate ? LINES_WITH_ALTERNATE : 0;
 	took = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
 	r = request_answer_lines(&shelf, &request, sizeof(request), (const int[]){ fd, fd },
-				 mutants_random(m, 4) ? 1 : 2, &reply);
+				 alternate ? 2 : 1, &reply);
 	took = clock_ns(CLOCK_PROCESS_CPUTIME_ID) - took;
 	if (r < 0)
 		fail_msg("%s: no answer: %s", mutants_story(m), strerror(-r));

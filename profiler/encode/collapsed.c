@@ -15,7 +15,7 @@
 #include <string.h>
 
 #include "profiler/base/text.h"
-#include "profiler/encode/calltree.h"
+#include "profiler/model/calltree.h"
 
 #define MAX_TEXT_BYTES ((size_t)1 << 30)
 

@@ -48,6 +48,7 @@ struct writer {
 	uint32_t *root_of_series; /* root->count numbers into root_texts for each series */
 	ARRAY(uint64_t) stack;
 	uint32_t string_count;
+	size_t value_count; /* 1 if samples are all that is known */
 };
 
 /* Ids of what is made up here: behind those of the model, for functions and locations alike. */
@@ -266,7 +267,7 @@ static void put_sample(struct writer *w, uint64_t count, uint64_t value, Pprof__
 	s.location_id = w->stack.items;
 	s.n_location_id = w->stack.count;
 	s.value = values;
-	s.n_value = 2;
+	s.n_value = w->value_count;
 	s.label = labels;
 	s.n_label = label_count;
 	part.sample = &samples;
@@ -458,6 +459,8 @@ static size_t put_comments(struct writer *w, int64_t *comments)
 	uint64_t lost = counters_lost(&w->p->counters);
 	size_t n = 0;
 
+	if (!f->cpus_online) /* none of ours */
+		return 0;
 	comments[n++] = put_printf(
 		w,
 		"slowburn: %s, %s, %" PRIu32 " samples a second on %" PRIu32 " of %" PRIu32 " CPUs",
@@ -503,7 +506,7 @@ static void put_facts(struct writer *w)
 	value.type = put_text(w, f->value_type);
 	value.unit = put_text(w, f->value_unit);
 	part.sample_type = types;
-	part.n_sample_type = 2;
+	part.n_sample_type = w->value_count;
 	part.period_type = &value;
 	part.default_sample_type = value.type;
 	part.period = signed_capped(f->period);
@@ -558,9 +561,15 @@ static int gzip(const struct buffer *raw, struct buffer *out)
 	return len ? 0 : -E2BIG;
 }
 
+/* Of a file that has no other values. */
+static bool counts_only(const struct profile *p)
+{
+	return !strcmp(p->facts.value_type, "samples") && !strcmp(p->facts.value_unit, "count");
+}
+
 int pprof_encode(const struct profile *p, const struct root_keys *root, struct buffer *out)
 {
-	struct writer w = { .p = p, .root = root };
+	struct writer w = { .p = p, .root = root, .value_count = counts_only(p) ? 1 : 2 };
 	int r = buffer_error(out);
 
 	if (r < 0)

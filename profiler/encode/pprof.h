@@ -3,7 +3,8 @@
  * pprof's profile.proto, gzip'd: github.com/google/pprof/blob/main/proto/profile.proto; the fields are
  * in pprof.proto beside this file, in our words. What tools make of it: docs/PPROF.md.
  *
- * - Values: samples/count and facts.value_type/value_unit (cpu/nanoseconds), the second the default.
+ * - Values: samples/count and facts.value_type/value_unit (cpu/nanoseconds), the second the default; only the
+ *   first if it is the same.
  * - Series labels: comm, thread, cgroup are strings, pid and tid numbers. An empty text is no label.
  * - Every mapping says has_functions, since names are all here and no tool should look for them on its
  *   own machine. The first is the program (not a library) with most time in and below it. A mapping

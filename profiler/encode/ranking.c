@@ -150,7 +150,7 @@ int ranking_init(struct ranking *k, const struct profile *p)
 	r = calltree_init(&k->tree, p);
 	if (r < 0)
 		return r;
-	r = calltree_sums(&k->tree, &k->functions);
+	r = calltree_sums(&k->tree, p->samples.items, p->samples.count, &k->functions);
 	if (r < 0)
 		goto out;
 	r = truncations_find(&k->tree, &k->truncations);

@@ -11,7 +11,7 @@
 
 #include "profiler/base/array.h"
 #include "profiler/base/index.h"
-#include "profiler/encode/calltree.h"
+#include "profiler/model/calltree.h"
 #include "profiler/encode/truncations.h"
 #include "profiler/model/profile.h"
 

@@ -21,8 +21,16 @@
 #include "profiler/base/buffer.h"
 #include "profiler/encode/root.h"
 #include "profiler/model/profile.h"
+#include "profiler/query/diff.h"
 
 /* Appends to `out`. `root` may be NULL. 0, or -ENOMEM / -E2BIG: then `out` is as it was. */
 int pprof_encode(const struct profile *p, const struct root_keys *root, struct buffer *out);
+
+/*
+ * A difference as `go tool pprof -diff_base` makes it: the samples of both, those of the first negative and with
+ * the label pprof::base, by which pprof knows what percentages are of. Values are as they were sampled: neither
+ * lengths nor losses are made up for.
+ */
+int pprof_encode_diff(const struct diff *d, struct buffer *out);
 
 #endif

@@ -151,11 +151,8 @@ static int parse_matcher(struct parser *p, struct matcher *m)
 	if (r < 0 || !regex)
 		return r;
 	r = pattern_new(&m->pattern, m->value, true, &why);
-	if (r < 0) {
-		p->at = value;
-		return wrong(p, why.text);
-	}
-	return 0;
+	p->at = r == -EINVAL ? value : p->at;
+	return r == -EINVAL ? wrong(p, why.text) : r < 0 ? err_set(p->err, r, "%s", why.text) : 0;
 }
 
 static int parse(struct parser *p, struct matchers *m)

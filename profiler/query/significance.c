@@ -70,7 +70,7 @@ static double ln_normal(double z)
 
 static double ln_p(const struct urn *u, double x)
 {
-	double mean = u->n * u->second, p;
+	double mean = u->n * u->second, one;
 
 	if (u->n > EXACT_MAX) {
 		double rest = u->all > 1 ? (u->all - u->n) / (u->all - 1) : 1;
@@ -78,8 +78,11 @@ static double ln_p(const struct urn *u, double x)
 
 		return variance > 0 ? ln_normal((x - mean) / sqrt(variance)) : 0;
 	}
-	p = M_LN2 + ln_probability(u, x) + log(tail(u, x, x > mean));
-	return p < 0 ? p : 0;
+	one = ln_probability(u, x) + log(tail(u, x, x > mean));
+	/* Both tails with half of x each are 1: near the mean of a skewed one the other may be the smaller. */
+	if (one > -M_LN2)
+		one = one < 0 ? log(-expm1(one)) : -M_LN2;
+	return M_LN2 + one;
 }
 
 double significance_of_rates(uint64_t a, double a_exposure, uint64_t b, double b_exposure)

@@ -506,33 +506,46 @@ out:
 	return r;
 }
 
-static void *tree_alloc(void *arena, size_t size)
+/* What protobuf-c builds, and why it couldn't. */
+struct tree {
+	struct arena arena;
+	int error;
+};
+
+static void *tree_alloc(void *ctx, size_t size)
 {
-	return arena_alloc(arena, size);
+	struct tree *t = ctx;
+	void *p;
+
+	/* Only malloc() touches errno: the arena's limit leaves it. */
+	errno = 0;
+	p = arena_alloc(&t->arena, size);
+	if (!p)
+		t->error = errno ? -ENOMEM : -E2BIG;
+	return p;
 }
 
-static void tree_free(void *arena, void *pointer)
+static void tree_free(void *ctx, void *pointer)
 {
-	(void)arena;
+	(void)ctx;
 	(void)pointer;
 }
 
 static int read_raw(const void *bytes, size_t len, struct profile *ret, struct err *err)
 {
-	struct arena arena;
-	ProtobufCAllocator tree = { tree_alloc, tree_free, &arena };
+	struct tree tree = { .error = 0 };
+	ProtobufCAllocator allocator = { tree_alloc, tree_free, &tree };
 	const Pprof__Profile *in;
 	int r;
 
-	arena_init(&arena, DECODE_MAX_TREE_BYTES);
-	in = pprof__profile__unpack(&tree, len, bytes);
+	arena_init(&tree.arena, DECODE_MAX_TREE_BYTES);
+	in = pprof__profile__unpack(&allocator, len, bytes);
 	if (in)
 		r = take_profile(in, ret, err);
-	else if (arena.used_bytes > DECODE_MAX_TREE_BYTES / 2)
-		r = -E2BIG;
 	else
-		r = err_set(err, -EINVAL, "it is no pprof profile, or damaged");
-	arena_release(&arena);
+		r = tree.error ? tree.error
+			       : err_set(err, -EINVAL, "it is no pprof profile, or damaged");
+	arena_release(&tree.arena);
 	return r;
 }
 

@@ -40,15 +40,44 @@ struct text {
 
 /* ---- the first lines ------------------------------------------------------------------------- */
 
+/* Time, and what is counted by the thousand million as time is; else each one. */
+static bool is_large(const struct text *t)
+{
+	return t->ranking.is_time || !strcmp(t->facts->event, "cycles");
+}
+
+static struct figure amount(const struct text *t, uint64_t value)
+{
+	return is_large(t) ? figure_value(value) : figure_count(value);
+}
+
 static void say_cpus(struct text *t)
 {
 	const struct profile_facts *f = t->facts;
 
-	page_say(&t->page, "in %s s on %" PRIu32, figure_value(f->duration_ns).text,
-		 f->cpus_profiled);
+	if (f->duration_ns || f->cpus_online)
+		page_say(&t->page, " in %s s", figure_value(f->duration_ns).text);
+	if (!f->cpus_online) /* another program's file */
+		return;
+	page_say(&t->page, " on %" PRIu32, f->cpus_profiled);
 	if (f->cpus_profiled < f->cpus_online)
 		page_say(&t->page, " of %" PRIu32, f->cpus_online);
 	page_say(&t->page, " CPU%s", figure_plural(f->cpus_online));
+}
+
+static void say_value(struct text *t)
+{
+	const struct profile_facts *f = t->facts;
+	const struct figure value = amount(t, t->ranking.value);
+
+	if (t->ranking.is_time)
+		page_say(&t->page, "%s s of CPU", value.text);
+	else if (is_large(t))
+		page_say(&t->page, "%s G %s", value.text, f->value_type);
+	else if (!strcmp(f->value_unit, "count"))
+		page_say(&t->page, "%s %s", value.text, f->value_type);
+	else
+		page_say(&t->page, "%s %s of %s", value.text, f->value_unit, f->value_type);
 }
 
 static void headline(struct text *t)
@@ -56,14 +85,13 @@ static void headline(struct text *t)
 	const struct profile_facts *f = t->facts;
 	uint64_t machine = f->machine_ns ? f->machine_ns : f->cpus_profiled * f->duration_ns;
 
-	if (t->ranking.is_time)
-		page_say(&t->page, "%s s of CPU ", figure_value(t->ranking.value).text);
-	else
-		page_say(&t->page, "%s G %s ", figure_value(t->ranking.value).text, f->value_type);
+	say_value(t);
 	say_cpus(t);
 	if (t->ranking.is_time && f->duration_ns)
-		page_say(&t->page, ": %.2f cores, %s %% of %s",
-			 (double)t->ranking.value / (double)f->duration_ns,
+		page_say(&t->page, ": %.2f cores",
+			 (double)t->ranking.value / (double)f->duration_ns);
+	if (t->ranking.is_time && machine)
+		page_say(&t->page, ", %s %% of %s",
 			 figure_percent(figure_share(t->ranking.value, machine)).text,
 			 f->cpus_profiled < f->cpus_online ? "these CPUs" : "the machine");
 	page_attribute(&t->page, PAGE_BOLD);
@@ -107,7 +135,10 @@ static void title(struct text *t, const char *name, const char *meaning)
 	buffer_text(t->page.out, name);
 	page_attribute(&t->page, PAGE_PLAIN);
 	page_attribute(&t->page, PAGE_DIM);
-	buffer_printf(t->page.out, "  %% of %s sampled%s\n", t->ranking.noun, meaning);
+	if (!strcmp(t->ranking.noun, "samples"))
+		buffer_printf(t->page.out, "  %% of samples%s\n", meaning);
+	else
+		buffer_printf(t->page.out, "  %% of %s sampled%s\n", t->ranking.noun, meaning);
 	page_attribute(&t->page, PAGE_PLAIN);
 }
 
@@ -223,14 +254,16 @@ static void processes_table(struct text *t)
 
 	title(t, "PROCESSES", "; kernel: % of its own");
 	buffer_printf(t->page.out, " share      ±  %6s  kernel  ",
-		      t->ranking.is_time ? "CPU s" : "G");
+		      t->ranking.is_time ? "CPU s"
+		      : is_large(t)      ? "G"
+					 : "count");
 	text_fit(t->page.out, "process", 7, comm_columns + 2, true);
 	buffer_text(t->page.out, "pid\n");
 	for (uint32_t i = 0; i < count; i++) {
 		const struct ranking_process *row = &k->processes.items[t->top[i]];
 
 		put_share(t, row->value, row->count);
-		buffer_printf(t->page.out, "  %6s  %6.1f  ", figure_value(row->value).text,
+		buffer_printf(t->page.out, "  %6s  %6.1f  ", amount(t, row->value).text,
 			      figure_share(row->kernel_value, row->value));
 		put_name(t, t->page.out, row->comm, comm_columns, true);
 		buffer_text(t->page.out, "  ");
@@ -242,8 +275,15 @@ static void processes_table(struct text *t)
 		all += k->processes.items[i].value > 0;
 	if (all > count)
 		buffer_printf(t->page.out, "%6.1f  %7s%6s  %8sin processes of %s more name%s\n",
-			      figure_share(rest, k->value), "", figure_value(rest).text, "",
+			      figure_share(rest, k->value), "", amount(t, rest).text, "",
 			      figure_count(all - count).text, figure_plural(all - count));
+}
+
+/* Files of one program don't say whose their samples are. */
+static bool has_processes(const struct text *t)
+{
+	return t->facts->cpus_online || t->ranking.processes.count > 1 ||
+	       t->ranking.processes.items[0].comm;
 }
 
 /* ---- stacks ---------------------------------------------------------------------------------- */
@@ -296,8 +336,10 @@ static void say_stack(struct text *t, uint32_t comm, const struct stack_parts *s
 	uint32_t roots = all > STACK_ROOT_FRAMES ? STACK_ROOT_FRAMES : 0;
 
 	page_discard(&t->page);
-	put_name(t, &t->page.sentence, comm, 32, false);
-	page_say(&t->page, ": ");
+	if (has_processes(t)) {
+		put_name(t, &t->page.sentence, comm, 32, false);
+		page_say(&t->page, ": ");
+	}
 	if (!all)
 		page_say(&t->page, "[no stack]");
 	if (leaves + roots >= all) {
@@ -352,7 +394,7 @@ static void nothing(struct text *t)
 	uint64_t refused = counter_get(&t->p->counters, COUNTER_SAMPLES_FILTERED);
 
 	page_attribute(&t->page, PAGE_BOLD);
-	page_say(&t->page, "No %s was sampled ", t->ranking.noun);
+	page_say(&t->page, "No %s was sampled", t->ranking.noun);
 	say_cpus(t);
 	page_say(&t->page, ".");
 	page_paragraph(&t->page, 0);
@@ -385,7 +427,8 @@ static int answer(struct text *t)
 	headline(t);
 	split_line(t);
 	functions_table(t);
-	processes_table(t);
+	if (has_processes(t))
+		processes_table(t);
 	r = stacks_table(t);
 	if (r < 0)
 		return r;

@@ -141,6 +141,7 @@ struct profile {
 		series_index, sample_index;
 	struct profile_facts facts;
 	struct counters counters; /* the losses */
+	bool selected; /* samples were left out later: the counters, which are of all, are none of them */
 	uint32_t max_items; /* of each array */
 };
 

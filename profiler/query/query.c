@@ -155,10 +155,12 @@ int query_run(const struct query *q, const struct profile *from, struct profile 
 		err_errno(err, r, "cannot select samples");
 	else
 		r = run(q, &m, err);
-	if (r == 0 && query_selects(q))
-		ret->facts.filtered = true;
-	else if (r == 0)
-		ret->counters = from->counters;
+	if (r == 0) {
+		ret->selected = from->selected || query_selects(q);
+		ret->facts.filtered |= ret->selected;
+		if (!ret->selected)
+			ret->counters = from->counters;
+	}
 	merge_release(&m);
 	if (r < 0)
 		profile_release(ret);

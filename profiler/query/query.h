@@ -45,7 +45,7 @@ bool query_selects(const struct query *q);
 
 /*
  * What is asked for, as a profile of its own: only what its samples use. When it leaves samples out, counters
- * (they are of all) are left out, too, and facts.filtered is set. `ret` is made here. 0, or -ELOOP (an
+ * (they are of all) are left out, too, and `selected` and facts.filtered are set. `ret` is made here. 0, or -ELOOP (an
  * expression takes too long), -E2BIG, -ENOMEM and a sentence.
  */
 int query_run(const struct query *q, const struct profile *from, struct profile *ret,

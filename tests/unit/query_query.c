@@ -153,7 +153,7 @@ static void test_only_what_is_used(void **state)
 	assert_int_equal(selected.mappings.count, 0);
 	assert_int_equal(selected.nodes.count, 2);
 	assert_int_equal(selected.series.count, 1);
-	assert_true(selected.facts.filtered);
+	assert_true(selected.facts.filtered && selected.selected);
 	query_free(q);
 	profile_release(&selected);
 	profile_release(&p);

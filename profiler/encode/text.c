@@ -389,6 +389,15 @@ static int stacks_table(struct text *t)
 
 /* ---- the whole ------------------------------------------------------------------------------- */
 
+/* The profile has samples, or had, and none of what was asked for. */
+static void nothing_selected(struct text *t)
+{
+	page_attribute(&t->page, PAGE_BOLD);
+	page_say(&t->page, "No sample is what was asked for.");
+	page_paragraph(&t->page, 0);
+	page_attribute(&t->page, PAGE_PLAIN);
+}
+
 static void nothing(struct text *t)
 {
 	uint64_t refused = counter_get(&t->p->counters, COUNTER_SAMPLES_FILTERED);
@@ -419,6 +428,10 @@ static int answer(struct text *t)
 {
 	int r;
 
+	if (!t->ranking.count && t->p->selected) {
+		nothing_selected(t);
+		return 0;
+	}
 	if (!t->ranking.count) {
 		nothing(t);
 		quality_write(&t->page, &t->ranking);

@@ -12,7 +12,6 @@
 enum {
 	OPTION_ABSOLUTE = 0xb00,
 	OPTION_RELATIVE,
-	OPTION_BY,
 };
 
 static int take_mode(struct reading *x, enum diff_mode mode, struct err *err)
@@ -32,8 +31,6 @@ static int take(void *into, int key, const char *arg, struct err *err)
 		return take_mode(x, DIFF_ABSOLUTE, err);
 	case OPTION_RELATIVE:
 		return take_mode(x, DIFF_RELATIVE, err);
-	case OPTION_BY:
-		return group_keys_parse(&x->job.by, arg, err);
 	default:
 		return reading_take(x, key, arg, err);
 	}
@@ -56,8 +53,6 @@ static const struct argp_option diff_options[] = {
 	  "compare CPU time by wall time, in cores; the default where both files say how long they took",
 	  1 },
 	{ "relative", OPTION_RELATIVE, NULL, 0, "compare shares of what was sampled", 1 },
-	{ "by", OPTION_BY, "LABELS", 0,
-	  "compare groups by these labels, a list with commas; the default is comm", 1 },
 	{ 0 },
 };
 

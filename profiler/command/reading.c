@@ -23,6 +23,7 @@
 enum {
 	OPTION_FIRST = 0xa00, /* + enum query_parameter */
 	OPTION_BEHIND = OPTION_FIRST + QUERY_PARAMETER_COUNT,
+	OPTION_BY = OPTION_BEHIND,
 };
 
 #define VALUE_OF_QUERY "MATCHERS"
@@ -38,7 +39,10 @@ const struct argp_option reading_options[] = {
 #define X(id, name, help) { name, OPTION_FIRST + QUERY_##id, VALUE_OF_##id, 0, help, 10 },
 	QUERY_PARAMETERS(X)
 #undef X
-		{ 0 },
+		{ "by", OPTION_BY, "LABELS", 0,
+		  "make groups by these labels, a list with commas, for text and JSON; the default is comm",
+		  10 },
+	{ 0 },
 };
 
 static int take_parameter(struct reader_job *job, int parameter, const char *arg, struct err *err)
@@ -77,6 +81,8 @@ int reading_take(struct reading *x, int key, const char *arg, struct err *err)
 		return take_file(x, arg, err);
 	if (key >= OPTION_FIRST && key < OPTION_BEHIND)
 		return take_parameter(&x->job, key - OPTION_FIRST, arg, err);
+	if (key == OPTION_BY)
+		return group_keys_parse(&x->job.by, arg, err);
 	return answer_take(&x->answer, key, arg, err);
 }
 

@@ -14,6 +14,7 @@
 #include "profiler/base/cleanup.h"
 #include "profiler/base/text.h"
 #include "profiler/encode/figure.h"
+#include "profiler/encode/json.h"
 #include "profiler/encode/page.h"
 
 #define DEFAULT_COLUMNS 100
@@ -186,29 +187,12 @@ static void functions_table(struct difference *x)
 	rest(x, l, count, "functions");
 }
 
-/* "comm" alone needs no name of its label. */
-static void write_group(const struct diff *d, uint32_t group, struct buffer *out)
-{
-	for (uint32_t k = 0; k < d->groups.keys.count; k++) {
-		size_t before = out->len;
-
-		if (k)
-			buffer_text(out, ", ");
-		if (d->groups.keys.count > 1)
-			buffer_printf(out, "%s: ", d->groups.keys.keys[k]);
-		before = out->len;
-		group_value_write(&d->groups, &d->both, group, k, out);
-		if (out->len == before)
-			buffer_text(out, "-");
-	}
-}
-
 static void put_group(struct difference *x, uint32_t group, struct buffer *out, size_t columns)
 {
 	_cleanup_(buffer_release) struct buffer text = BUFFER_INIT(64 << 10);
 	const struct buffer *clean;
 
-	write_group(x->d, group, &text);
+	group_name_write(&x->d->groups, &x->d->both, group, &text);
 	if (!text.data)
 		return;
 	clean = page_escape(&x->page, text.data, text.len);
@@ -219,7 +203,7 @@ static void put_group(struct difference *x, uint32_t group, struct buffer *out, 
 static void groups_table(struct difference *x)
 {
 	const struct diff_list *l = &x->d->by_group;
-	bool by_comm = x->d->groups.keys.count == 1 && !strcmp(x->d->groups.keys.keys[0], "comm");
+	bool by_comm = group_keys_are_comm(&x->d->groups.keys);
 	uint32_t count;
 
 	title(x, by_comm ? "PROCESSES" : "GROUPS", "");
@@ -385,29 +369,15 @@ static void functions_json(struct buffer *out, const struct diff *d)
 	buffer_text(out, "]");
 }
 
-static int labels_json(struct buffer *out, const struct diff *d, uint32_t group)
-{
-	for (uint32_t k = 0; k < d->groups.keys.count; k++) {
-		_cleanup_(buffer_release) struct buffer text = BUFFER_INIT(64 << 10);
-
-		group_value_write(&d->groups, &d->both, group, k, &text);
-		if (buffer_error(&text) < 0)
-			return buffer_error(&text);
-		buffer_printf(out, "%s\"%s\": ", k ? ", " : "", d->groups.keys.keys[k]);
-		text_json(out, text.data ? text.data : "", text.len);
-	}
-	return 0;
-}
-
 static int groups_json(struct buffer *out, const struct diff *d)
 {
 	int r = 0;
 
 	buffer_text(out, ",\n \"groups\": [");
 	for (uint32_t i = 0; i < d->by_group.items.count && r == 0; i++) {
-		buffer_text(out, i ? ",\n  {\"labels\": {" : "\n  {\"labels\": {");
-		r = labels_json(out, d, d->by_group.items.items[i].group);
-		buffer_text(out, "}, ");
+		buffer_text(out, i ? ",\n  {\"labels\": " : "\n  {\"labels\": ");
+		r = json_group(out, &d->groups, &d->both, d->by_group.items.items[i].group);
+		buffer_text(out, ", ");
 		put_item(out, &d->by_group.items.items[i]);
 		buffer_text(out, "}");
 	}
@@ -423,9 +393,9 @@ static int stacks_json(struct buffer *out, const struct diff *d)
 	for (uint32_t i = 0; i < d->stacks.items.count && r == 0 && !buffer_error(out); i++) {
 		const struct diff_item *item = &d->stacks.items.items[i];
 
-		buffer_text(out, i ? ",\n  {\"labels\": {" : "\n  {\"labels\": {");
-		r = labels_json(out, d, item->group);
-		buffer_text(out, "}, \"frames\": [");
+		buffer_text(out, i ? ",\n  {\"labels\": " : "\n  {\"labels\": ");
+		r = json_group(out, &d->groups, &d->both, item->group);
+		buffer_text(out, ", \"frames\": [");
 		for (uint32_t n = item->what; n; n = d->tree.nodes.items[n].parent) {
 			buffer_text(out, n == item->what ? "" : ", ");
 			put_json_string(out, d,

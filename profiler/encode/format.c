@@ -36,8 +36,7 @@ static int encode_json(const struct profile *p, const struct root_keys *root,
 		       const struct text_options *text, struct buffer *out)
 {
 	(void)root;
-	(void)text;
-	return json_encode(p, out);
+	return json_encode(p, text && text->by.count ? &text->by : NULL, out);
 }
 
 const struct format format_text = {

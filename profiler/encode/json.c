@@ -9,8 +9,11 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "profiler/base/cleanup.h"
 #include "profiler/base/text.h"
 #include "profiler/encode/ranking.h"
+
+#define MAX_LABEL_BYTES (256u << 20)
 
 static void put_string(struct buffer *out, const struct profile *p, uint32_t string)
 {
@@ -57,20 +60,39 @@ static void put_functions(struct buffer *out, const struct ranking *k)
 	buffer_text(out, "]");
 }
 
-static void put_processes(struct buffer *out, const struct ranking *k)
+int json_group(struct buffer *out, const struct groups *g, const struct profile *p, uint32_t group)
 {
-	buffer_text(out, ",\n \"processes\": [");
-	for (uint32_t i = 0; i < k->processes.count; i++) {
+	buffer_text(out, "{");
+	for (uint32_t k = 0; k < g->keys.count; k++) {
+		_cleanup_(buffer_release) struct buffer text = BUFFER_INIT(MAX_LABEL_BYTES);
+
+		group_value_write(g, p, group, k, &text);
+		if (buffer_error(&text) < 0)
+			return buffer_error(&text);
+		buffer_printf(out, "%s\"%s\": ", k ? ", " : "", g->keys.keys[k]);
+		text_json(out, text.data ? text.data : "", text.len);
+	}
+	buffer_text(out, "}");
+	return 0;
+}
+
+static int put_groups(struct buffer *out, const struct ranking *k)
+{
+	int r = 0;
+
+	buffer_text(out, ",\n \"groups\": [");
+	for (uint32_t i = 0; i < k->processes.count && r == 0; i++) {
 		const struct ranking_process *row = &k->processes.items[i];
 
-		buffer_text(out, i ? ",\n  {\"comm\": " : "\n  {\"comm\": ");
-		put_string(out, k->profile, row->comm);
+		buffer_text(out, i ? ",\n  {\"labels\": " : "\n  {\"labels\": ");
+		r = json_group(out, &k->groups, k->profile, i);
 		buffer_printf(out,
 			      ", \"samples\": %" PRIu64 ", \"value\": %" PRIu64
 			      ", \"kernel_value\": %" PRIu64 "}",
 			      row->count, row->value, row->kernel_value);
 	}
 	buffer_text(out, "]");
+	return r;
 }
 
 static void put_stacks(struct buffer *out, const struct ranking *k)
@@ -80,7 +102,7 @@ static void put_stacks(struct buffer *out, const struct ranking *k)
 		const struct ranking_stack *row = &k->stacks.items[i];
 
 		buffer_printf(out,
-			      "%s\n  {\"process\": %" PRIu32 ", \"samples\": %" PRIu64
+			      "%s\n  {\"group\": %" PRIu32 ", \"samples\": %" PRIu64
 			      ", \"value\": %" PRIu64 ", \"functions\": [",
 			      i ? "," : "", row->process, row->count, row->value);
 		for (uint32_t n = row->node; n; n = k->tree.nodes.items[n].parent)
@@ -91,17 +113,17 @@ static void put_stacks(struct buffer *out, const struct ranking *k)
 	buffer_text(out, "]}\n");
 }
 
-int json_encode(const struct profile *p, struct buffer *out)
+int json_encode(const struct profile *p, const struct group_keys *by, struct buffer *out)
 {
 	struct ranking k;
-	int r = ranking_init(&k, p);
+	int r = ranking_init(&k, p, by);
 
 	if (r < 0)
 		return r;
 	put_facts(out, &k);
 	put_functions(out, &k);
-	put_processes(out, &k);
+	r = put_groups(out, &k);
 	put_stacks(out, &k);
 	ranking_release(&k);
-	return buffer_error(out);
+	return r < 0 ? r : buffer_error(out);
 }

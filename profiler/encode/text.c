@@ -247,17 +247,20 @@ static void put_pids(struct text *t, uint32_t process, size_t columns)
 
 static void processes_table(struct text *t)
 {
-	const size_t comm_columns = t->page.columns < 80 ? 16 : 24;
 	const struct ranking *k = &t->ranking;
+	const bool by_comm = group_keys_are_comm(&k->groups.keys);
+	const size_t comm_columns = !by_comm               ? t->page.columns - 58
+				    : t->page.columns < 80 ? 16
+							   : 24;
 	uint32_t count = ranking_top_processes(k, row_limit(t, 10), t->top), all = 0;
 	uint64_t rest = k->value;
 
-	title(t, "PROCESSES", "; kernel: % of its own");
+	title(t, by_comm ? "PROCESSES" : "GROUPS", "; kernel: % of its own");
 	buffer_printf(t->page.out, " share      ±  %6s  kernel  ",
 		      t->ranking.is_time ? "CPU s"
 		      : is_large(t)      ? "G"
 					 : "count");
-	text_fit(t->page.out, "process", 7, comm_columns + 2, true);
+	text_fit(t->page.out, by_comm ? "process" : "group  ", 7, comm_columns + 2, true);
 	buffer_text(t->page.out, "pid\n");
 	for (uint32_t i = 0; i < count; i++) {
 		const struct ranking_process *row = &k->processes.items[t->top[i]];
@@ -265,7 +268,7 @@ static void processes_table(struct text *t)
 		put_share(t, row->value, row->count);
 		buffer_printf(t->page.out, "  %6s  %6.1f  ", amount(t, row->value).text,
 			      figure_share(row->kernel_value, row->value));
-		put_name(t, t->page.out, row->comm, comm_columns, true);
+		page_name(&t->page, t->page.out, &row->name, comm_columns, true);
 		buffer_text(t->page.out, "  ");
 		put_pids(t, t->top[i], t->page.columns - comm_columns - 33);
 		page_end_row(&t->page);
@@ -283,7 +286,7 @@ static void processes_table(struct text *t)
 static bool has_processes(const struct text *t)
 {
 	return t->facts->cpus_online || t->ranking.processes.count > 1 ||
-	       t->ranking.processes.items[0].comm;
+	       t->ranking.processes.items[0].name.len;
 }
 
 /* ---- stacks ---------------------------------------------------------------------------------- */
@@ -330,14 +333,16 @@ static void say_part(struct text *t, const struct stack_part *part, bool first)
 }
 
 /* "comm: leaf ← caller ← … 5 more … ← main", with `leaves` frames before what is left out. */
-static void say_stack(struct text *t, uint32_t comm, const struct stack_parts *s, uint32_t leaves)
+static void say_stack(struct text *t, uint32_t process, const struct stack_parts *s,
+		      uint32_t leaves)
 {
 	uint32_t all = s->parts.count;
 	uint32_t roots = all > STACK_ROOT_FRAMES ? STACK_ROOT_FRAMES : 0;
 
 	page_discard(&t->page);
 	if (has_processes(t)) {
-		put_name(t, &t->page.sentence, comm, 32, false);
+		page_name(&t->page, &t->page.sentence, &t->ranking.processes.items[process].name,
+			  32, false);
 		page_say(&t->page, ": ");
 	}
 	if (!all)
@@ -366,7 +371,7 @@ static int put_stack(struct text *t, const struct ranking_stack *row, struct sta
 	put_share(t, row->value, row->count);
 	buffer_text(t->page.out, "  ");
 	do {
-		say_stack(t, t->ranking.processes.items[row->process].comm, s, leaves);
+		say_stack(t, row->process, s, leaves);
 	} while (page_stack_lines(&t->page, indent) > STACK_LINES && --leaves > 1);
 	page_hang_stack(&t->page, indent);
 	return 0;
@@ -470,7 +475,7 @@ int text_encode(const struct profile *p, const struct text_options *options, str
 	t->rows = clamp(o->rows, 0, 1, MAX_ROWS);
 	page_init(&t->page, out, clamp(o->columns, DEFAULT_COLUMNS, MIN_COLUMNS, MAX_COLUMNS),
 		  o->color);
-	r = ranking_init(&t->ranking, p);
+	r = ranking_init(&t->ranking, p, o->by.count ? &o->by : NULL);
 	if (r == 0)
 		r = answer(t);
 	if (r == 0)

@@ -260,7 +260,8 @@ static int judge(const struct diff *d, struct diff_list *l)
 	q = ln_p + l->items.count;
 	for (uint32_t i = 0; i < l->items.count; i++)
 		compare(d, &l->items.items[i]);
-	qsort(l->items.items, l->items.count, sizeof(*l->items.items), compare_items);
+	if (l->items.count)
+		qsort(l->items.items, l->items.count, sizeof(*l->items.items), compare_items);
 	while (l->tested < l->items.count && l->items.items[l->tested].is_tested) {
 		ln_p[l->tested] = l->items.items[l->tested].ln_p;
 		l->tested++;
@@ -278,11 +279,10 @@ static int judge(const struct diff *d, struct diff_list *l)
 
 static int add_all(struct diff *d, const struct diff_options *o)
 {
-	static const struct group_keys by_comm = { .keys = { "comm" }, .count = 1 };
 	int r = calltree_init(&d->tree, &d->both);
 
 	if (r == 0)
-		r = groups_init(&d->groups, o->by.count ? &o->by : &by_comm, &d->both);
+		r = groups_init(&d->groups, o->by.count ? &o->by : &group_by_comm, &d->both);
 	if (r == 0)
 		r = add_samples(d, 0);
 	if (r == 0)

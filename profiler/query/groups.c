@@ -108,3 +108,27 @@ void group_value_write(const struct groups *g, const struct profile *p, uint32_t
 	else
 		buffer_append(out, profile_text(p, v->text), p->strings.items[v->text].len);
 }
+
+const struct group_keys group_by_comm = { .keys = { "comm" }, .count = 1 };
+
+bool group_keys_are_comm(const struct group_keys *keys)
+{
+	return keys->count == 1 && !strcmp(keys->keys[0], "comm");
+}
+
+void group_name_write(const struct groups *g, const struct profile *p, uint32_t group,
+		      struct buffer *out)
+{
+	for (uint32_t k = 0; k < g->keys.count; k++) {
+		size_t before;
+
+		if (k)
+			buffer_text(out, ", ");
+		if (g->keys.count > 1)
+			buffer_printf(out, "%s: ", g->keys.keys[k]);
+		before = out->len;
+		group_value_write(g, p, group, k, out);
+		if (out->len == before)
+			buffer_text(out, "-");
+	}
+}

@@ -5,6 +5,7 @@
 #ifndef QUERY_GROUPS_H
 #define QUERY_GROUPS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "profiler/base/array.h"
@@ -45,6 +46,15 @@ struct groups {
 /* 0 or -ENOMEM. */
 int groups_init(struct groups *g, const struct group_keys *keys, const struct profile *p);
 void groups_release(struct groups *g);
+
+/* By the process's name, as all are who don't say by what. */
+extern const struct group_keys group_by_comm;
+
+bool group_keys_are_comm(const struct group_keys *keys);
+
+/* Appends "postgres" of one label, "comm: postgres, pid: 7" of several; "-" for what isn't there. */
+void group_name_write(const struct groups *g, const struct profile *p, uint32_t group,
+		      struct buffer *out);
 
 /* Appends a value's text: digits of a number; "" where there is none. */
 void group_value_write(const struct groups *g, const struct profile *p, uint32_t group,

@@ -119,9 +119,12 @@ static int encode_one(const struct reader *d, const struct reader_part *part, st
 		      struct err *err)
 {
 	const struct format *f = format_by_name(part->format, err);
-	int r = f ? f->encode(&d->profiles[0], d->job.root.count ? &d->job.root : NULL, &part->look,
-			      out)
-		  : -EINVAL;
+	struct text_options look = part->look;
+	int r;
+
+	look.by = d->job.by;
+	r = f ? f->encode(&d->profiles[0], d->job.root.count ? &d->job.root : NULL, &look, out)
+	      : -EINVAL;
 
 	return f && r < 0 ? err_errno(err, r, "cannot make the %s answer", part->format) : r;
 }

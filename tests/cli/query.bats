@@ -45,6 +45,9 @@ stacks() {
 	equal "show-from and ignore" "$output" "app;g 50"
 	try slowburn query before --root comm --format collapsed --show '^f$'
 	equal "show and root" "$output" "comm: app;f 100"
+	try slowburn query before --by comm,pid
+	holds groups "$output" "GROUPS"
+	holds "a group" "$output" "comm: app, pid: -"
 	try slowburn query before --focus nothing
 	equal status "$status" 0
 	holds "nothing is left" "$output" "No sample is what was asked for."

@@ -277,9 +277,10 @@ static void processes_table(struct text *t)
 	for (uint32_t i = 0; i < k->processes.count; i++)
 		all += k->processes.items[i].value > 0;
 	if (all > count)
-		buffer_printf(t->page.out, "%6.1f  %7s%6s  %8sin processes of %s more name%s\n",
+		buffer_printf(t->page.out, "%6.1f  %7s%6s  %8sin %s%s more %s%s\n",
 			      figure_share(rest, k->value), "", amount(t, rest).text, "",
-			      figure_count(all - count).text, figure_plural(all - count));
+			      by_comm ? "processes of " : "", figure_count(all - count).text,
+			      by_comm ? "name" : "group", figure_plural(all - count));
 }
 
 /* Files of one program don't say whose their samples are. */

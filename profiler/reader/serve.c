@@ -83,7 +83,7 @@ static int read_file(struct reader *d, uint32_t i, struct err *err)
 	enum file_format format = file_format_of(head, len > 0 ? (size_t)len : 0);
 	struct profile *p = &d->profiles[i];
 	struct err why = { "" };
-	int r = format == FILE_FORMAT_RECORDING ? capture_replay(d->files[i], p, &why)
+	int r = format == FILE_FORMAT_RECORDING ? capture_replay(d->files[i], false, p, &why)
 						: read_bytes(d->files[i], format, p, &why);
 
 	if (r < 0)

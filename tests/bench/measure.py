@@ -450,7 +450,7 @@ def compiler(directory):
 
 
 def named(directory):
-    write_json("names", names.run(directory, SLOWBURN, RUNS, say, goal))
+    write_json("names", names.run(directory, SLOWBURN, BUILD, RUNS, say, goal))
 
 
 PARTS = {"mixed": mixed, "unwinding": unwound, "saturation": saturation, "lockstep": lockstep, "storm": storm,

@@ -543,8 +543,10 @@ static int read_raw(const void *bytes, size_t len, struct profile *ret, struct e
 	if (in)
 		r = take_profile(in, ret, err);
 	else
-		r = tree.error ? tree.error
-			       : err_set(err, -EINVAL, "it is no profile: neither pprof nor collapsed stacks, or damaged");
+		r = tree.error
+			    ? tree.error
+			    : err_set(err, -EINVAL,
+				      "it is no profile: neither pprof nor collapsed stacks, or damaged");
 	arena_release(&tree.arena);
 	return r;
 }

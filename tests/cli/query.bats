@@ -146,7 +146,8 @@ stacks() {
 
 @test "a recording is read like any other file" {
 	need_root
-	slowburn profile --duration 1s --record raw -o a.pb.gz > /dev/null
+	slowburn profile --duration 1s --record raw -o /dev/null > /dev/null
+	slowburn replay raw -o a.pb.gz > /dev/null
 	try slowburn query raw --format pprof -o b.pb.gz
 	equal status "$status" 0
 	cmp a.pb.gz b.pb.gz

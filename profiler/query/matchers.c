@@ -136,7 +136,7 @@ static int parse_matcher(struct parser *p, struct matcher *m)
 {
 	const char *value;
 	struct err why;
-	bool regex;
+	bool regex = false;
 	int r = parse_key(p, m->key);
 
 	if (r < 0)

@@ -189,10 +189,10 @@ enum {
 
 static void message_init(struct message *m)
 {
-	static char *const strings[] = { "",        "samples",           "count",
-					 "cpu",     "nanoseconds",       "main",
-					 "inlined", "/usr/bin/x.so",     "key",
-					 "value",   "slowburn: nonsense" };
+	static const char *const strings[] = { "",        "samples",           "count",
+					       "cpu",     "nanoseconds",       "main",
+					       "inlined", "/usr/bin/x.so",     "key",
+					       "value",   "slowburn: nonsense" };
 
 	memset(m, 0, sizeof(*m));
 	memcpy(m->strings, strings, sizeof(strings));
@@ -367,7 +367,9 @@ static void no_strings(struct message *m)
 }
 static void first_string(struct message *m)
 {
-	m->strings[0] = "x";
+	static char x[] = "x";
+
+	m->strings[0] = x;
 }
 static void text_outside(struct message *m)
 {

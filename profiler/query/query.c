@@ -125,9 +125,11 @@ static int run(const struct query *q, struct merge *m, struct err *err)
 {
 	uint8_t *selected = calloc((size_t)m->from->series.count + 1, 1);
 	struct frames *f = NULL;
-	int r = selected ? select_series(q, m->from, selected, err)
-			 : err_errno(err, -ENOMEM, "cannot select samples");
+	int r;
 
+	if (!selected)
+		return err_errno(err, -ENOMEM, "cannot select samples");
+	r = select_series(q, m->from, selected, err);
 	if (r == 0)
 		r = frames_new(&f, &q->frames, m->from, m, err);
 	if (r == 0) {

@@ -201,7 +201,9 @@ int frames_new(struct frames **ret, const struct frames_options *options, const 
 		frames_free(f);
 	if (r == -ELOOP)
 		return err_set(err, r, "a regular expression takes too long: make it simpler");
-	return r < 0 ? err_errno(err, r, "cannot look at the frames") : 0;
+	if (r < 0)
+		err_errno(err, r, "cannot look at the frames");
+	return r;
 }
 
 void frames_free(struct frames *f)

@@ -64,7 +64,12 @@ static void samples_line(struct page *g, const struct ranking *k)
 	if (k->profile->facts.frequency_hz)
 		page_say(g, " at %" PRIu32 " Hz a CPU", k->profile->facts.frequency_hz);
 	if (!lost) {
-		page_say(g, ", none lost.");
+		if (k->profile->selected)
+			page_say(g, " of those asked for; what was lost is only known for all.");
+		else if (!k->profile->facts.cpus_online)
+			page_say(g, "; the file doesn't say what was lost.");
+		else
+			page_say(g, ", none lost.");
 		page_paragraph(g, 2);
 		return;
 	}

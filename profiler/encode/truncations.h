@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #include "profiler/base/truncation.h"
-#include "profiler/encode/calltree.h"
+#include "profiler/model/calltree.h"
 
 struct truncation_place {
 	uint64_t count; /* samples */

@@ -101,11 +101,12 @@ struct profile_facts {
 	uint64_t period; /* of value: 10,101,010 for 99 Hz; mean cycles for cycles */
 	uint32_t frequency_hz; /* per CPU */
 	uint32_t cpus_profiled;
-	uint32_t cpus_online;
+	uint32_t cpus_online; /* 0: of another program's file, which doesn't say */
 	bool filtered; /* a filter was on: samples don't stand for the whole machine */
-	const char *event; /* static: "cpu-clock", "cycles" */
-	const char *value_type; /* static: "cpu", "cycles" */
-	const char *value_unit; /* static: "nanoseconds", "count" */
+	/* Static, or in the profile's arena. */
+	const char *event; /* "cpu-clock", "cycles" */
+	const char *value_type; /* "cpu", "cycles", "samples" */
+	const char *value_unit; /* "nanoseconds", "count" */
 	/* From /proc/stat, over the profiled CPUs; all zero if it could not be read. */
 	uint64_t machine_ns; /* CPUs × time */
 	uint64_t busy_ns; /* user, system, interrupts */
@@ -140,6 +141,7 @@ struct profile {
 		series_index, sample_index;
 	struct profile_facts facts;
 	struct counters counters; /* the losses */
+	bool selected; /* samples were left out later: the counters, which are of all, are none of them */
 	uint32_t max_items; /* of each array */
 };
 

@@ -67,6 +67,12 @@ static void test_dump_roles(void **state)
 	expect_role("dump supervisor");
 }
 
+static void test_reader_roles(void **state)
+{
+	expect_role("reader");
+	expect_role("reader supervisor");
+}
+
 static void test_supervisor(void **state)
 {
 	expect_role("supervisor");
@@ -260,6 +266,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_fetcher),
 		cmocka_unit_test(test_supervisor),
 		cmocka_unit_test(test_dump_roles),
+		cmocka_unit_test(test_reader_roles),
 		cmocka_unit_test(test_roles_under_supervisor),
 #if !ROLE_SANITIZED
 		cmocka_unit_test(test_less_memory),

@@ -67,7 +67,7 @@ as_user = $(if $(SUDO_USER),$(if $(filter $(SUDO_USER),$(shell stat -c %U .)),ru
 # The one table of who knows whom. It decides what an archive and a unit test are linked with, and
 # what `make layers` lets their #include lines name. Every layer stands left of those it uses.
 
-LAYERS := command dump agent tables symbolizer opener role encode model aggregate process collect base
+LAYERS := command dump agent tables symbolizer opener role encode store model aggregate process collect base
 
 folder = $(if $(filter symbolizer,$(1)),symbolizer,profiler/$(1))
 
@@ -79,6 +79,7 @@ uses_process    := base
 uses_aggregate  := base process
 uses_model      := base
 uses_encode     := base model
+uses_store      := base model
 uses_role       := base
 uses_opener     := base process role
 uses_tables     := base bpf collect process symbolizer/protocol.h
@@ -96,6 +97,7 @@ pkgs_collect    := libbpf libelf zlib libzstd
 libs_collect    := -lm
 pkgs_dump       := libunwind-generic
 pkgs_encode     := libprotobuf-c libdeflate
+pkgs_store      := libzstd libxxhash
 
 # The headers (beginnings of names) that nobody else may include, but who has the same line.
 only_bpf        := bpf/bpf_helpers.h bpf/bpf_tracing.h bpf/bpf_core_read.h bpf/bpf_endian.h
@@ -103,6 +105,7 @@ only_collect    := bpf/libbpf.h bpf/bpf.h bpf/btf.h bpf/sampler.skel.h zstd.h
 only_symbolizer := libelf.h gelf.h dwarf.h elfutils/ libdwfl demangle.h libiberty/ lzma.h zlib.h zstd.h Zydis/
 only_dump       := libunwind
 only_encode     := libdeflate.h protobuf-c/ profiler/encode/pprof.pb-c.h
+only_store      := zstd.h
 only_role       := seccomp.h sys/capability.h
 
 # What a single unit test needs beside its layers.

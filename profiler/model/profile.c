@@ -322,6 +322,12 @@ int profile_add(struct profile *p, uint32_t series, uint32_t node, uint64_t coun
 	return r;
 }
 
+void profile_clear_samples(struct profile *p)
+{
+	index_release(&p->sample_index);
+	p->samples.count = 0;
+}
+
 const struct profile_label *profile_label_find(const struct profile *p, uint32_t series,
 					       const char *key)
 {

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Files of one level made into one of the next: their windows added up to longer ones, their names made anew with
+ * what is used. Moments are left behind.
+ */
+#ifndef STORE_ROLLUP_H
+#define STORE_ROLLUP_H
+
+#include <stdint.h>
+
+#include "profiler/base/err.h"
+#include "profiler/store/catalog.h"
+#include "profiler/store/window.h"
+
+struct rollup {
+	int dirfd;
+	const struct catalog_file *sources; /* of one level and one file of the next, by `first` */
+	uint32_t count;
+	uint64_t max_bytes; /* of the file that is made */
+	struct store_limits limits;
+	uint64_t created_ns;
+	/* Out: sources of which part or all could not be read; samples for which there was no memory. */
+	uint64_t bad, left_out;
+};
+
+/*
+ * Writes CATALOG_TEMPORARY, syncs it and gives it its name. 0 and the file; -EDQUOT: it would be too long; or another negative
+ * errno; and a sentence: then nothing is left of it. Sources stay.
+ */
+int rollup_run(struct rollup *x, struct catalog_file *ret, struct err *err);
+
+#endif

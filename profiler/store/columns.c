@@ -233,15 +233,17 @@ static void write_text(struct buffer *out, const char *text)
 }
 
 /* The file's order of numbers in facts: more may come behind them, in a later version. */
-#define FACTS(X, f)                                                                              \
-	X((f)->duration_ns)                                                                      \
-	X((f)->period)                                                                           \
-	X((f)->frequency_hz)                                                                     \
-	X((f)->cpus_profiled)                                                                    \
-	X((f)->cpus_online) X((f)->filtered) X((f)->machine_ns) X((f)->busy_ns) X((f)->steal_ns) \
-		X((f)->own_cpu_ns) X((f)->own_bpf_ns) X((f)->own_memory_bytes)                   \
-			X((f)->own_kernel_bytes) X((f)->memory_kernel_bytes)                     \
-				X((f)->memory_budget_bytes)
+#define FACTS(X, f)                                                                           \
+	X((f)->duration_ns)                                                                   \
+	X((f)->period)                                                                        \
+	X((f)->frequency_hz)                                                                  \
+	X((f)->cpus_profiled)                                                                 \
+	X((f)->cpus_online)                                                                   \
+	X((f)->filtered)                                                                      \
+	X((f)->machine_ns)                                                                    \
+	X((f)->busy_ns) X((f)->steal_ns) X((f)->own_cpu_ns) X((f)->own_bpf_ns)                \
+		X((f)->own_memory_bytes) X((f)->own_kernel_bytes) X((f)->memory_kernel_bytes) \
+			X((f)->memory_budget_bytes)
 
 static void write_facts(const struct profile_facts *f, const struct counters *c, struct buffer *out)
 {
@@ -392,20 +394,24 @@ void columns_dictionary_release(struct columns_dictionary *d)
 
 static int read_counter_names(struct columns_dictionary *d, struct varint_reader *r, uint32_t n)
 {
-	for (uint32_t i = 0; i < n; i++) {
-		uint32_t len = varint_get_most(r, MAX_TEXT_BYTES);
-		uint32_t *known = array_push(&d->counters, MAX_COUNTERS);
+	int e = array_reserve((void **)&d->counters.items, &d->counters.capacity,
+			      (uint64_t)d->counters.count + n, sizeof(*d->counters.items),
+			      MAX_COUNTERS);
 
-		if (!known)
-			return -E2BIG;
+	if (e < 0)
+		return e;
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t len = varint_get_most(r, MAX_TEXT_BYTES), known = 0;
+
 		if (len > (size_t)(r->end - r->at))
 			return -EBADMSG;
-		for (*known = 0; *known < COUNTER_COUNT; ++*known) {
-			const char *name = counter_name((enum counter) * known);
+		for (; known < COUNTER_COUNT; known++) {
+			const char *name = counter_name((enum counter)known);
 
 			if (strlen(name) == len && !memcmp(name, r->at, len))
 				break;
 		}
+		d->counters.items[d->counters.count++] = known;
 		r->at += len;
 	}
 	return 0;

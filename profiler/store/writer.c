@@ -31,6 +31,9 @@
 /* Numbers that may have been used in a file that can't be read to its end. */
 #define UNKNOWN_SEQUENCES (1u << 20)
 
+/* What could not be rolled up is tried again after this. */
+#define RETRY_NS (300 * NS_PER_S)
+
 /*
  * When the wall clock leaps ahead of the other one by this much, nothing is too old for an hour: it may have been set wrong, and
  * a store that was emptied doesn't come back when it is set right.
@@ -50,6 +53,7 @@ struct store_writer {
 	struct counters dropped; /* to be told by the next window */
 	uint64_t last_start_ns, last_monotonic_ns; /* of the last window */
 	uint64_t distrust_until_ns; /* CLOCK_MONOTONIC */
+	uint64_t retry_ns; /* of what could not be rolled up, wall clock */
 };
 
 struct store_options store_options_default(void)
@@ -226,6 +230,17 @@ static int make_room(struct store_writer *w, uint64_t need, const struct catalog
 	return 0;
 }
 
+/* On a full disk one file gives way to a window, no more: others may be filling it. */
+static bool give_way(struct store_writer *w, int r)
+{
+	uint32_t i = r == -ENOSPC || r == -EDQUOT ? victim(w, NULL) : UINT32_MAX;
+
+	if (i == UINT32_MAX || give_up(w, i) < 0)
+		return false;
+	w->stats.expired_by_bytes++;
+	return true;
+}
+
 /* ---- the file that is being written ---- */
 
 static void measure_live(struct store_writer *w)
@@ -280,6 +295,8 @@ static int begin_live(struct store_writer *w, uint64_t start_ns, struct err *err
 		return err_errno(err, r, "cannot begin a file of the store");
 	catalog_name(&f, name);
 	r = appender_new(&w->live, w->dirfd, name, &header, EFFORT, err);
+	if (give_way(w, r))
+		r = appender_new(&w->live, w->dirfd, name, &header, EFFORT, err);
 	if (r < 0) {
 		for (uint32_t i = 0; i < w->catalog.files.count; i++)
 			if (!w->catalog.files.items[i].level &&
@@ -335,19 +352,11 @@ static int drop(struct store_writer *w, const struct profile *p, int r, struct e
 	return why ? err_errno(err, r, "%s", why) : r;
 }
 
-/* On a full disk the oldest file gives way, one for each window: others may be filling it. */
 static int write_packed(struct store_writer *w)
 {
 	int r = appender_write(w->live, w->next);
-	uint32_t i;
 
-	if (r != -ENOSPC && r != -EDQUOT)
-		return r;
-	i = victim(w, NULL);
-	if (i == UINT32_MAX || give_up(w, i) < 0)
-		return r;
-	w->stats.expired_by_bytes++;
-	return appender_write(w->live, w->next);
+	return give_way(w, r) ? appender_write(w->live, w->next) : r;
 }
 
 static int sync_live(struct store_writer *w, uint64_t monotonic_ns)
@@ -498,19 +507,30 @@ static int roll_up(struct store_writer *w, uint32_t i, uint64_t now_ns, struct e
 	return r < 0 ? r : 1;
 }
 
-int store_writer_tidy(struct store_writer *w, uint64_t now_ns, struct err *err)
+/* One that is due, if any. */
+static int roll_up_next(struct store_writer *w, uint64_t now_ns, struct err *err)
 {
-	if (expire(w, now_ns))
-		return 1;
+	if (now_ns < w->retry_ns && w->retry_ns - now_ns <= RETRY_NS)
+		return 0;
 	for (uint32_t i = 0; i < w->catalog.files.count; i++) {
 		int r;
 
 		if (!is_due(w, &w->catalog.files.items[i], now_ns))
 			continue;
 		r = roll_up(w, i, now_ns, err);
-		if (r < 0)
+		if (r < 0) {
 			w->stats.roll_ups_failed++;
+			w->retry_ns = now_ns + RETRY_NS;
+		}
 		return r;
 	}
 	return 0;
+}
+
+/* What is too old may be what nobody has rolled up yet, after a pause of ours: that comes first. */
+int store_writer_tidy(struct store_writer *w, uint64_t now_ns, struct err *err)
+{
+	int r = roll_up_next(w, now_ns, err);
+
+	return r == 0 && expire(w, now_ns) ? 1 : r;
 }

@@ -67,7 +67,7 @@ as_user = $(if $(SUDO_USER),$(if $(filter $(SUDO_USER),$(shell stat -c %U .)),ru
 # The one table of who knows whom. It decides what an archive and a unit test are linked with, and
 # what `make layers` lets their #include lines name. Every layer stands left of those it uses.
 
-LAYERS := command dump agent tables symbolizer opener role encode store model aggregate process collect base
+LAYERS := command storekeeper dump agent tables symbolizer opener role encode store model aggregate process collect base
 
 folder = $(if $(filter symbolizer,$(1)),symbolizer,profiler/$(1))
 
@@ -85,7 +85,8 @@ uses_opener     := base process role
 uses_tables     := base bpf collect process symbolizer/protocol.h
 uses_agent      := base bpf symbolizer opener collect process tables aggregate model encode role
 uses_dump       := base bpf symbolizer opener process role agent model
-uses_command    := base symbolizer opener collect process aggregate model encode role agent dump
+uses_storekeeper := base model encode store role
+uses_command    := base symbolizer opener collect process aggregate model encode role agent dump store storekeeper
 
 # The libraries it is linked with: pkg-config's names, and those that pkg-config doesn't know.
 pkgs_base       := libxxhash
@@ -344,6 +345,13 @@ $(BUILD)/tests/bench/compiler: tests/bench/compiler.c $(foreach l,$(call below,s
 	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(WARN) $(LDFLAGS_ALL) -o $@ $< $(foreach l,$(call below,symbolizer),$(call archive,$(l))) \
 		$(call pkg_libs,$(call below,symbolizer))
 
+# Simulated days of a store, for the bench.
+$(BUILD)/tests/bench/store: tests/bench/store.c $(foreach l,$(EXISTING),$(call archive,$(l))) $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(WARN) $(LDFLAGS_ALL) -o $@ $< $(foreach l,$(EXISTING),$(call archive,$(l))) \
+		$(call pkg_libs,$(EXISTING)) -lpthread
+
 .PHONY: check profile bench programs kernels deps
 .PHONY: check-build check-build-unit check-build-fuzz check-build-cli check-build-e2e
 check-build: check-build-unit check-build-fuzz check-build-cli check-build-e2e
@@ -410,7 +418,7 @@ profile: ## install what is missing (as root), build, profile this machine for 1
 
 bench: ## install what is missing (as root), build, measure beside perf and others
 	+@deploy/install-packages --if-root build bench
-	+@$(as_user) $(MAKE) all check-build-e2e $(BUILD)/tests/bench/stopwatch $(BUILD)/tests/bench/compiler
+	+@$(as_user) $(MAKE) all check-build-e2e $(BUILD)/tests/bench/stopwatch $(BUILD)/tests/bench/compiler $(BUILD)/tests/bench/store
 	+@BUILD='$(BUILD)' tests/bench/run
 
 programs: ## install what is missing (as root), build, unwind real programs: how many stacks are whole

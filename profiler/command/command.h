@@ -38,7 +38,7 @@ struct command {
 };
 
 extern const struct command profile_command, replay_command, symbolize_command, dump_command,
-	debug_command, doctor_command, version_command, help_command;
+	debug_command, store_command, doctor_command, version_command, help_command;
 
 /* All of them, in the order of the manual; ends with NULL. */
 extern const struct command *const commands[];

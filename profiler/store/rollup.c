@@ -42,8 +42,9 @@ static int flush(struct making *m)
 	if (!m->window.end_ns)
 		return 0;
 	r = appender_pack(m->to, &m->profile, c, &m->window);
-	if (r == 0 && appender_bytes(m->to) + appender_packed_bytes(m->to) > m->x->max_bytes)
-		return err_set(m->err, -EDQUOT, "the store has no room for what is rolled up");
+	if (r == 0)
+		r = m->x->room(m->x->ctx, appender_bytes(m->to) + appender_packed_bytes(m->to) +
+						  LAYOUT_FRAME_BYTES);
 	if (r == 0)
 		r = appender_write(m->to, m->sequence);
 	if (r < 0)

@@ -16,7 +16,9 @@ struct rollup {
 	int dirfd;
 	const struct catalog_file *sources; /* of one level and one file of the next, by `first` */
 	uint32_t count;
-	uint64_t max_bytes; /* of the file that is made */
+	/* Makes room on the way, for a file of so many bytes. 0, or -EDQUOT: there is none. */
+	int (*room)(void *ctx, uint64_t bytes);
+	void *ctx;
 	struct store_limits limits;
 	uint64_t created_ns;
 	/* Out: sources of which part or all could not be read; samples for which there was no memory. */
@@ -24,7 +26,7 @@ struct rollup {
 };
 
 /*
- * Writes CATALOG_TEMPORARY, syncs it and gives it its name. 0 and the file; -EDQUOT: it would be too long; or another negative
+ * Writes CATALOG_TEMPORARY, syncs it and gives it its name. 0 and the file; -EDQUOT: there is no room for it; or another negative
  * errno; and a sentence: then nothing is left of it. Sources stay.
  */
 int rollup_run(struct rollup *x, struct catalog_file *ret, struct err *err);

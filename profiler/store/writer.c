@@ -193,6 +193,23 @@ static int give_up(struct store_writer *w, uint32_t i)
 	return 0;
 }
 
+/*
+ * May it go? Not before the finer ones that it stands for: they would be rolled up again, and that without an end where there
+ * is no room.
+ */
+static bool may_go(const struct store_writer *w, const struct catalog_file *f,
+		   const struct catalog_file *spared)
+{
+	const struct catalog *c = &w->catalog;
+
+	if (is_live(w, f) || (spared && catalog_is_child(spared, f)))
+		return false;
+	for (uint32_t i = 0; i < c->files.count && c->files.items[i].level < f->level; i++)
+		if (catalog_is_child(f, &c->files.items[i]))
+			return false;
+	return true;
+}
+
 /* The oldest file of the level that is furthest beyond its share, but for those of `spared`; UINT32_MAX: none. */
 static uint32_t victim(const struct store_writer *w, const struct catalog_file *spared)
 {
@@ -204,8 +221,7 @@ static uint32_t victim(const struct store_writer *w, const struct catalog_file *
 		const struct catalog_file *f = &w->catalog.files.items[i];
 
 		bytes[f->level] += f->bytes;
-		if (oldest[f->level] == UINT32_MAX && !is_live(w, f) &&
-		    !(spared && catalog_is_child(spared, f)))
+		if (oldest[f->level] == UINT32_MAX && may_go(w, f, spared))
 			oldest[f->level] = i;
 	}
 	for (uint32_t l = 0; l < STORE_LEVELS; l++) {
@@ -410,7 +426,7 @@ static bool expire(struct store_writer *w, uint64_t now_ns)
 		uint64_t age_ns = w->options.age_ns[f->level];
 		uint64_t end_ns = f->slot_ns + store_levels[f->level].span_ns;
 
-		if (!age_ns || is_live(w, f) || now_ns < end_ns || now_ns - end_ns < age_ns)
+		if (!age_ns || now_ns < end_ns || now_ns - end_ns < age_ns || !may_go(w, f, NULL))
 			continue;
 		if (give_up(w, i) < 0)
 			continue;
@@ -474,13 +490,29 @@ static bool is_due(const struct store_writer *w, const struct catalog_file *f, u
 	       !is_awaited(w, f->level, slot_ns, span_ns);
 }
 
+/* Whose file is being made: its sources don't give way to it. */
+struct rolling {
+	struct store_writer *writer;
+	struct catalog_file spared;
+};
+
+static int make_room_for(void *ctx, uint64_t bytes)
+{
+	struct rolling *x = ctx;
+
+	return make_room(x->writer, bytes + PAGE_BYTES, &x->spared);
+}
+
 static int roll_up(struct store_writer *w, uint32_t i, uint64_t now_ns, struct err *err)
 {
 	_cleanup_(free_ptr) struct catalog_file *sources =
 		calloc(MAX_ROLLUP_FILES, sizeof(*sources));
-	struct catalog_file made = { 0 }, spared;
+	struct rolling rolling = { .writer = w };
+	struct catalog_file made = { 0 };
 	struct rollup x = { .dirfd = w->dirfd,
 			    .sources = sources,
+			    .room = make_room_for,
+			    .ctx = &rolling,
 			    .limits = w->options.limits,
 			    .created_ns = now_ns };
 	int r;
@@ -488,14 +520,12 @@ static int roll_up(struct store_writer *w, uint32_t i, uint64_t now_ns, struct e
 	if (!sources)
 		return err_errno(err, -ENOMEM, "cannot roll up");
 	x.count = batch(w, i, sources);
-	for (uint32_t j = 0; j < x.count; j++)
-		x.max_bytes += sources[j].bytes;
-	x.max_bytes += PAGE_BYTES;
-	spared = (struct catalog_file){ .level = sources->level + 1,
-					.slot_ns = store_slot(sources->level + 1, sources->slot_ns),
-					.first = sources[0].first,
-					.last = sources[x.count - 1].first };
-	r = make_room(w, x.max_bytes + PAGE_BYTES, &spared);
+	rolling.spared =
+		(struct catalog_file){ .level = sources->level + 1,
+				       .slot_ns = store_slot(sources->level + 1, sources->slot_ns),
+				       .first = sources[0].first,
+				       .last = sources[x.count - 1].first };
+	r = make_room_for(&rolling, PAGE_BYTES);
 	if (r < 0)
 		return err_errno(err, r, "the store has no room for what is rolled up");
 	r = rollup_run(&x, &made, err);

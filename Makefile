@@ -357,7 +357,7 @@ $(BUILD)/tests/bench/store: tests/bench/store.c $(foreach l,$(EXISTING),$(call a
 check-build: check-build-unit check-build-fuzz check-build-cli check-build-e2e
 check-build-unit: $(UNIT_BIN) ; @:
 check-build-fuzz: $(FUZZ_BIN) $(if $(filter symbolizer_dwarf,$(FUZZ)),$(BUILD)/tests/fuzz/corpus/symbolizer_dwarf/.built) ; @:
-check-build-cli: all ; @:
+check-build-cli: all $(BUILD)/tests/bench/store ; @:
 check-build-e2e: all $(WORK_BIN) $(BUILD)/tests/liar $(BUILD)/tests/chains/built $(BUILD)/tests/kernels/verify ; @:
 
 # tests/check runs suites and sums them up. What it needs to know, it is told by its environment.

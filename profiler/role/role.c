@@ -547,6 +547,7 @@ static const struct role_call storekeeper_descriptor_calls[] = {
 	CALL("read"),
 	CALL("pread64"),
 	CALL("lseek"),
+	CALL("fstat"),
 	CALL("close"),
 };
 

@@ -701,6 +701,14 @@ static const struct attempt unwinder_attempts[] = {
 	ENTRY(read, 0), ENTRY(memory, 0), ENTRY(clock, 0),
 };
 
+/* As the unwinder: it writes nothing, and what it reads it was handed. */
+static const struct attempt storekeeper_attempts[] = {
+	NO_TO_CHILDREN, NO(openat), NO(openat2), NO(newfstatat), NO(statx), NO(memfd_create),
+	NO(getdents64), NO(write), NO(write_readable), NO(ftruncate), NO(ioctl), NO(fcntl),
+	NO(map_file), NO(map_shared), NO(bpf), NO(perf_event_open), NO(sendto), NO(sendmsg),
+	ENTRY(read, 0), ENTRY(memory, 0), ENTRY(clock, 0),
+};
+
 static const struct attempt dumper_attempts[] = {
 	NO_TO_CHILDREN, NO(openat), NO(openat2), NO(newfstatat), NO(statx), NO(getdents64),
 	NO(readlink), NO(ftruncate), NO(ioctl), NO(fcntl), NO(map_file), NO(map_shared), NO(bpf),
@@ -822,6 +830,7 @@ static const struct {
 	{ "dumper", dumper_attempts, COUNT(dumper_attempts) },
 	{ "tracer", tracer_attempts, COUNT(tracer_attempts) },
 	{ "unwinder", unwinder_attempts, COUNT(unwinder_attempts) },
+	{ "storekeeper", storekeeper_attempts, COUNT(storekeeper_attempts) },
 	{ "leaky", in_a_leaky_filter, COUNT(in_a_leaky_filter) },
 };
 
@@ -1009,6 +1018,11 @@ static void test_dump_roles(void **state)
 	expect_role("tracer");
 	expect_role("unwinder");
 	expect_role("dump supervisor");
+}
+
+static void test_storekeeper(void **state)
+{
+	expect_role("storekeeper");
 }
 
 static void test_supervisor(void **state)
@@ -1461,7 +1475,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_opener),
 		cmocka_unit_test(test_fetcher),
 		cmocka_unit_test(test_supervisor),
-		cmocka_unit_test(test_dump_roles),
+		cmocka_unit_test(test_dump_roles), cmocka_unit_test(test_storekeeper),
 		cmocka_unit_test(test_each_capability_is_needed),
 		cmocka_unit_test(test_no_capability_for_nothing),
 		cmocka_unit_test(test_roles_under_supervisor),

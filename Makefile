@@ -67,7 +67,7 @@ as_user = $(if $(SUDO_USER),$(if $(filter $(SUDO_USER),$(shell stat -c %U .)),ru
 # The one table of who knows whom. It decides what an archive and a unit test are linked with, and
 # what `make layers` lets their #include lines name. Every layer stands left of those it uses.
 
-LAYERS := command storekeeper dump agent tables symbolizer opener role encode store model aggregate process collect base
+LAYERS := command storekeeper dump agent tables symbolizer opener role cache encode store model aggregate process collect base
 
 folder = $(if $(filter symbolizer,$(1)),symbolizer,profiler/$(1))
 
@@ -80,13 +80,14 @@ uses_aggregate  := base process
 uses_model      := base
 uses_encode     := base model
 uses_store      := base model
-uses_role       := base
+uses_cache      := base
+uses_role       := base cache
 uses_opener     := base process role
 uses_tables     := base bpf collect process symbolizer/protocol.h
-uses_agent      := base bpf symbolizer opener collect process tables aggregate model encode role
+uses_agent      := base bpf cache symbolizer opener collect process tables aggregate model encode role
 uses_dump       := base bpf symbolizer opener process role agent model
 uses_storekeeper := base model encode store role
-uses_command    := base symbolizer opener collect process aggregate model encode role agent dump store storekeeper
+uses_command    := base cache symbolizer opener collect process aggregate model encode role agent dump store storekeeper
 
 # The libraries it is linked with: pkg-config's names, and those that pkg-config doesn't know.
 pkgs_base       := libxxhash
@@ -132,7 +133,12 @@ below_any  = $(1) $(foreach u,$(filter $(LAYERS),$(uses_$(1))),$(call below_any,
 below      = $(filter $(call below_any,$(1)),$(EXISTING))
 
 wanted     = $(if $(ONLY),$(filter $(ONLY),$(1)),$(1))
-UNIT      := $(call wanted,$(patsubst tests/unit/%.c,%,$(wildcard tests/unit/*_*.c)))
+# What unit tests have in common; all others of that form are tests.
+shared_role_sandbox      := role_attempts role_confined
+shared_role_capabilities := role_attempts role_confined
+shared_agent_unwind_live := agent_scenarios agent_filler
+SHARED    := $(sort $(foreach v,$(filter shared_%,$(.VARIABLES)),$($(v))))
+UNIT      := $(call wanted,$(filter-out $(SHARED),$(patsubst tests/unit/%.c,%,$(wildcard tests/unit/*_*.c))))
 FUZZ      := $(call wanted,$(filter-out replay,$(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/*_*.c))))
 CLI       := $(call wanted,$(patsubst tests/cli/%.bats,%,$(wildcard tests/cli/*.bats)))
 # What these bound is time, memory or chance, which are others with a sanitizer: left out then, if not asked for.
@@ -286,14 +292,18 @@ $(BUILD)/slowburn.8: $(BUILD)/slowburn
 layer_of = $(firstword $(subst _, ,$(1)))
 TORTURE_LD := $(foreach f,malloc calloc realloc reallocarray strdup strndup free,-Wl,--wrap=$(f))
 
+MUTANT_OBJ := $(BUILD)/tests/hostile/mutant.o $(BUILD)/tests/hostile/dwarf_fields.o
+
 define unit_rule
 $(BUILD)/tests/unit/$(1): $(BUILD)/tests/unit/$(1).o $(BUILD)/tests/unit/torture.o \
-		$(if $(filter %_mutants,$(1)),$(BUILD)/tests/hostile/mutant.o) \
+		$(if $(filter %_mutants,$(1)),$(MUTANT_OBJ)) $(if $(filter %_bombs,$(1)),$(BUILD)/tests/hostile/bomb.o) $(shared_$(1):%=$(BUILD)/tests/unit/%.o) \
 		$(foreach l,$(call below,$(call layer_of,$(1))),$(call archive,$(l)))
 	$$(call say,LINK,$$@)
 	$$(Q)$$(link) $$(TORTURE_LD) $$^ $$(call pkg_libs,$(call below,$(call layer_of,$(1)))) $$(shell pkg-config --libs cmocka $(pkgs_test_$(1))) -lm
 endef
 $(foreach u,$(UNIT),$(eval $(call unit_rule,$(u))))
+# What is damaged: small programs with DWARF.
+$(BUILD)/tests/unit/symbolizer_lines_mutants $(BUILD)/tests/unit/agent_mutants: | $(BUILD)/tests/fuzz/corpus/symbolizer_dwarf/.built
 
 # With libFuzzer in $(FUZZER) it fuzzes; without, it replays the files it is given.
 FUZZER ?=
@@ -352,6 +362,24 @@ $(BUILD)/tests/bench/store: tests/bench/store.c $(foreach l,$(EXISTING),$(call a
 	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(WARN) $(LDFLAGS_ALL) -o $@ $< $(foreach l,$(EXISTING),$(call archive,$(l))) \
 		$(call pkg_libs,$(EXISTING)) -lpthread
 
+# The index of lines and inlined functions alone, and libdw for the same.
+$(BUILD)/tests/bench/indexer: tests/bench/indexer.c $(foreach l,$(call below,symbolizer),$(call archive,$(l))) $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(WARN) $(LDFLAGS_ALL) -o $@ $< $(foreach l,$(call below,symbolizer),$(call archive,$(l))) \
+		$(call pkg_libs,$(call below,symbolizer))
+
+$(BUILD)/tests/bench/libdw: tests/bench/libdw.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(WARN) $(LDFLAGS_ALL) -o $@ $< $(shell pkg-config --libs libdw)
+
+# One unit with 30 MB of .debug_info: minutes of g++, once.
+$(BUILD)/tests/bench/unit: tests/bench/cxxsource.py
+	@mkdir -p $(@D)
+	$(call say,WORK,$@)
+	$(Q)python3 -B $< 172 > $@.cc && g++ -O2 -g -o $@ $@.cc
+
 .PHONY: check profile bench programs kernels deps
 .PHONY: check-build check-build-unit check-build-fuzz check-build-cli check-build-e2e
 check-build: check-build-unit check-build-fuzz check-build-cli check-build-e2e
@@ -407,9 +435,10 @@ $(BUILD)/tests/fuzz/corpus/symbolizer_dwarf/.built: $(wildcard tests/lines/*)
 lines-oracle: $(BUILD)/slowburn $(BUILD)/tests/lines/built ## lines and inlined functions of many compilers, beside llvm-symbolizer
 	@BUILD='$(BUILD)' python3 -B tests/lines/lines.py compare $(BUILD)/tests/lines
 
-hostile: ## 100,000 damaged ELF files under sanitizers, and 5,000 for the symbolizer in its sandbox
-	+@MUTANTS=100000 TEST_LIMIT=3600 $(MAKE) SAN=address,undefined ONLY=symbolizer_mutants check-unit
-	+@MUTANTS=5000 TEST_LIMIT=3600 $(MAKE) ONLY=agent_mutants check-unit
+hostile: ## 300,000 damaged ELF files, DWARF, indexes, perf maps under sanitizers, and 5,000 and the worst DWARF for the symbolizer in its sandbox
+	+@MUTANTS=100000 TEST_LIMIT=3600 $(MAKE) SAN=address,undefined \
+		ONLY='symbolizer_mutants symbolizer_lines_mutants symbolizer_code_mutants' check-unit
+	+@MUTANTS=5000 BOMB_MIB=384 TEST_LIMIT=3600 $(MAKE) ONLY='agent_mutants agent_bombs' check-unit
 
 profile: ## install what is missing (as root), build, profile this machine for 10 s
 	+@deploy/install-packages --if-root build
@@ -418,7 +447,8 @@ profile: ## install what is missing (as root), build, profile this machine for 1
 
 bench: ## install what is missing (as root), build, measure beside perf and others
 	+@deploy/install-packages --if-root build bench
-	+@$(as_user) $(MAKE) all check-build-e2e $(BUILD)/tests/bench/stopwatch $(BUILD)/tests/bench/compiler $(BUILD)/tests/bench/store
+	+@$(as_user) $(MAKE) all check-build-e2e $(BUILD)/tests/bench/stopwatch $(BUILD)/tests/bench/compiler \
+		$(if $(filter names,$(or $(ONLY),names)),$(addprefix $(BUILD)/tests/bench/,indexer libdw unit)) $(BUILD)/tests/bench/store
 	+@BUILD='$(BUILD)' tests/bench/run
 
 programs: ## install what is missing (as root), build, unwind real programs: how many stacks are whole

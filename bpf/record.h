@@ -136,4 +136,15 @@ _Static_assert(sizeof(struct record_sample) + sizeof(__u64) + sizeof(struct reco
 		       RECORD_MAX_WHOLE_BYTES,
 	       "what the leaf leaves to a stack");
 
+/* A loaded BPF program, or a function of one, as program_list writes them one after the other. */
+#define RECORD_PROGRAM_NAME_BYTES 128
+
+struct record_program {
+	__u64 start; /* of its code: a kernel address; 0 as `bytes`: it has none */
+	__u32 bytes;
+	__u32 reserved;
+	char name[RECORD_PROGRAM_NAME_BYTES]; /* as /proc/kallsyms has it, NUL-terminated; longer ones are cut */
+};
+_Static_assert(sizeof(struct record_program) == 144, "program layout");
+
 #endif

@@ -15,6 +15,7 @@
 #include "bpf/frames.bpf.h"
 #include "bpf/lifecycle.bpf.h"
 #include "bpf/maps.bpf.h"
+#include "bpf/program_list.bpf.h"
 
 char LICENSE[] SEC("license") = "GPL";
 

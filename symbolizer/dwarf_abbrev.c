@@ -79,36 +79,53 @@ static int compare(const void *a, const void *b)
 	return x->code < y->code ? -1 : x->code > y->code;
 }
 
+/* 1, 0 at the end of the table, or an error. */
+static int abbrev_parse(struct dwarf_abbrevs *t, struct bytes *b)
+{
+	uint64_t code = bytes_uleb(b), tag;
+	struct dwarf_abbrev *a;
+	int r;
+
+	if (b->bad)
+		return -EINVAL;
+	if (!code)
+		return 0;
+	tag = bytes_uleb(b);
+	a = array_push(&t->items, MAX_ABBREVS);
+	if (!a)
+		return t->items.count < MAX_ABBREVS ? -ENOMEM : -E2BIG;
+	*a = (struct dwarf_abbrev){ .code = code,
+				    .tag = tag < UINT16_MAX ? (uint16_t)tag : 0,
+				    .children = bytes_u8(b) };
+	r = specs_parse(t, b, a);
+	if (r < 0)
+		return r;
+	t->dense = t->dense && code == t->items.count;
+	return 1;
+}
+
 int dwarf_abbrevs_parse(struct dwarf_abbrevs *t, struct bytes b, uint64_t *work)
 {
+	int r;
+
 	t->dense = true;
 	t->items.count = 0;
 	t->specs.count = 0;
-	for (;;) {
-		uint64_t code = bytes_uleb(&b), tag, cost;
-		struct dwarf_abbrev *a;
-		int r;
+	do {
+		const uint8_t *from = b.at;
+		uint64_t cost;
 
-		if (b.bad)
-			return -EINVAL;
-		if (!code)
-			break;
-		tag = bytes_uleb(&b);
-		a = array_push(&t->items, MAX_ABBREVS);
-		if (!a)
-			return t->items.count < MAX_ABBREVS ? -ENOMEM : -E2BIG;
-		*a = (struct dwarf_abbrev){ .code = code,
-					    .tag = tag < UINT16_MAX ? (uint16_t)tag : 0,
-					    .children = bytes_u8(&b) };
-		r = specs_parse(t, &b, a);
-		if (r < 0)
-			return r;
-		cost = 1ull + a->spec_count;
-		if (*work < cost)
+		r = abbrev_parse(t, &b);
+		/* By bytes, and for bad ones too: a number may have millions of them, and be read for each unit. */
+		cost = 1 + (uint64_t)(b.at - from) / 2;
+		if (*work < cost) {
+			*work = 0;
 			return -E2BIG;
+		}
 		*work -= cost;
-		t->dense = t->dense && code == t->items.count;
-	}
+	} while (r > 0);
+	if (r < 0)
+		return r;
 	if (!t->dense)
 		qsort(t->items.items, t->items.count, sizeof(*t->items.items), compare);
 	return 0;

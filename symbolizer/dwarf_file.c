@@ -4,19 +4,21 @@
  * mapping is a SIGBUS. What one becomes when it is decompressed is what its header says, or it is damaged:
  * nothing grows while it is read.
  *
- * Refused: libdw. It opens files by itself, keeps what it likes for as long as the file is open, and knows no zstd
- * (elfutils 0.188). Which of the two is faster was not measured.
+ * Refused: libdw. It opens files by itself, keeps what it likes for as long as the file is open, knows no zstd
+ * (elfutils 0.188), and takes twice the time (docs/decisions/0012).
  */
 #include "symbolizer/dwarf_file.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include <zlib.h>
 #include <zstd.h>
 
 #define MAX_NAMES_BYTES 65536u
+#define LARGE_PAGE_BYTES (2ul << 20)
 #define MAX_HEADERS 65536u
 #define ZDEBUG_HEADER_BYTES 12u /* "ZLIB", and the size as eight bytes, the highest first */
 
@@ -163,6 +165,19 @@ static bool decompress(enum compression c, const uint8_t *from, size_t len, uint
 	return ZSTD_decompress(ret_bytes, bytes, from, len) == bytes;
 }
 
+/* Large pages, if the machine gives them: tens of MB are not worth a fault for each 4 KiB. */
+static uint8_t *room_for(uint64_t bytes)
+{
+	uint8_t *room = malloc(bytes + 1), *start, *end;
+
+	if (room && bytes >= 2 * LARGE_PAGE_BYTES) {
+		start = (uint8_t *)(((uintptr_t)room + 4095) & ~4095ul);
+		end = room + bytes;
+		madvise(start, (size_t)(end - start) & ~4095ul, MADV_HUGEPAGE);
+	}
+	return room;
+}
+
 /* 0; -EINVAL: it is damaged, and left out. */
 static int section_load(struct scan *s, const Elf64_Shdr *h, bool old, struct dwarf_section *ret)
 {
@@ -179,7 +194,7 @@ static int section_load(struct scan *s, const Elf64_Shdr *h, bool old, struct dw
 	if (bytes > s->max_bytes - s->file->bytes ||
 	    (compression != COMPRESSION_NONE && stored > s->max_bytes - s->file->bytes - bytes))
 		return -E2BIG;
-	whole = malloc(bytes + 1);
+	whole = room_for(bytes);
 	if (!whole)
 		return -ENOMEM;
 	raw = compression == COMPRESSION_NONE ? whole : malloc(stored + 1);
@@ -227,9 +242,8 @@ int dwarf_file_open(struct dwarf_file *f, int fd, bool alternate, size_t max_byt
 	int r;
 
 	*f = (struct dwarf_file){ 0 };
-	r = elf_file_open(&f->elf, fd);
-	/* dwz's is of type ET_REL: its size is known all the same. */
-	if (r < 0 && !(r == -ENOEXEC && alternate && f->elf.size))
+	r = alternate ? elf_file_open_alternate(&f->elf, fd) : elf_file_open(&f->elf, fd);
+	if (r < 0)
 		return r;
 	s = calloc(1, sizeof(*s));
 	if (!s)

@@ -33,7 +33,7 @@ struct dwarf_section {
 };
 
 struct dwarf_file {
-	struct elf_file elf; /* where its code is; of an alternate file nothing but its size */
+	struct elf_file elf; /* where its code is: an alternate file has none */
 	struct dwarf_section sections[DWARF_SECTION_COUNT];
 	size_t bytes; /* of all sections */
 	bool compressed; /* some were */

@@ -167,7 +167,8 @@ static const char *directory_of(const struct dwarf_line_files *files,
 	return i < files->directories.count ? files->directories.items[i] : NULL;
 }
 
-uint32_t dwarf_line_path(struct dwarf_line_files *files, struct lines_builder *b, uint64_t number)
+uint32_t dwarf_line_path(struct dwarf *d, struct dwarf_line_files *files, struct lines_builder *b,
+			 uint64_t number)
 {
 	uint64_t i = files->version >= 5 ? number : number - 1;
 	char path[SYMBOLS_MAX_NAME + 1];
@@ -187,6 +188,8 @@ uint32_t dwarf_line_path(struct dwarf_line_files *files, struct lines_builder *b
 		path_append(path, sizeof(path), &len, directory);
 	}
 	path_append(path, sizeof(path), &len, f->name);
+	if (!dwarf_step_string(d, len))
+		return 0;
 	f->place = lines_builder_string(b, path, len);
 	return f->place;
 }
@@ -252,7 +255,7 @@ static void reset(struct program *p)
 static void emit(struct program *p)
 {
 	if (p->file != p->path_file) {
-		p->path = dwarf_line_path(p->files, p->builder, p->file);
+		p->path = dwarf_line_path(p->dwarf, p->files, p->builder, p->file);
 		p->path_file = p->file;
 	}
 	lines_builder_row(p->builder, p->addr, p->path, p->line);
@@ -316,7 +319,7 @@ static bool run_standard(struct program *p, uint8_t opcode)
 static bool run(struct program *p)
 {
 	reset(p);
-	while (bytes_left(&p->code)) {
+	while (bytes_left(&p->code) && !p->builder->error) {
 		uint8_t opcode = bytes_u8(&p->code);
 
 		if (opcode >= p->opcode_base) {

@@ -36,6 +36,7 @@ bool dwarf_line_read(struct dwarf *d, const struct dwarf_unit *u, struct dwarf_l
 void dwarf_line_files_release(struct dwarf_line_files *files);
 
 /* The path of a file by its number, as a string of the builder's: absolute where that is known; 0: none. */
-uint32_t dwarf_line_path(struct dwarf_line_files *files, struct lines_builder *b, uint64_t number);
+uint32_t dwarf_line_path(struct dwarf *d, struct dwarf_line_files *files, struct lines_builder *b,
+			 uint64_t number);
 
 #endif

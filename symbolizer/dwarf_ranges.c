@@ -108,9 +108,11 @@ static bool list_read(struct dwarf *d, const struct dwarf_unit *u, uint64_t offs
 	uint64_t base = u->low_pc;
 
 	while (dwarf_step(d, 1)) {
+		const uint8_t *from = b.at;
 		struct list_entry e;
+		bool good = list_entry_read(d, u, &b, base, &e);
 
-		if (!list_entry_read(d, u, &b, base, &e))
+		if (!dwarf_step_over(d, from, &b) || !good)
 			return false;
 		if (e.end)
 			return true;

@@ -96,6 +96,7 @@ static int units_find(struct dwarf *d, bool alternate)
 		struct dwarf_unit unit, *u;
 		bool good = false;
 
+		d->units_found++;
 		if (!unit_parse(f, &offset, &unit, &good)) {
 			d->units_damaged++;
 			return 0;
@@ -217,20 +218,33 @@ static bool root_read(struct dwarf *d, struct dwarf_unit *u, const struct dwarf_
 	const struct dwarf_spec *specs = dwarf_abbrev_specs(t, a);
 	struct bytes again = b;
 	struct dwarf_value v;
+	bool good = true;
 
 	if (!dwarf_step(d, 2ull * a->spec_count))
 		return false;
-	for (uint32_t i = 0; i < a->spec_count; i++) {
-		if (!dwarf_value_read(&b, &specs[i], &u->format, &v))
-			return false;
-		root_take(u, specs[i].attribute, &v);
+	for (uint32_t i = 0; i < a->spec_count && good; i++) {
+		good = dwarf_value_read(&b, &specs[i], &u->format, &v);
+		if (good)
+			root_take(u, specs[i].attribute, &v);
 	}
+	if (!dwarf_step_over(d, again.at, &b) || !good)
+		return false;
 	for (uint32_t i = 0; i < a->spec_count; i++) {
 		if (!dwarf_value_read(&again, &specs[i], &u->format, &v))
 			return false;
 		root_take_strings(d, u, specs[i].attribute, &v);
 	}
 	return true;
+}
+
+/* The abbreviation of the entry at `b`, which is then at its attributes; NULL if there is none. */
+static const struct dwarf_abbrev *abbrev_read(struct dwarf *d, const struct dwarf_abbrevs *t,
+					      struct bytes *b)
+{
+	const uint8_t *from = b->at;
+	uint64_t code = bytes_uleb(b);
+
+	return dwarf_step_over(d, from, b) ? dwarf_abbrevs_find(t, code) : NULL;
 }
 
 bool dwarf_unit_prepare(struct dwarf *d, struct dwarf_unit *u)
@@ -251,7 +265,7 @@ bool dwarf_unit_prepare(struct dwarf *d, struct dwarf_unit *u)
 	if (b.bad)
 		return false;
 	b.end = f->sections[DWARF_INFO].bytes + u->end;
-	a = dwarf_abbrevs_find(t, bytes_uleb(&b));
+	a = abbrev_read(d, t, &b);
 	if (!a || !root_read(d, u, t, a, b))
 		return false;
 	u->tag = a->tag;
@@ -304,17 +318,19 @@ bool dwarf_entry_read(struct dwarf *d, const struct dwarf_unit *u, const struct 
 		      const struct dwarf_abbrev *a, struct bytes *b, struct dwarf_entry *ret)
 {
 	const struct dwarf_spec *specs = dwarf_abbrev_specs(t, a);
+	const uint8_t *from = b->at;
 	struct dwarf_value v;
+	bool good = true;
 
 	*ret = (struct dwarf_entry){ .tag = a->tag, .children = a->children };
 	if (!dwarf_step(d, 1ull + a->spec_count))
 		return false;
-	for (uint32_t i = 0; i < a->spec_count; i++) {
-		if (!dwarf_value_read(b, &specs[i], &u->format, &v))
-			return false;
-		entry_take(d, u, specs[i].attribute, &v, ret);
+	for (uint32_t i = 0; i < a->spec_count && good; i++) {
+		good = dwarf_value_read(b, &specs[i], &u->format, &v);
+		if (good)
+			entry_take(d, u, specs[i].attribute, &v, ret);
 	}
-	return true;
+	return dwarf_step_over(d, from, b) && good;
 }
 
 /* ---- references ---- */
@@ -381,6 +397,6 @@ bool dwarf_entry_at(struct dwarf *d, const struct dwarf_unit *u, uint64_t offset
 	if (b.bad || !t)
 		return false;
 	b.end = f->sections[DWARF_INFO].bytes + u->end;
-	a = dwarf_abbrevs_find(t, bytes_uleb(&b));
+	a = abbrev_read(d, t, &b);
 	return a && dwarf_entry_read(d, u, t, a, &b, ret);
 }

@@ -42,6 +42,7 @@ struct dwarf {
 	ARRAY(struct dwarf_unit) units, alternate_units; /* by offset */
 	struct dwarf_abbrevs abbrevs[DWARF_ABBREV_CACHE];
 	uint64_t work; /* left: each step takes one, so that no file takes for ever */
+	uint32_t units_found; /* by their headers, damaged ones included */
 	uint32_t units_damaged; /* left out, at least in part */
 	bool out_of_memory;
 };
@@ -116,6 +117,21 @@ static inline bool dwarf_step(struct dwarf *d, uint64_t n)
 	}
 	d->work -= n;
 	return true;
+}
+
+/*
+ * The same for what was just read: a number or a string may have any length, and many references may lead to one. Some bytes of
+ * honest entries go with the steps that their attributes take.
+ */
+static inline bool dwarf_step_over(struct dwarf *d, const uint8_t *from, const struct bytes *b)
+{
+	return dwarf_step(d, (uint64_t)(b->at - from) / 4);
+}
+
+/* And for a string that is put among the others: it is copied, hashed and compared, each time that it is met. */
+static inline bool dwarf_step_string(struct dwarf *d, size_t len)
+{
+	return dwarf_step(d, len / 32);
 }
 
 #endif

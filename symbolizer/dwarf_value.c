@@ -71,8 +71,10 @@ static bool string_read(struct bytes *b, struct dwarf_value *v)
 {
 	const uint8_t *nul = memchr(b->at, '\0', bytes_left(b));
 
-	if (!nul)
+	if (!nul) {
+		bytes_skip(b, UINT64_MAX);
 		return false;
+	}
 	v->bytes = b->at;
 	b->at = nul + 1;
 	return true;

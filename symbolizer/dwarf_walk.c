@@ -40,11 +40,19 @@ struct walk {
 	uint32_t scopes[MAX_DEPTH + 1]; /* in force at each depth, or LINES_NONE */
 };
 
+/* What ends the walk, as no index comes of it any more: 0, or the error. */
+static int trouble(const struct walk *w)
+{
+	return w->builder.error ? w->builder.error : w->dwarf.out_of_memory ? -ENOMEM : 0;
+}
+
 /* ---- names ---- */
 
 static uint32_t string_add(struct walk *w, const char *s)
 {
-	return lines_builder_string(&w->builder, s, strnlen(s, SYMBOLS_MAX_NAME));
+	size_t len = strnlen(s, SYMBOLS_MAX_NAME);
+
+	return dwarf_step_string(&w->dwarf, len) ? lines_builder_string(&w->builder, s, len) : 0;
 }
 
 static const struct dwarf_value *origin_of(const struct dwarf_entry *e)
@@ -138,7 +146,7 @@ static uint32_t function_add(struct walk *w, const struct dwarf_entry *e, uint32
 		return LINES_NONE;
 	scope.name = name_of(w, e);
 	if (inlined) {
-		scope.call_file = dwarf_line_path(&w->files, &w->builder, e->call_file);
+		scope.call_file = dwarf_line_path(&w->dwarf, &w->files, &w->builder, e->call_file);
 		scope.call_line = e->call_line;
 	}
 	number = lines_builder_scope(&w->builder, &scope);
@@ -210,6 +218,8 @@ static bool unit_walk(struct walk *w)
 			if (!dwarf_entry_read(d, u, t, a, &b, &e))
 				return false;
 			scope = function_add(w, &e, scope);
+			if (trouble(w) < 0)
+				return false;
 			t = dwarf_unit_abbrevs(d, u); /* a name may have been in another unit */
 			if (!e.children)
 				continue;
@@ -231,11 +241,6 @@ static bool unit_walk(struct walk *w)
 }
 
 /* ---- all of it ---- */
-
-static int trouble(const struct walk *w)
-{
-	return w->builder.error ? w->builder.error : w->dwarf.out_of_memory ? -ENOMEM : 0;
-}
 
 static int units_walk(struct walk *w)
 {
@@ -266,7 +271,7 @@ static int image_write(struct walk *w, struct buffer *ret)
 {
 	const struct dwarf *d = &w->dwarf;
 	const struct elf_file *elf = &d->file.elf;
-	struct lines_header h = { .units = d->units.count, .units_damaged = d->units_damaged };
+	struct lines_header h = { .units = d->units_found, .units_damaged = d->units_damaged };
 
 	if (d->file.compressed)
 		h.flags |= LINES_COMPRESSED;

@@ -13,6 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "symbolizer/go_pclntab.h"
+#include "symbolizer/unwind_sections.h"
+
 /* The longest name that is looked for, and a byte by which a longer one is told from it. */
 #define NAME_BYTES sizeof(".gnu_debugaltlink_")
 #define MAX_SECTIONS 16384u
@@ -154,9 +157,21 @@ static void describe(const struct elf_file *f, const struct elf_debug *d, struct
 	memcpy(ret->alternate, d->alternate, sizeof(ret->alternate));
 }
 
-static int file_read(int fd, struct elf_file *f, struct elf_debug *d)
+/* A file that Go compiled names its functions however it was stripped. */
+static bool has_go_table(struct elf_file *f)
 {
-	int r = elf_file_open(f, fd);
+	struct unwind_sections sections;
+	struct go_pclntab *table = NULL;
+	bool has = unwind_sections_find(f, &sections) == 0 && sections.go &&
+		   go_pclntab_open(f, &sections.go_table, &table) == 0 && go_pclntab_count(table);
+
+	go_pclntab_free(table);
+	return has;
+}
+
+static int file_read(int fd, bool alternate, struct elf_file *f, struct elf_debug *d)
+{
+	int r = alternate ? elf_file_open_alternate(f, fd) : elf_file_open(f, fd);
 
 	if (r == 0)
 		elf_debug_read(f, d);
@@ -165,13 +180,15 @@ static int file_read(int fd, struct elf_file *f, struct elf_debug *d)
 
 static int answer(struct pair *p, uint32_t question, const int *fds, struct debug_reply *ret)
 {
-	int r = file_read(fds[0], &p->file, &p->of_file);
+	int r = file_read(fds[0], false, &p->file, &p->of_file);
 
-	if (r == 0 && question == DEBUG_OF_FILE)
+	if (r == 0 && question == DEBUG_OF_FILE) {
 		describe(&p->file, &p->of_file, ret);
+		ret->flags |= has_go_table(&p->file) ? DEBUG_REPLY_GO : 0;
+	}
 	if (r < 0 || question == DEBUG_OF_FILE)
 		return r;
-	r = file_read(fds[1], &p->candidate, &p->of_candidate);
+	r = file_read(fds[1], question == DEBUG_OF_ALTERNATE, &p->candidate, &p->of_candidate);
 	if (r < 0)
 		return r;
 	describe(&p->candidate, &p->of_candidate, ret);

@@ -236,7 +236,7 @@ static void header_extend(struct elf_file *f, struct header *h)
 		h->names = section.sh_link;
 }
 
-static int header_read(struct elf_file *f, struct header *h)
+static int header_read(struct elf_file *f, bool alternate, struct header *h)
 {
 	union {
 		unsigned char ident[EI_NIDENT];
@@ -254,7 +254,7 @@ static int header_read(struct elf_file *f, struct header *h)
 	if (len < (f->wide ? sizeof(e.wide) : sizeof(e.narrow)))
 		return -ENOEXEC;
 	type = f->wide ? e.wide.e_type : e.narrow.e_type;
-	if (type != ET_EXEC && type != ET_DYN)
+	if (type != ET_EXEC && type != ET_DYN && !(alternate && type == ET_REL))
 		return -ENOEXEC;
 	f->machine = f->wide ? e.wide.e_machine : e.narrow.e_machine;
 	h->phoff = f->wide ? e.wide.e_phoff : e.narrow.e_phoff;
@@ -519,12 +519,12 @@ static int file_stat(int fd, struct stat *ret)
 	return (int)syscall(SYS_fstat, fd, ret);
 }
 
-static int read_all(struct elf_file *f)
+static int read_all(struct elf_file *f, bool alternate)
 {
 	struct scan scan = { 0 };
 	int r;
 
-	r = header_read(f, &scan.header);
+	r = header_read(f, alternate, &scan.header);
 	if (r < 0)
 		return r;
 	r = segments_read(f, &scan);
@@ -541,7 +541,7 @@ static int read_all(struct elf_file *f)
 	return 0;
 }
 
-int elf_file_open(struct elf_file *f, int fd)
+static int open_fd(struct elf_file *f, int fd, bool alternate)
 {
 	struct stat st;
 
@@ -549,13 +549,23 @@ int elf_file_open(struct elf_file *f, int fd)
 	if (file_stat(fd, &st) < 0 || !S_ISREG(st.st_mode))
 		return -ENOEXEC;
 	f->size = (uint64_t)st.st_size;
-	return read_all(f);
+	return read_all(f, alternate);
+}
+
+int elf_file_open(struct elf_file *f, int fd)
+{
+	return open_fd(f, fd, false);
+}
+
+int elf_file_open_alternate(struct elf_file *f, int fd)
+{
+	return open_fd(f, fd, true);
 }
 
 int elf_file_open_bytes(struct elf_file *f, const char *bytes, size_t len)
 {
 	*f = (struct elf_file){ .fd = -1, .bytes = bytes, .size = len };
-	return read_all(f);
+	return read_all(f, false);
 }
 
 void elf_file_release(struct elf_file *f)

@@ -72,6 +72,8 @@ struct elf_file {
  * elf_file_release() may be called, as on a zeroed one.
  */
 int elf_file_open(struct elf_file *f, int fd);
+/* The same of one that nobody loads and that holds no code, too: dwz's alternate files are of type ET_REL. */
+int elf_file_open_alternate(struct elf_file *f, int fd);
 /* The same of an image in memory, which must outlive it. */
 int elf_file_open_bytes(struct elf_file *f, const char *bytes, size_t len);
 void elf_file_release(struct elf_file *f);

@@ -30,6 +30,7 @@
 #include <string.h>
 
 #include "symbolizer/alias.h"
+#include "symbolizer/code_extent.h"
 #include "symbolizer/elf_debug.h"
 #include "symbolizer/elf_file.h"
 #include "symbolizer/elf_frames.h"
@@ -45,6 +46,7 @@
 #define MAX_STEPS (96u << 20)
 #define STEPS_PER_NAME 256u /* what reading a name costs, in steps of a pass */
 #define STEPS_PER_SEARCH (ELF_FRAMES_MAX_READS * STEPS_PER_NAME)
+#define STEPS_PER_CODE_BYTE 32u /* what looking for the end of code costs */
 
 struct candidate {
 	uint64_t start;
@@ -98,8 +100,9 @@ struct pass {
 	uint32_t search_steps, code_steps; /* of one search among the addresses; among the code */
 	uint64_t steps;
 	uint64_t symbols; /* that counted */
+	bool stripped; /* of what would say where labels end */
 	struct elf_range code; /* the one of the last symbol: mostly of the next, too */
-	struct elf_range label; /* the last one that was searched for in the frames */
+	struct elf_range label; /* the last one whose end was looked for */
 	struct go_names go;
 };
 
@@ -178,28 +181,15 @@ static bool candidate_is_better(struct pass *p, const struct candidate *a,
 	return name_is_better(p, a, b);
 }
 
-/*
- * 0 for symbols that are no code. The order of STB_LOCAL, GLOBAL, WEAK and GNU_UNIQUE isn't ours.
- */
+/* 0 for symbols that are no code. Between weak symbols and others the linker has chosen. */
 static uint16_t rank_of(const Elf64_Sym *s)
 {
 	uint32_t type = ELF64_ST_TYPE(s->st_info);
-	uint16_t rank;
+	uint16_t rank = ELF64_ST_BIND(s->st_info) == STB_LOCAL ? 1 : 2;
 
 	if (type != STT_FUNC && type != STT_GNU_IFUNC && type != STT_NOTYPE)
 		return 0;
-	switch (ELF64_ST_BIND(s->st_info)) {
-	case STB_LOCAL:
-		rank = 1;
-		break;
-	case STB_WEAK:
-		rank = 2;
-		break;
-	default:
-		rank = 3;
-		break;
-	}
-	return type == STT_NOTYPE ? rank : (uint16_t)(rank + 3);
+	return type == STT_NOTYPE ? rank : (uint16_t)(rank + 2);
 }
 
 /* Fills what table number `table` says about a symbol; false if it doesn't count. */
@@ -308,22 +298,29 @@ static void settle(struct pass *p)
 }
 
 /*
- * Where the function behind a label starts, by unwind information. Many addresses ask about one
- * label, one after the other. Each of 65,536 about another one would take a second: then the later
- * ones have no end (0), which is better than another function's.
+ * Where a label ends before `limit`: where the function behind it starts, by unwind information; and, in a stripped
+ * file, whose next symbol may be far, where its code does. Many addresses ask about one label, one after the other. Each of
+ * 65,536 about another one would take a second: then the later ones have no end (0), which is better than another
+ * function's.
  */
-static uint64_t next_frame(struct pass *p, uint64_t label)
+static uint64_t label_end(struct pass *p, uint64_t label, uint64_t limit)
 {
+	uint64_t bytes;
+
 	if (p->label.limit && p->label.start == label)
 		return p->label.limit;
 	if (p->file->frames_index.bytes)
 		p->steps += STEPS_PER_SEARCH;
+	if (p->steps <= MAX_STEPS)
+		limit = elf_frames_next(p->file, label, limit);
+	bytes = limit - label < CODE_EXTENT_MAX_BYTES ? limit - label : CODE_EXTENT_MAX_BYTES;
+	p->steps += p->stripped ? bytes * STEPS_PER_CODE_BYTE : 0;
 	if (p->steps > MAX_STEPS) {
 		p->file->too_large = true;
 		return 0;
 	}
 	p->label.start = label;
-	p->label.limit = elf_frames_next(p->file, label, UINT64_MAX);
+	p->label.limit = p->stripped ? code_extent(p->file, label, limit) : limit;
 	return p->label.limit;
 }
 
@@ -350,7 +347,7 @@ static struct candidate choose(struct pass *p, uint32_t i)
 		c.rank = 0;
 		return c;
 	}
-	next = next_frame(p, c.start);
+	next = label_end(p, c.start, c.end);
 	if (c.end > next)
 		c.end = next;
 	if (p->vaddrs[i] >= c.end)
@@ -521,6 +518,7 @@ static int name_from_tables(struct pass *p, struct elf_file *other, struct reply
 	p->tables[TABLE_DYNSYM] = (struct table){ .file = p->file, .table = &p->file->dynsym };
 	if (other)
 		p->tables[TABLE_OTHER] = (struct table){ .file = other, .table = &other->symtab };
+	p->stripped = !other && !p->file->symtab.count;
 	p->search = (struct search){ .addresses = p->vaddrs, .count = p->count };
 	p->search_steps = halvings(p->count);
 	p->code_steps = halvings(p->file->code.count);

@@ -12,11 +12,13 @@
  *
  * 1. one with a size before one without;
  * 2. the one that starts last (the innermost, where they nest);
- * 3. FUNC and GNU_IFUNC before NOTYPE; then GLOBAL before WEAK before LOCAL;
+ * 3. FUNC and GNU_IFUNC before NOTYPE; then GLOBAL and WEAK before LOCAL: in glibc and others the weak one of two is the
+ *    function's name (duplocale), the global one the library's own (__duplocale);
  * 4. the better name, by symbolizer/alias.h.
  *
  * A symbol with a size ends there, or with its section. One without ends at the next symbol of any
- * kind, at the next function that has unwind information, or with its section, and counts only
+ * kind, at the next function that has unwind information, or with its section; and, in a file that has no other symbols than
+ * .dynsym's, where its code does (symbolizer/code_extent.h), as what comes next there may be anything. It counts only
  * behind the end of every sized one before it: a label within a function is no function. Compilers'
  * and assemblers' own labels (".L…", "$x") never count.
  */

@@ -21,8 +21,8 @@
 #define MAX_RECORDS (8u << 20)
 /* A debugging aid of one V8 had 2 GiB in an hour, nearly all of it code: what is passed over costs nothing. */
 #define MAX_DUMP_BYTES (16ull << 30)
-/* What is read of it, in one walk: 0.6 s. */
-#define MAX_READ_BYTES (2ull << 30)
+/* What is read of it in one walk, of which there are at most two: 0.15 s each if it is in memory. */
+#define MAX_READ_BYTES (1ull << 30)
 
 enum record_kind { RECORD_LOAD, RECORD_MOVE };
 
@@ -179,8 +179,8 @@ static int moves_find(struct moves *moves, struct peek *dump, const struct claim
 	return 0;
 }
 
-/* The last load of each number that is behind no move of it. */
-static void moves_settle(struct moves *moves, struct peek *dump)
+/* The last load of each number that is behind no move of it. SYMBOLS_LIMIT: not all were looked at. */
+static enum symbol_status moves_settle(struct moves *moves, struct peek *dump)
 {
 	struct moved *all = moves->items.items;
 	uint32_t count = moves->items.count;
@@ -191,7 +191,7 @@ static void moves_settle(struct moves *moves, struct peek *dump)
 
 	qsort(all, count, sizeof(*all), compare_numbers);
 	if (!walk_begin(&w, dump, &header))
-		return;
+		return w.status;
 	while (walk_next(&w)) {
 		struct moved *m;
 
@@ -204,6 +204,7 @@ static void moves_settle(struct moves *moves, struct peek *dump)
 			if (w.off < m->at)
 				m->load_at = w.off;
 	}
+	return w.status;
 }
 
 static int compare_places(const void *a, const void *b)
@@ -259,7 +260,8 @@ enum symbol_status jitdump_claim(struct peek *dump, struct claims *claims)
 	if (moved && moves_find(&moves, dump, claims) < 0)
 		w.status = SYMBOLS_LIMIT;
 	if (moves.items.count) {
-		moves_settle(&moves, dump);
+		if (moves_settle(&moves, dump) == SYMBOLS_LIMIT)
+			w.status = SYMBOLS_LIMIT;
 		moves_apply(&moves, claims);
 	}
 	array_release(&moves.items);

@@ -29,6 +29,7 @@
 #define MAX_NAME_BYTES (32u << 20)
 #define MAX_KERNEL_MODULES 4096u /* Debian's whole kernel has 4,000, of which 200 are loaded */
 #define UNKNOWN_END_BYTES (64u << 10)
+#define PAGE_BYTES 4096u
 #define PIECE_BYTES (64u << 10)
 #define KERNEL 0u /* the kernel's own number among modules */
 
@@ -446,6 +447,19 @@ static bool module_is_bpf(const struct kallsyms *k, uint32_t module)
 	return module_has_name(k, module, &key);
 }
 
+/* What the kernel makes beside programs, to call them, is a page at most. */
+static uint64_t bpf_bytes_max(const struct kallsyms *k, const struct symbol *s)
+{
+	static const char trampoline[] = "bpf_trampoline_", dispatcher[] = "bpf_dispatcher_";
+	const char *name = k->names.data + s->name;
+	const size_t len = sizeof(trampoline) - 1;
+
+	_Static_assert(sizeof(trampoline) == sizeof(dispatcher), "both are as long");
+	if (s->name_len > len && (!memcmp(name, trampoline, len) || !memcmp(name, dispatcher, len)))
+		return PAGE_BYTES;
+	return UNKNOWN_END_BYTES;
+}
+
 /* Where symbol `s` ends, the next symbol after the asked address being that of `next`. */
 static uint64_t symbol_end(const struct kallsyms *k, const struct symbol *s,
 			   const struct slot *next)
@@ -460,8 +474,8 @@ static uint64_t symbol_end(const struct kallsyms *k, const struct symbol *s,
 			limit = module_end;
 	}
 	/* Nor does the next one say where the last one ended, where others were in between. */
-	if (module_is_bpf(k, s->module) && limit - s->start > UNKNOWN_END_BYTES)
-		limit = s->start + UNKNOWN_END_BYTES;
+	if (module_is_bpf(k, s->module) && limit - s->start > bpf_bytes_max(k, s))
+		limit = s->start + bpf_bytes_max(k, s);
 	return next->first_start < limit ? next->first_start : limit;
 }
 

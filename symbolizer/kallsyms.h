@@ -9,7 +9,7 @@
  * Symbols of code are of type T, t, W or w. Of several at an address global ones come before weak
  * before local, then symbolizer/alias.h decides. A symbol ends at the next one of any type, or where
  * another module begins; the last one of a module at the module's end, or 64 KiB on if nobody says
- * where that is; one of [bpf] 64 KiB on in any case.
+ * where that is; one of [bpf] 64 KiB on in any case, a trampoline or dispatcher there 4 KiB on.
  *
  * Addresses in the answer are relative to _stext, or to the module's base or lowest symbol.
  * "bpf_prog_HASH_name" of [bpf] is shown as "bpf_prog_name". With an all-zero table (kptr_restrict)

@@ -1,20 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The index of a file's inlined functions and lines: one flat image of bytes, which means the same wherever it
- * is mapped or read, and in which an address is found in two binary searches.
+ * is mapped or read.
  *
  *	struct lines_header
- *	u32 × range_count	starts of ranges, ascending, relative to base
- *	u32 × range_count	the innermost function there: a scope, or LINES_NONE
+ *	struct lines_stretch × stretch_count	by start
  *	struct lines_scope × scope_count
- *	u32 × row_count		starts of rows, ascending, relative to base
- *	u32 × row_count		their file: a string; LINES_NONE: no line is known from here on
- *	u32 × row_count		their line; 0: none
+ *	u32 × (page_count + 1)	the number of the first stretch that starts in this page or behind it
  *	string_bytes of strings, each NUL-terminated; 0 is ""
  *
- * A range or row is in force up to the next one's start; the last ones are LINES_NONE. Numbers are of this machine's
- * order. An image is checked as a whole by its checksum once, which finds accidents; what somebody wrote on
- * purpose is bounded by each look-up.
+ * A stretch reaches up to the next one's start; the last one says that nothing is known. A page is 2^page_shift bytes of
+ * code from base on: 64 where code is dense, so that what is searched is one or two cache lines long. Numbers are of this
+ * machine's order. An image is checked as a whole by its checksum once, which finds accidents; what somebody
+ * wrote on purpose is bounded by each look-up.
  */
 #ifndef SYMBOLIZER_LINES_H
 #define SYMBOLIZER_LINES_H
@@ -23,7 +21,7 @@
 #include <stdint.h>
 
 #define LINES_MAGIC 0x1a44584942534c53ull /* "SLSBIXD\x1a" in memory */
-#define LINES_VERSION 1u
+#define LINES_VERSION 2u
 #define LINES_NONE UINT32_MAX
 #define LINES_MAX_DEPTH 128u /* of a chain; what is further out is cut */
 #define LINES_MAX_BUILD_ID_BYTES 64
@@ -35,11 +33,21 @@ struct lines_header {
 	uint64_t size; /* of all */
 	uint64_t checksum; /* XXH3 of all behind it */
 	uint64_t base; /* ELF address */
-	uint32_t range_count, scope_count, row_count, string_bytes;
+	uint32_t stretch_count, scope_count, page_count, string_bytes;
+	uint32_t page_shift;
 	uint32_t units, units_damaged; /* all, and those that could not be read to their end */
-	uint32_t flags; /* LINES_… of symbolizer/protocol.h */
+	uint32_t flags; /* of LINES_OF_FILE, symbolizer/protocol.h */
 	uint32_t build_id_bytes;
 	unsigned char build_id[LINES_MAX_BUILD_ID_BYTES];
+	uint32_t zero; /* a stretch never lies across two cache lines */
+};
+
+/* Code that is in one function at one line. */
+struct lines_stretch {
+	uint32_t start; /* relative to base */
+	uint32_t scope; /* the innermost function; or LINES_NONE */
+	uint32_t file; /* string; LINES_NONE: no line is known */
+	uint32_t line; /* 0: none */
 };
 
 /* A function, or a place where one was inlined. */
@@ -53,9 +61,9 @@ struct lines_scope {
 /* An image that was opened; borrows its bytes. */
 struct lines {
 	const struct lines_header *header;
-	const uint32_t *range_starts, *range_scopes;
+	const struct lines_stretch *stretches;
 	const struct lines_scope *scopes;
-	const uint32_t *row_starts, *row_files, *row_lines;
+	const uint32_t *pages;
 	const char *strings;
 };
 
@@ -65,8 +73,12 @@ struct lines_frame {
 	uint32_t line; /* 0: not known */
 };
 
+/* Of the whole image by the counts in its header, and what its checksum has to be. */
+uint64_t lines_size(const struct lines_header *h);
+uint64_t lines_checksum(const void *bytes, size_t len);
+
 /*
- * 0; -EINVAL: it is none, of another version, or damaged. `bytes` is 8-byte aligned. Its build id is the caller's to
+ * 0; -EINVAL: it is none, of another version, or damaged. `bytes` is 16-byte aligned. Its build id is the caller's to
  * compare.
  */
 int lines_open(struct lines *ret, const void *bytes, size_t len);

@@ -173,9 +173,10 @@ static int answers_fill(struct writer *w, const uint64_t *vaddrs, uint32_t count
 	int r;
 
 	buffer_append(&w->strings, "", 1);
-	w->head.flags = h->flags & LINES_FLAGS;
+	w->head.flags |= h->flags & LINES_OF_FILE;
 	w->head.units = h->units;
-	w->head.units_damaged = h->units_damaged;
+	/* Of an index that came, a number may be any. */
+	w->head.units_damaged = h->units_damaged < h->units ? h->units_damaged : h->units;
 	r = build_id_add(w);
 	for (uint32_t i = 0; i < count && r == 0; i++)
 		r = address_add(w, vaddrs[i], &w->answers[i]);
@@ -219,11 +220,11 @@ static enum symbol_status status_of(int r)
 	return r == -ENOEXEC ? SYMBOLS_NOT_ELF : r == -ENODATA ? SYMBOLS_NO_TABLE : SYMBOLS_LIMIT;
 }
 
-int lines_answer(struct lines_shelf *shelf, int fd, int alternate, const uint64_t *vaddrs,
+int lines_answer(struct lines_shelf *shelf, const struct lines_files *files, const uint64_t *vaddrs,
 		 uint32_t count, struct buffer *reply)
 {
 	struct writer w = { .head = { .status = SYMBOLS_OK, .answer_count = count } };
-	int r = lines_shelf_get(shelf, fd, alternate, &w.lines);
+	int r = lines_shelf_get(shelf, files, &w.lines, &w.head.flags);
 
 	buffer_init(&w.strings, MAX_STRING_BYTES);
 	if (r < 0)

@@ -14,7 +14,7 @@
  * Appends the reply about `count` ELF addresses. Whatever the file holds, it is one: -ENOMEM means that there
  * wasn't even memory to say so.
  */
-int lines_answer(struct lines_shelf *shelf, int fd, int alternate, const uint64_t *vaddrs,
+int lines_answer(struct lines_shelf *shelf, const struct lines_files *files, const uint64_t *vaddrs,
 		 uint32_t count, struct buffer *reply);
 
 #endif

@@ -12,12 +12,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <xxhash.h>
-
 #include "symbolizer/protocol.h"
 
 #define RADIX_BITS 11u
 #define RADIX_PASSES 3u
+#define PAGE_SHIFT_LEAST 6u /* of code: some five rows, in one or two cache lines */
 
 _Static_assert(LINES_MAX_BUILD_ID_BYTES == SYMBOLS_MAX_BUILD_ID_BYTES, "no build id is cut");
 
@@ -27,13 +26,13 @@ static void fail(struct lines_builder *b, int error)
 		b->error = error;
 }
 
-/* One more item; NULL, and b->error, if there can't be. */
-#define push(b, array, max)                                                 \
-	({                                                                  \
-		__typeof__((array)->items) item_ = array_push(array, max);  \
-		if (!item_)                                                 \
-			fail(b, (array)->count < (max) ? -ENOMEM : -E2BIG); \
-		item_;                                                      \
+/* One more item; NULL, and b->error, if there can't be. After an error nobody tries again, as each try asks the kernel. */
+#define push(b, array, max)                                                                    \
+	({                                                                                     \
+		__typeof__((array)->items) item_ = (b)->error ? NULL : array_push(array, max); \
+		if (!item_)                                                                    \
+			fail(b, (array)->count < (max) ? -ENOMEM : -E2BIG);                    \
+		item_;                                                                         \
 	})
 
 int lines_builder_init(struct lines_builder *b, const struct elf_file *elf)
@@ -282,27 +281,28 @@ static void heap_pop(struct heap *h)
 	h->items[i] = last;
 }
 
-struct flat {
-	ARRAY(uint32_t) starts;
-	ARRAY(uint32_t) values;
+/* From `start` on it is `scope`. */
+struct range {
+	uint32_t start, scope;
 };
 
-/* From `start` on it is `scope`. */
-static void flat_put(struct lines_builder *b, struct flat *f, uint32_t start, uint32_t scope)
-{
-	uint32_t *at, *value;
+struct ranges {
+	ARRAY(struct range) items;
+};
 
-	if (f->values.count && f->values.items[f->values.count - 1] == scope)
+static void range_put(struct lines_builder *b, struct ranges *ranges, uint32_t start,
+		      uint32_t scope)
+{
+	struct range *r;
+
+	if (ranges->items.count && ranges->items.items[ranges->items.count - 1].scope == scope)
 		return;
-	at = push(b, &f->starts, UINT32_MAX);
-	value = push(b, &f->values, UINT32_MAX);
-	if (at && value) {
-		*at = start;
-		*value = scope;
-	}
+	r = push(b, &ranges->items, UINT32_MAX);
+	if (r)
+		*r = (struct range){ start, scope };
 }
 
-static void sweep(struct lines_builder *b, struct heap *h, struct flat *ret)
+static void sweep(struct lines_builder *b, struct heap *h, struct ranges *ret)
 {
 	const struct lines_claim *c = b->claims.items, *end = c + b->claims.count;
 	uint32_t at = 0;
@@ -313,8 +313,8 @@ static void sweep(struct lines_builder *b, struct heap *h, struct flat *ret)
 		while (h->count && h->items[0]->limit <= at)
 			heap_pop(h);
 		if (!h->count) {
-			if (ret->values.count)
-				flat_put(b, ret, at, LINES_NONE);
+			if (ret->items.count)
+				range_put(b, ret, at, LINES_NONE);
 			if (c == end)
 				break;
 			at = c->start;
@@ -324,12 +324,12 @@ static void sweep(struct lines_builder *b, struct heap *h, struct flat *ret)
 		next = h->items[0]->limit;
 		if (c != end && c->start < next)
 			next = c->start;
-		flat_put(b, ret, at, h->items[0]->scope);
+		range_put(b, ret, at, h->items[0]->scope);
 		at = next;
 	}
 }
 
-static int ranges_flatten(struct lines_builder *b, struct flat *ret)
+static int ranges_flatten(struct lines_builder *b, struct ranges *ret)
 {
 	struct heap h = { 0 };
 
@@ -399,47 +399,98 @@ static int rows_flatten(struct lines_builder *b, struct row_sink *ret)
 
 /* ---- the image ---- */
 
-static void rows_write(const struct row_sink *sink, struct buffer *out)
+/*
+ * Where ranges and rows meet. Given no place to write to, says how many stretches there are.
+ */
+static uint32_t stretches_write(const struct ranges *ranges, const struct row_sink *rows,
+				struct lines_stretch *ret)
 {
-	uint32_t *p = buffer_extend(out, 3 * sizeof(*p) * sink->count);
+	const struct range *range = ranges->items.items, *range_end = range + ranges->items.count;
+	const struct lines_row *row = rows->rows, *row_end = row + rows->count;
+	struct lines_stretch now = { .scope = LINES_NONE, .file = LINES_NONE }, last = now;
+	uint32_t count = 0;
 
-	if (!p)
-		return;
-	for (uint32_t i = 0; i < sink->count; i++) {
-		p[i] = sink->rows[i].start;
-		p[sink->count + i] = sink->rows[i].file;
-		p[2ull * sink->count + i] = sink->rows[i].line;
+	while (range != range_end || row != row_end) {
+		bool has_range = range != range_end, has_row = row != row_end;
+
+		now.start = has_range && (!has_row || range->start < row->start) ? range->start
+										 : row->start;
+		if (has_range && range->start == now.start)
+			now.scope = (range++)->scope;
+		if (has_row && row->start == now.start) {
+			now.file = row->file;
+			now.line = (row++)->line;
+		}
+		if (now.scope == last.scope && now.file == last.file && now.line == last.line)
+			continue;
+		if (ret)
+			ret[count] = now;
+		last = now;
+		count++;
 	}
+	return count;
+}
+
+/* Pages are as small as makes sense, and fewer than stretches, however sparse the code is. */
+static void pages_choose(struct lines_header *h, const struct ranges *ranges,
+			 const struct row_sink *rows)
+{
+	uint32_t limit = 0;
+
+	if (ranges->items.count)
+		limit = ranges->items.items[ranges->items.count - 1].start;
+	if (rows->count && rows->rows[rows->count - 1].start > limit)
+		limit = rows->rows[rows->count - 1].start;
+	h->page_shift = PAGE_SHIFT_LEAST;
+	while (limit >> h->page_shift >= h->stretch_count && limit >> h->page_shift)
+		h->page_shift++;
+	h->page_count = h->stretch_count ? (limit >> h->page_shift) + 1 : 0;
+}
+
+static void pages_write(const struct lines_header *h, const struct lines_stretch *stretches,
+			uint32_t *ret)
+{
+	uint32_t page = 0;
+
+	for (uint32_t i = 0; i < h->stretch_count; i++)
+		while (page <= stretches[i].start >> h->page_shift)
+			ret[page++] = i;
+	while (page <= h->page_count)
+		ret[page++] = h->stretch_count;
 }
 
 static int image_write(struct lines_builder *b, const struct lines_header *header,
-		       const struct flat *ranges, const struct row_sink *rows, struct buffer *out)
+		       const struct ranges *ranges, const struct row_sink *rows, struct buffer *out)
 {
 	struct lines_header h = *header;
-	uint64_t sum;
+	struct lines_stretch *stretches;
+	struct lines_scope *scopes;
+	uint32_t *pages;
+	char *image;
 
 	h.magic = LINES_MAGIC;
 	h.version = LINES_VERSION;
 	h.header_bytes = sizeof(h);
 	h.base = b->base;
-	h.range_count = ranges->starts.count;
+	h.stretch_count = stretches_write(ranges, rows, NULL);
 	h.scope_count = b->scopes.count;
-	h.row_count = rows->count;
 	h.string_bytes = (uint32_t)b->strings.len;
-	h.size = sizeof(h) + 8ull * h.range_count +
-		 sizeof(struct lines_scope) * (uint64_t)h.scope_count + 12ull * h.row_count +
-		 h.string_bytes;
-	buffer_append(out, &h, sizeof(h));
-	buffer_append(out, ranges->starts.items, 4ull * h.range_count);
-	buffer_append(out, ranges->values.items, 4ull * h.range_count);
-	buffer_append(out, b->scopes.items, sizeof(struct lines_scope) * (uint64_t)h.scope_count);
-	rows_write(rows, out);
-	buffer_append(out, b->strings.data, h.string_bytes);
-	if (buffer_error(out) < 0)
+	pages_choose(&h, ranges, rows);
+	h.size = lines_size(&h);
+	image = buffer_extend(out, h.size);
+	if (!image)
 		return buffer_error(out);
-	sum = offsetof(struct lines_header, checksum) + sizeof(h.checksum);
-	sum = XXH3_64bits(out->data + sum, out->len - sum);
-	memcpy(out->data + offsetof(struct lines_header, checksum), &sum, sizeof(sum));
+	stretches = (struct lines_stretch *)(image + sizeof(h));
+	scopes = (struct lines_scope *)(stretches + h.stretch_count);
+	pages = (uint32_t *)(scopes + h.scope_count);
+	stretches_write(ranges, rows, stretches);
+	if (h.scope_count)
+		memcpy(scopes, b->scopes.items, sizeof(*scopes) * h.scope_count);
+	pages_write(&h, stretches, pages);
+	memcpy(pages + h.page_count + 1, b->strings.data, h.string_bytes);
+	memcpy(image, &h, sizeof(h));
+	h.checksum = lines_checksum(image, h.size);
+	memcpy(image, &h, sizeof(h));
 	return 0;
 }
 
@@ -447,7 +498,7 @@ int lines_builder_write(struct lines_builder *b, const struct lines_header *head
 			struct buffer *ret)
 {
 	struct row_sink rows = { 0 };
-	struct flat ranges = { 0 };
+	struct ranges ranges = { 0 };
 	int r = b->error;
 
 	if (r == 0)
@@ -459,7 +510,6 @@ int lines_builder_write(struct lines_builder *b, const struct lines_header *head
 	if (r == 0)
 		r = image_write(b, header, &ranges, &rows, ret);
 	free(rows.rows);
-	array_release(&ranges.starts);
-	array_release(&ranges.values);
+	array_release(&ranges.items);
 	return r;
 }

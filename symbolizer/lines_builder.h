@@ -73,8 +73,8 @@ void lines_builder_end_sequence(struct lines_builder *b, uint64_t vaddr);
 void lines_builder_abandon_sequence(struct lines_builder *b);
 
 /*
- * Appends the image, for a header that has its counts of units, its flags and its build id. 0, -ENOMEM or -E2BIG. Nothing can be
- * added afterwards.
+ * The image, in an empty buffer, for a header that has its counts of units, its flags and its build id and is zero
+ * otherwise. 0, -ENOMEM or -E2BIG. Nothing can be added afterwards.
  */
 int lines_builder_write(struct lines_builder *b, const struct lines_header *header,
 			struct buffer *ret);

@@ -42,8 +42,11 @@
  * The third asks for lines and inlined functions, by a file's DWARF. Request:
  *
  *	struct lines_request, then count × u64 ELF addresses in ascending order
- *	fds: the file that has the DWARF (the binary, or its separate debug file), and what dwz moved to another, if there is
- *	one and it is at hand
+ *	fds, of which `with` says which there are, in this order:
+ *		the file that has the DWARF (the binary, or its separate debug file)
+ *		LINES_WITH_ALTERNATE: what dwz moved to another
+ *		LINES_WITH_INDEX: an index that was made of them before, to be mapped; it may be damaged, or another's
+ *		LINES_WITH_ROOM: an empty memfd, which the index is written to if it is made now, and not too large
  *
  * Reply, which nobody believes before lines_check() has:
  *
@@ -203,8 +206,15 @@ int unwind_check(const void *bytes, size_t len, const struct unwind_request *req
 
 struct lines_request {
 	uint32_t count; /* <= SYMBOLS_MAX_ADDRESSES */
-	uint32_t reserved;
+	uint32_t with; /* LINES_WITH_…: the descriptors behind the first */
 };
+
+#define LINES_WITH_ALTERNATE 1u
+#define LINES_WITH_INDEX 2u
+#define LINES_WITH_ROOM 4u
+#define LINES_WITH_ALL 7u
+
+#define LINES_MAX_KEPT_BYTES (128u << 20) /* of an index that comes or is written */
 
 #define LINES_DAMAGED 1u /* some section could not be read */
 #define LINES_COMPRESSED 2u /* some were compressed */
@@ -213,7 +223,12 @@ struct lines_request {
 #define LINES_NO_ALTERNATE 8u
 #define LINES_SPLIT 16u /* parts of it are in .dwo files, which are not read */
 #define LINES_INCOMPLETE 32u /* the reply was full: the last answers are empty */
-#define LINES_FLAGS 63u
+#define LINES_OF_FILE 63u /* the above; the rest is of this reply */
+#define LINES_INDEX_USED 64u /* the one that came with the request */
+#define LINES_INDEX_BAD 128u /* that one is no good, and was not used */
+#define LINES_INDEX_MADE 256u /* now, from the file */
+#define LINES_INDEX_WRITTEN 512u /* and the room holds all of it */
+#define LINES_FLAGS 1023u
 
 struct lines_reply {
 	uint32_t status; /* enum symbol_status: _OK, _NOT_ELF, _NO_TABLE (no DWARF), _LIMIT */
@@ -267,7 +282,8 @@ struct debug_request {
 #define DEBUG_REPLY_MINIDEBUG 4u /* a .gnu_debugdata */
 #define DEBUG_REPLY_BELONGS 8u /* it is what was asked for, by build id or CRC */
 #define DEBUG_REPLY_BAD_LINK 16u /* its .gnu_debuglink names no file */
-#define DEBUG_REPLY_FLAGS 31u
+#define DEBUG_REPLY_GO 32u /* Go's own table of its functions; of DEBUG_OF_FILE only */
+#define DEBUG_REPLY_FLAGS 63u
 
 struct debug_reply {
 	uint32_t status; /* enum symbol_status: _OK, _NOT_ELF, _LIMIT (too large to be compared) */

@@ -121,22 +121,43 @@ int request_answer_unwind(const void *bytes, size_t len, const int *fds, uint32_
 	return unwind_answer(fds[0], &request, reply);
 }
 
+/* The descriptors behind the first, by the bits that say which they are. */
+static int lines_files_of(uint32_t with, const int *fds, uint32_t fd_count, struct lines_files *ret)
+{
+	struct lines_files f = { .alternate = -1, .index = -1, .room = -1 };
+	uint32_t next = 1;
+
+	if (with & ~LINES_WITH_ALL || fd_count != 1u + (uint32_t)__builtin_popcount(with))
+		return -EPROTO;
+	f.file = fds[0];
+	if (with & LINES_WITH_ALTERNATE)
+		f.alternate = fds[next++];
+	if (with & LINES_WITH_INDEX)
+		f.index = fds[next++];
+	if (with & LINES_WITH_ROOM)
+		f.room = fds[next];
+	*ret = f;
+	return 0;
+}
+
 int request_answer_lines(struct lines_shelf *shelf, const void *bytes, size_t len, const int *fds,
 			 uint32_t fd_count, struct buffer *reply)
 {
 	struct lines_request request;
+	struct lines_files files;
 	const uint64_t *addresses;
 
-	if (len < sizeof(request) || fd_count < 1 || fd_count > 2)
+	if (len < sizeof(request))
 		return -EPROTO;
 	memcpy(&request, bytes, sizeof(request));
+	if (lines_files_of(request.with, fds, fd_count, &files) < 0)
+		return -EPROTO;
 	addresses = (const uint64_t *)((const char *)bytes + sizeof(request));
 	if (request.count > SYMBOLS_MAX_ADDRESSES ||
 	    len - sizeof(request) != request.count * sizeof(uint64_t) ||
 	    !ascend(addresses, request.count))
 		return -EPROTO;
-	return lines_answer(shelf, fds[0], fd_count > 1 ? fds[1] : -1, addresses, request.count,
-			    reply);
+	return lines_answer(shelf, &files, addresses, request.count, reply);
 }
 
 int request_answer_debug(const void *bytes, size_t len, const int *fds, uint32_t fd_count,

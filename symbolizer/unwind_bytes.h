@@ -31,7 +31,15 @@ static inline uint64_t bytes_fixed(struct bytes *b, size_t len)
 		b->at = b->end;
 		return 0;
 	}
-	memcpy(&value, b->at, len);
+	/* A memcpy() of a size that the compiler knows is a load; of another it is a call. */
+	if (len == 4)
+		memcpy(&value, b->at, 4);
+	else if (len == 8)
+		memcpy(&value, b->at, 8);
+	else if (len == 1)
+		value = *b->at;
+	else
+		memcpy(&value, b->at, len);
 	b->at += len;
 	return value;
 }

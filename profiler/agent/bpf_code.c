@@ -5,7 +5,7 @@
  * before us is learnt of when it goes: what was sampled in it has WINDOW_SPACE_KERNEL by then, and is
  * found among all programs when it is named.
  *
- * Refused: asking for all programs at the start (it needs CAP_SYS_ADMIN), or reading /proc/kallsyms a second time
+ * Refused: asking for programs by their ids (it needs CAP_SYS_ADMIN), or reading /proc/kallsyms a second time
  * (50 ms). The event that takes a name away tells it.
  */
 #include "profiler/agent/bpf_code.h"
@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bpf/record.h"
 #include "profiler/base/array.h"
 #include "profiler/base/buffer.h"
 #include "profiler/base/clock.h"
@@ -31,6 +32,8 @@ struct program {
 	uint64_t from_ns; /* 0: it was there before us */
 	uint64_t gone_ns; /* UINT64_MAX: it is there */
 	uint32_t name; /* in the buffer of names */
+	uint32_t list; /* the number of the last one that it was in */
+	bool vanished; /* no event said that it went */
 };
 
 struct place {
@@ -42,7 +45,12 @@ struct bpf_code {
 	ARRAY(struct program) programs;
 	ARRAY(struct place) places;
 	struct buffer names; /* each with its NUL */
-	bool in_doubt;
+	uint32_t lists; /* that have ended */
+	uint64_t lost_ns; /* the last time that events were lost */
+	bool in_doubt; /* some were lost since the last list */
+	bool lost; /* some were, ever */
+	bool full; /* one was refused: no list can help any more */
+	bool list_cut; /* of the list under way some had no room */
 };
 
 int bpf_code_new(struct bpf_code **ret)
@@ -66,9 +74,18 @@ void bpf_code_free(struct bpf_code *c)
 	free(c);
 }
 
-void bpf_code_lost(struct bpf_code *c)
+void bpf_code_lost(struct bpf_code *c, uint64_t time_ns)
 {
 	c->in_doubt = true;
+	c->lost = true;
+	if (c->lost_ns < time_ns)
+		c->lost_ns = time_ns;
+}
+
+static void full(struct bpf_code *c)
+{
+	c->full = true;
+	bpf_code_lost(c, UINT64_MAX);
 }
 
 /* ---- places ---- */
@@ -169,7 +186,7 @@ void bpf_code_registered(struct bpf_code *c, uint64_t time_ns, uint64_t start, u
 	};
 
 	if (program_add(c, &new, name) < 0)
-		bpf_code_lost(c);
+		full(c);
 }
 
 void bpf_code_unregistered(struct bpf_code *c, uint64_t time_ns, uint64_t start, uint64_t end,
@@ -181,12 +198,79 @@ void bpf_code_unregistered(struct bpf_code *c, uint64_t time_ns, uint64_t start,
 	if (program_at(c, start, &number)) {
 		struct program *p = &c->programs.items[number];
 
-		if (p->gone_ns == UINT64_MAX)
+		/* A list may have missed it a moment before. */
+		if (p->gone_ns == UINT64_MAX || p->vanished)
 			p->gone_ns = time_ns;
+		p->vanished = false;
 		return;
 	}
 	if (program_add(c, &new, name) < 0)
-		bpf_code_lost(c);
+		full(c);
+}
+
+/* ---- lists ---- */
+
+/* As the list has it: names of the kernel's may be longer. */
+static bool same_name(const char *ours, const char *listed)
+{
+	return strncmp(ours, listed, RECORD_PROGRAM_NAME_BYTES - 1) == 0;
+}
+
+/* Is it one that a list has? All but trampolines and dispatchers. */
+static bool is_program(const char *name)
+{
+	return strncmp(name, "bpf_prog_", 9) == 0;
+}
+
+void bpf_code_listed(struct bpf_code *c, uint64_t time_ns, uint64_t start, uint64_t end,
+		     const char *name)
+{
+	const struct program new = { .start = start,
+				     .end = end,
+				     .from_ns = c->lists ? time_ns : 0,
+				     .gone_ns = UINT64_MAX,
+				     .list = c->lists + 1 };
+	uint32_t number;
+
+	if (program_at(c, start, &number)) {
+		struct program *p = &c->programs.items[number];
+
+		if (p->start == start && p->end == end && p->gone_ns == UINT64_MAX &&
+		    same_name(c->names.data + p->name, name)) {
+			p->list = c->lists + 1;
+			return;
+		}
+	}
+	/* Half of the room is for those that come later. */
+	if (c->programs.count >= MAX_PROGRAMS / 2 || program_add(c, &new, name) < 0)
+		c->list_cut = true;
+}
+
+void bpf_code_list_end(struct bpf_code *c, uint64_t time_ns)
+{
+	bool cut = c->list_cut;
+
+	c->list_cut = false;
+	if (cut)
+		return;
+	c->lists++;
+	/* Where no event was lost, that of a program which is just going is still to come. */
+	for (uint32_t i = 0; c->in_doubt && i < c->programs.count; i++) {
+		struct program *p = &c->programs.items[i];
+
+		if (p->gone_ns != UINT64_MAX || p->list == c->lists ||
+		    !is_program(c->names.data + p->name))
+			continue;
+		p->gone_ns = time_ns;
+		p->vanished = true;
+	}
+	if (c->lost_ns < time_ns)
+		c->in_doubt = false;
+}
+
+bool bpf_code_wants_list(const struct bpf_code *c)
+{
+	return c->in_doubt && !c->full;
 }
 
 uint32_t bpf_code_space(const struct bpf_code *c, uint64_t time_ns, uint64_t address)
@@ -213,7 +297,7 @@ static struct bpf_symbol symbol_of(const struct bpf_code *c, const struct progra
 {
 	const char *name = c->names.data + p->name;
 
-	if (c->in_doubt || !*name)
+	if (c->in_doubt || p->vanished || !*name || (c->lost && !is_program(name)))
 		return (struct bpf_symbol){ 0 };
 	return (struct bpf_symbol){ .name = name, .offset = address - p->start };
 }
@@ -245,7 +329,7 @@ bool bpf_code_find(const struct bpf_code *c, uint32_t space, uint64_t address,
 
 bool bpf_code_is_certain(const struct bpf_code *c)
 {
-	return !c->in_doubt;
+	return !c->in_doubt && !c->lost;
 }
 
 bool bpf_code_knows(const struct bpf_code *c, const char *name)

@@ -11,8 +11,12 @@
  *	where no event was about					as /proc/kallsyms has it: what is
  *									there now was there then
  *
- * All of that holds only if no event was lost, or refused for want of room: if one was, no BPF program has a
- * name (BPF_NAMES_WITHHELD). Code that the kernel doesn't tell of (classic filters, as seccomp's) is not known.
+ * Beside the events there are lists of all programs, one from the start: so that what /proc/kallsyms names, which
+ * doesn't say how long a program is, can't be a classic filter (seccomp, sockets) behind it, which is in no list.
+ *
+ * After events were lost, or refused for want of room, a new list says which programs are still what they were: those keep their
+ * names. One that is gone and another that came, without an event, have none (BPF_NAMES_WITHHELD); nor have trampolines and
+ * dispatchers, which are in no list. Until there is such a list, or where the kernel makes none, no BPF program has a name.
  */
 #ifndef AGENT_BPF_CODE_H
 #define AGENT_BPF_CODE_H
@@ -33,8 +37,15 @@ void bpf_code_registered(struct bpf_code *c, uint64_t time_ns, uint64_t start, u
 			 const char *name);
 void bpf_code_unregistered(struct bpf_code *c, uint64_t time_ns, uint64_t start, uint64_t end,
 			   const char *name);
-/* Events are missing: nothing is certain, in all of the capture. */
-void bpf_code_lost(struct bpf_code *c);
+/* Events up to that time may be missing. */
+void bpf_code_lost(struct bpf_code *c, uint64_t time_ns);
+
+/* All programs that were there at time_ns: each, then the end. In order of time with the events. */
+void bpf_code_listed(struct bpf_code *c, uint64_t time_ns, uint64_t start, uint64_t end,
+		     const char *name);
+void bpf_code_list_end(struct bpf_code *c, uint64_t time_ns);
+/* Would a list help? */
+bool bpf_code_wants_list(const struct bpf_code *c);
 
 /*
  * The window space of a kernel address that was sampled at that time: WINDOW_SPACE_KERNEL, WINDOW_SPACE_BPF_GONE

@@ -13,6 +13,7 @@
 #include <inttypes.h>
 #include <malloc.h>
 
+#include "profiler/agent/site.h"
 #include "profiler/model/profile.h"
 #include "profiler/process/file.h"
 #include "profiler/process/process.h"
@@ -138,6 +139,7 @@ int budget_divide(struct budget *ret, uint64_t total, uint64_t cgroup_limit, uin
 #define REPLAY_PROCESSES 65536
 #define REPLAY_FILES 65536
 #define REPLAY_PROFILE_BYTES (1024 * MIB)
+#define REPLAY_LINES_BYTES (256 * MIB)
 
 /* With all the memory in the world: what an index and the tables can number. */
 #define MOST_ITEMS (1u << 28)
@@ -155,6 +157,8 @@ int budget_divide(struct budget *ret, uint64_t total, uint64_t cgroup_limit, uin
 /* What the resolver notes of an item: its number in the profile, or that it is to be named. */
 #define NOTE_BYTES sizeof(uint32_t)
 
+/* What it knows of a location by then. */
+#define SITE_BYTES ITEM_BYTES(struct site)
 /*
  * What one more of each takes at most: in the window, and in the profile, where a location is also a line, a
  * function and that one's two names, and a series five labels and three texts.
@@ -164,15 +168,16 @@ int budget_divide(struct budget *ret, uint64_t total, uint64_t cgroup_limit, uin
 	 GROWING_INDEX_BYTES + NOTE_BYTES)
 #define SAMPLE_BYTES (INDEXED_BYTES(struct window_sample) + INDEXED_BYTES(struct profile_sample))
 #define LOCATION_BYTES                                                              \
-	(INDEXED_BYTES(struct window_location) + 3 * NOTE_BYTES +                   \
+	(INDEXED_BYTES(struct window_location) + SITE_BYTES + 2 * NOTE_BYTES +      \
 	 INDEXED_BYTES(struct profile_location) + ITEM_BYTES(struct profile_line) + \
 	 INDEXED_BYTES(struct profile_function) + 2 * INDEXED_BYTES(struct profile_string))
 #define SERIES_BYTES                                                                               \
 	(INDEXED_BYTES(struct window_series) + NOTE_BYTES + INDEXED_BYTES(struct profile_series) + \
 	 5 * ITEM_BYTES(struct profile_label) + 3 * INDEXED_BYTES(struct profile_string))
 
-/* The part of the profile that is names. */
+/* The part of the profile that is names, and that of what lines add to its arrays. */
 #define NAMES_PART 4
+#define LINES_PART 32
 
 #define MEAN_MAPPINGS 16
 #define MEAN_PATH_BYTES 256
@@ -202,7 +207,9 @@ size_t budget_batch_bytes(const struct budget *b)
 struct window_limits budget_window_limits(const struct budget *b)
 {
 	return (struct window_limits){
-		.bytes = b ? b->window + b->profile - budget_profile_bytes(b) : REPLAY_WINDOW_BYTES,
+		.bytes = b ? b->window + b->profile - budget_profile_bytes(b) -
+					 b->profile / LINES_PART
+			   : REPLAY_WINDOW_BYTES,
 		.series_bytes = SERIES_BYTES,
 		.location_bytes = LOCATION_BYTES,
 		.node_bytes = NODE_BYTES,
@@ -229,6 +236,18 @@ uint32_t budget_profile_items(const struct budget *b)
 size_t budget_profile_bytes(const struct budget *b)
 {
 	return b ? b->profile / NAMES_PART : REPLAY_PROFILE_BYTES;
+}
+
+uint64_t budget_lines_bytes(const struct budget *b)
+{
+	return b ? b->profile / LINES_PART : REPLAY_LINES_BYTES;
+}
+
+uint64_t budget_lines_taken(const struct profile *p)
+{
+	return p->lines.count * ITEM_BYTES(struct profile_line) +
+	       p->functions.count * INDEXED_BYTES(struct profile_function) +
+	       p->strings.count * INDEXED_BYTES(struct profile_string);
 }
 
 /* glibc's own threshold, which it would raise with each large piece that is freed, up to 32 MiB. */

@@ -17,6 +17,7 @@
 
 #include "profiler/aggregate/window.h"
 #include "profiler/base/err.h"
+#include "profiler/model/profile.h"
 
 #define BUDGET_DEFAULT_BYTES (256ULL << 20)
 #define BUDGET_LEAST_BYTES (64ULL << 20)
@@ -64,6 +65,9 @@ uint32_t budget_files(const struct budget *b);
 /* Room for whatever a full window becomes; `…_bytes` are for its names. */
 uint32_t budget_profile_items(const struct budget *b);
 size_t budget_profile_bytes(const struct budget *b);
+/* What lines and inlined functions may add to its arrays; and what those take now that lines add to. */
+uint64_t budget_lines_bytes(const struct budget *b);
+uint64_t budget_lines_taken(const struct profile *p);
 
 /*
  * From now on what is freed goes back to the kernel at once, but for small pieces; and a large array grows

@@ -27,6 +27,7 @@
 #include "profiler/role/service.h"
 
 #define FOLLOW_CPUS_NS NS_PER_S
+#define LIST_PROGRAMS_NS NS_PER_S /* at most so often */
 /* Looks at /proc for children of the filter's processes. One finds all, but of parents that fork a lot. */
 #define MAX_DESCENTS 4
 
@@ -51,6 +52,7 @@ struct capture {
 	struct session_ticks ticks_start;
 	uint64_t own_start_ns;
 	uint64_t cpus_followed_ns;
+	uint64_t programs_listed_ns;
 	void (*sign)(void *ctx);
 	void *sign_ctx;
 };
@@ -75,7 +77,7 @@ static int recorder_setup(struct capture *c, int fd, struct err *err)
 	r = recorder_new(&c->recorder, fd, outside_source(c->outside));
 	if (r < 0)
 		return err_errno(err, r, "cannot start the recording");
-	c->live_names.told = recorder_symbols;
+	c->live_names.told = recorder_names;
 	c->live_names.told_ctx = c->recorder;
 	return 0;
 }
@@ -195,26 +197,62 @@ static int children_add(struct capture *c, const struct session_config *config, 
 	return r < 0 ? err_errno(err, r, "cannot find the children of the processes named") : 0;
 }
 
-static int ask_names(void *ctx, uint32_t space, int fd, const uint64_t *addresses, uint32_t count,
-		     struct symbols *ret, struct err *err)
+/* Names take a while, and whoever waits for the answer is told that we live. */
+static struct live_names *names_of(void *ctx)
 {
 	struct capture *c = ctx;
 
 	if (c->sign)
 		c->sign(c->sign_ctx);
-	return live_names_ask(&c->live_names, space, fd, addresses, count, ret, err);
+	return &c->live_names;
+}
+
+static int ask_names(void *ctx, uint32_t space, int fd, const uint64_t *addresses, uint32_t count,
+		     struct symbols *ret, struct err *err)
+{
+	return live_names_ask(names_of(ctx), space, fd, addresses, count, ret, err);
 }
 
 static int ask_code_names(void *ctx, uint32_t owner, int dump_fd, const uint64_t *addresses,
 			  const struct symbol_moment *moments, uint32_t count, struct symbols *ret,
 			  struct err *err)
 {
-	struct capture *c = ctx;
-
-	if (c->sign)
-		c->sign(c->sign_ctx);
-	return live_names_ask_code(&c->live_names, owner, dump_fd, addresses, moments, count, ret,
+	return live_names_ask_code(names_of(ctx), owner, dump_fd, addresses, moments, count, ret,
 				   err);
+}
+
+static int ask_names_late(void *ctx, uint32_t space, int fd, const uint64_t *addresses,
+			  uint32_t count, struct symbols *ret, struct err *err)
+{
+	return live_names_late(names_of(ctx), space, fd, addresses, count, ret, err);
+}
+
+static int find_lines(void *ctx, uint32_t space, int fd, struct line_files *ret)
+{
+	return live_lines_find(names_of(ctx), space, fd, ret);
+}
+
+static int ask_lines(void *ctx, uint32_t space, const struct line_files *files,
+		     const uint64_t *vaddrs, uint32_t count, struct lines_answers *ret,
+		     struct err *err)
+{
+	return live_lines_ask(names_of(ctx), space, files, vaddrs, count, ret, err);
+}
+
+static void names_setup(struct capture *c)
+{
+	c->live_names = (struct live_names){ .client = c->symbols,
+					     .outside = c->outside,
+					     .maps = c->perfmaps,
+					     .counters = &c->pipeline.counters,
+					     .vdso_fd = -1 };
+	c->names = (struct name_source){
+		.ctx = c, .ask = ask_names, .ask_code = ask_code_names, .ask_late = ask_names_late
+	};
+	if (c->job->no_inlines)
+		return;
+	c->names.find_lines = find_lines;
+	c->names.ask_lines = ask_lines;
 }
 
 void capture_on_sign_of_life(struct capture *c, void (*sign)(void *ctx), void *ctx)
@@ -233,12 +271,11 @@ static int outside_setup(struct capture *c, struct err *err)
 	r = outside_new(&c->outside, &c->starter, &c->pipeline.counters, err);
 	if (r >= 0)
 		r = symbols_client_new(&c->symbols, &c->starter, &c->pipeline.counters, err);
+	if (r >= 0)
+		symbols_client_keep_indexes(c->symbols, c->service);
 	if (r >= 0 && perfmaps_new(&c->perfmaps, c->outside) < 0)
 		r = err_errno(err, -ENOMEM, "cannot set up the capture");
-	c->live_names = (struct live_names){
-		.client = c->symbols, .outside = c->outside, .maps = c->perfmaps, .vdso_fd = -1
-	};
-	c->names = (struct name_source){ .ctx = c, .ask = ask_names, .ask_code = ask_code_names };
+	names_setup(c);
 	if (r >= 0 && debug_files_new(&c->live_names.debug, c->outside, c->symbols,
 				      &c->pipeline.counters) < 0)
 		r = err_errno(err, -ENOMEM, "cannot set up the capture");
@@ -336,6 +373,13 @@ static bool is_passing(int r)
 	return r == -EPIPE || r == -ETIMEDOUT || r == -EPROTO || r == -EAGAIN || r == -EBUSY;
 }
 
+/* Where the kernel has no list for us there is none: what that means is bpf_code's to know. */
+static void list_programs(struct capture *c)
+{
+	c->programs_listed_ns = clock_ns(CLOCK_MONOTONIC);
+	(void)session_list_programs(c->session, c->pipeline.batch);
+}
+
 int capture_start(struct capture *c, struct err *err)
 {
 	int r;
@@ -348,6 +392,7 @@ int capture_start(struct capture *c, struct err *err)
 	r = process_table_scan(c->pipeline.processes, c->facts.start_ns);
 	if (r < 0 && !is_passing(r))
 		return err_errno(err, r, "cannot read the processes in \"/proc\"");
+	list_programs(c);
 	r = session_start(c->session, err);
 	if (r < 0)
 		return r;
@@ -388,6 +433,9 @@ int capture_drain(struct capture *c, struct err *err)
 
 	if (r >= 0)
 		unwinding_work(c->unwinding, now_ns - BATCH_HOLD_BACK_NS);
+	if (bpf_code_wants_list(c->pipeline.bpf) &&
+	    now_ns - c->programs_listed_ns > LIST_PROGRAMS_NS)
+		list_programs(c);
 	if (now_ns - c->cpus_followed_ns > FOLLOW_CPUS_NS) {
 		session_follow_cpus(c->session);
 		c->cpus_followed_ns = now_ns;
@@ -478,12 +526,18 @@ void capture_stop(struct capture *c)
 
 int capture_finish(struct capture *c, struct profile *ret, struct err *err)
 {
-	int r = drain_until(c, UINT64_MAX, err);
+	int r = session_drain(c->session, c->pipeline.batch);
 
+	if (r < 0)
+		return err_errno(err, r, "cannot take the samples in");
+	/* Behind all events: what was lost until now is in it. */
+	list_programs(c);
+	r = drain_until(c, UINT64_MAX, err);
 	if (r < 0)
 		return r;
 	session_counters(c->session, &c->pipeline.counters);
 	c->facts.profile.own_bpf_ns = session_bpf_ns(c->session);
+	debug_files_forget(c->live_names.debug);
 	r = resolver_finish(c->resolver, &c->facts.profile);
 	if (r < 0)
 		return err_errno(err, r, "the profile grew too large");

@@ -67,6 +67,6 @@ uint64_t capture_end_ns(const struct capture *c);
  * A profile from a recording: 0, or 1 when the recording broke off before its end and the profile holds
  * what was there; negative errno and a sentence.
  */
-int capture_replay(int fd, struct profile *ret, struct err *err);
+int capture_replay(int fd, bool no_inlines, struct profile *ret, struct err *err);
 
 #endif

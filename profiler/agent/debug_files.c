@@ -29,8 +29,16 @@ struct debug_files {
 	struct counters *counters;
 	uint32_t searches;
 	uint64_t searching_ns; /* that they took */
-	ARRAY(bool) none; /* by file: it has no debug file that we could find */
+	ARRAY(struct finding) findings; /* by file */
 };
+
+/* How the last search for a file's debug file failed. */
+struct finding {
+	int error; /* 0: nobody has searched, or it should be done again */
+	int counted; /* enum counter; COUNTER_NONE */
+};
+
+#define COUNTER_NONE (-1)
 
 struct search {
 	const struct debug_place *place;
@@ -57,7 +65,7 @@ void debug_files_free(struct debug_files *d)
 {
 	if (!d)
 		return;
-	array_release(&d->none);
+	array_release(&d->findings);
 	free(d);
 }
 
@@ -122,33 +130,36 @@ static int search(struct debug_files *d, const struct search *s, int *ret_fd)
 	return search_place(d, s, &ours, ret_fd) == 0 ? 0 : r;
 }
 
-static void failure_count(struct debug_files *d, int error)
+static enum counter counter_of(int error)
 {
-	enum counter id = COUNTER_DEBUG_FILES_UNREAD;
-
 	if (error == -ENOENT || error == -ENOTDIR)
-		id = COUNTER_DEBUG_FILES_MISSING;
-	else if (error == -ESTALE || error == -ENOEXEC || error == -EINVAL || error == -ELOOP)
-		id = COUNTER_DEBUG_FILES_REFUSED;
-	counter_add(d->counters, id, 1);
+		return COUNTER_DEBUG_FILES_MISSING;
+	if (error == -ESTALE || error == -ENOEXEC || error == -EINVAL || error == -ELOOP)
+		return COUNTER_DEBUG_FILES_REFUSED;
+	return error == -E2BIG ? COUNTER_DEBUG_FILES_UNASKED : COUNTER_DEBUG_FILES_UNREAD;
 }
 
-static bool is_known_none(const struct debug_files *d, uint32_t file)
+/* NULL: there is no memory for one. */
+static struct finding *finding_of(struct debug_files *d, uint32_t file)
 {
-	return file < d->none.count && d->none.items[file];
-}
-
-/* Without memory it is looked for again. */
-static void remember_none(struct debug_files *d, uint32_t file)
-{
-	while (d->none.count <= file) {
-		bool *slot = array_push(&d->none, UINT32_MAX);
+	while (d->findings.count <= file) {
+		struct finding *slot = array_push(&d->findings, UINT32_MAX);
 
 		if (!slot)
-			return;
-		*slot = false;
+			return NULL;
+		*slot = (struct finding){ .counted = COUNTER_NONE };
 	}
-	d->none.items[file] = true;
+	return &d->findings.items[file];
+}
+
+/* A file is in one counter at most: that of its last search that failed. */
+static void finding_count(struct debug_files *d, struct finding *f, int counted)
+{
+	if (f->counted != COUNTER_NONE)
+		d->counters->value[f->counted]--;
+	if (counted != COUNTER_NONE)
+		counter_add(d->counters, (enum counter)counted, 1);
+	f->counted = counted;
 }
 
 static struct debug_place place_of(const struct file_place *place, const struct debug_reply *said)
@@ -181,29 +192,57 @@ static int find(struct debug_files *d, const struct file_place *place, int fd, i
 	return search(d, &s, ret_fd);
 }
 
+/* Within the limits of searches. */
+static int find_measured(struct debug_files *d, const struct file_place *place, int fd, int *ret_fd)
+{
+	uint64_t begin_ns = clock_ns(CLOCK_MONOTONIC);
+	int r;
+
+	if (d->searches == DEBUG_FILES_MAX_SEARCHES || d->searching_ns > MAX_SEARCHING_NS)
+		return -E2BIG;
+	d->searches++;
+	r = find(d, place, fd, ret_fd);
+	d->searching_ns += clock_ns(CLOCK_MONOTONIC) - begin_ns;
+	return r;
+}
+
+/* `lines`: that there is none is no loss of names. */
+static int find_once(struct debug_files *d, uint32_t file, const struct file_place *place, int fd,
+		     bool lines, int *ret_fd)
+{
+	struct finding unknown = { .counted = COUNTER_NONE }, *f = finding_of(d, file);
+	bool known;
+	int r;
+
+	if (!f)
+		f = &unknown;
+	known = f->error < 0;
+	r = known ? f->error : find_measured(d, place, fd, ret_fd);
+	f->error = r < 0 ? r : 0;
+	/* That it names none is no loss of ours. */
+	if (r == 0)
+		finding_count(d, f, COUNTER_NONE);
+	else if (r != -ENODATA && !(lines && counter_of(r) == COUNTER_DEBUG_FILES_MISSING))
+		finding_count(d, f, (int)counter_of(r));
+	return known ? -ENOENT : r;
+}
+
 int debug_files_find(struct debug_files *d, uint32_t file, const struct file_place *place, int fd,
 		     int *ret_fd)
 {
-	int r;
+	return find_once(d, file, place, fd, false, ret_fd);
+}
 
-	if (is_known_none(d, file))
-		return -ENOENT;
-	if (d->searches == DEBUG_FILES_MAX_SEARCHES || d->searching_ns > MAX_SEARCHING_NS) {
-		counter_add(d->counters, COUNTER_DEBUG_FILES_UNASKED, 1);
-		r = -E2BIG;
-	} else {
-		uint64_t begin = clock_ns(CLOCK_MONOTONIC);
+int debug_files_find_lines(struct debug_files *d, uint32_t file, const struct file_place *place,
+			   int fd, int *ret_fd)
+{
+	return find_once(d, file, place, fd, true, ret_fd);
+}
 
-		d->searches++;
-		r = find(d, place, fd, ret_fd);
-		d->searching_ns += clock_ns(CLOCK_MONOTONIC) - begin;
-		/* That it names none is no loss of ours. */
-		if (r < 0 && r != -ENODATA)
-			failure_count(d, r);
-	}
-	if (r < 0)
-		remember_none(d, file);
-	return r;
+void debug_files_forget(struct debug_files *d)
+{
+	for (uint32_t i = 0; i < d->findings.count; i++)
+		d->findings.items[i].error = 0;
 }
 
 int debug_files_find_alternate(struct debug_files *d, const struct file_place *place, int fd,
@@ -225,6 +264,6 @@ int debug_files_find_alternate(struct debug_files *d, const struct file_place *p
 	wanted.alternate = true;
 	r = search(d, &s, ret_fd);
 	if (r < 0)
-		failure_count(d, r);
+		counter_add(d->counters, counter_of(r), 1);
 	return r;
 }

@@ -7,7 +7,7 @@
  * a candidate must be root's or the binary's owner's: a build id is whatever its author wrote, and in a mount namespace of
  * his own everybody has a /usr/lib/debug, from which he could name the frames of a binary that others run, too.
  *
- * A binary without one is remembered, and not looked for again. Counts DEBUG_FILES_MISSING (there is none), …_REFUSED
+ * A binary without one is remembered, and not looked for again until it is forgotten. Counts DEBUG_FILES_MISSING (there is none), …_REFUSED
  * (there is one, and it is another's), …_UNREAD (it couldn't be told), and …_UNASKED beyond the limits of searches: their
  * number, and 10 s in all. Not
  * thread safe.
@@ -39,6 +39,16 @@ void debug_files_free(struct debug_files *d);
  */
 int debug_files_find(struct debug_files *d, uint32_t file, const struct file_place *place, int fd,
 		     int *ret_fd);
+
+/* The same for its lines: a binary without one is then not counted as missing, as it may have all names that it needs. */
+int debug_files_find_lines(struct debug_files *d, uint32_t file, const struct file_place *place,
+			   int fd, int *ret_fd);
+
+/*
+ * What was not there is looked for again, when it is next asked for: it may have come meanwhile. What is found then is
+ * in no counter any more.
+ */
+void debug_files_forget(struct debug_files *d);
 
 /*
  * The alternate file (dwz) of `fd`: of a binary with DWARF of its own, or of the debug file of the binary at

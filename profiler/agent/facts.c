@@ -56,6 +56,7 @@ static bool counter_is_recorded(enum counter id)
 	return id < (enum counter)BPF_COUNTER_COUNT || id == COUNTER_CPUS_FAILED ||
 	       id == COUNTER_SAMPLES_MISSED || id == COUNTER_TICKS_MISSED ||
 	       (id >= COUNTER_DEBUG_FILES_MISSING && id <= COUNTER_DEBUG_FILES_UNASKED) ||
+	       (id >= COUNTER_LINES_NONE && id <= COUNTER_LINES_LET_GO) ||
 	       id == COUNTER_SYMBOLIZER_FAILED || id == COUNTER_OPENER_FAILED ||
 	       (id >= COUNTER_UNWIND_REFUSED && id <= COUNTER_UNWIND_FILES_BAD);
 }

@@ -27,9 +27,13 @@
 #define MOMENT_NS NS_PER_S
 #define MOMENT_BURST_NS (15 * NS_PER_S)
 
-/* Where there is no map it is looked for again, ever more rarely. */
+/*
+ * Where there is no map it is looked for again, as one may turn up while the process runs, and can't be had when it has
+ * ended: every 2 s. But one look a drain, in turns: an opener's request costs some 0.1 ms.
+ */
 #define PATIENCE_MIN_NS NS_PER_S
-#define PATIENCE_MAX_NS (32 * NS_PER_S)
+#define PATIENCE_MAX_NS (2 * NS_PER_S)
+#define MAX_LOOKS 1u
 
 struct owner {
 	struct process_id id;
@@ -62,6 +66,7 @@ struct jit {
 	struct index by_id;
 	uint32_t last; /* the one that was asked for last */
 	uint32_t met; /* owners that were looked at */
+	uint32_t turn; /* of these, whose turn it is to be looked at again */
 	uint64_t now_ns; /* the end of the drain; UINT64_MAX: of the last */
 	uint64_t known_ns; /* the last one that was a time */
 };
@@ -230,9 +235,10 @@ static void map_seen(struct jit *j, struct owner *o, uint64_t bytes)
 		moments_forget(j, (uint32_t)(o - j->owners.items));
 }
 
+/* One that another process left behind (-ESTALE) counts as none: its own may come. */
 static bool is_refusal(int r)
 {
-	return r != -ENOENT && r != -ESRCH && r != -ENODATA;
+	return r != -ENOENT && r != -ESRCH && r != -ENODATA && r != -ESTALE;
 }
 
 static void owner_look(struct jit *j, struct owner *o)
@@ -259,16 +265,35 @@ static void owner_look(struct jit *j, struct owner *o)
 		o->patience_ns *= 2;
 }
 
+/* For those that had no map: whether one has turned up. At the end of the capture all are looked at. */
+static void maps_seek(struct jit *j, uint64_t until_ns)
+{
+	uint32_t most = until_ns == UINT64_MAX ? UINT32_MAX : MAX_LOOKS, first = j->turn;
+
+	for (uint32_t i = 0; i < j->met && most; i++) {
+		uint32_t at = (uint32_t)(((uint64_t)first + i) % j->met);
+		struct owner *o = &j->owners.items[at];
+
+		if (o->has_map || o->gone || until_ns < o->look_ns)
+			continue;
+		owner_look(j, o);
+		j->turn = at + 1;
+		most--;
+	}
+}
+
 void jit_begin(struct jit *j, uint64_t until_ns)
 {
 	j->now_ns = until_ns;
 	if (until_ns != UINT64_MAX)
 		j->known_ns = until_ns;
+	for (uint32_t i = 0; i < j->met; i++)
+		if (j->owners.items[i].has_map)
+			owner_look(j, &j->owners.items[i]);
+	maps_seek(j, until_ns);
 	for (uint32_t i = 0; i < j->met; i++) {
 		struct owner *o = &j->owners.items[i];
 
-		if (o->has_map || (!o->gone && until_ns >= o->look_ns))
-			owner_look(j, o);
 		/* Its writer may keep records to itself for a while: it is the time that counts. */
 		if (o->dump != JIT_NO_FILE && until_ns >= later(o->begun_ns, MOMENT_NS))
 			o->grown = true;

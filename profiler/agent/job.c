@@ -28,6 +28,7 @@ struct head {
 	uint32_t frequency_hz, event;
 	uint32_t pid_count, tid_count, comm_count, part_count;
 	uint32_t has_cpus, user_only, kernel_only, record;
+	uint32_t no_inlines, zero;
 };
 
 static const struct format *const formats[] = { &format_text, &format_pprof, &format_collapsed };
@@ -82,6 +83,7 @@ void job_write(const struct job *j, struct buffer *out)
 		.user_only = s->user_only,
 		.kernel_only = s->kernel_only,
 		.record = j->record,
+		.no_inlines = j->no_inlines,
 	};
 
 	for (uint32_t i = 0; i < j->part_count; i++)
@@ -181,6 +183,7 @@ int job_parse(struct job *ret, struct buffer *bytes)
 		.drain_ns = h->drain_ns,
 		.part_count = h->part_count,
 		.record = h->record != 0,
+		.no_inlines = h->no_inlines != 0,
 		.session = {
 			.frequency_hz = h->frequency_hz,
 			.event = (enum session_event)h->event,

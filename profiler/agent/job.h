@@ -82,6 +82,7 @@ struct job {
 	uint64_t drain_ns; /* how often the rings are emptied */
 	struct job_part parts[JOB_MAX_PARTS];
 	uint32_t part_count;
+	bool no_inlines; /* no source lines and inlined functions are looked for */
 	bool record; /* a descriptor to write a recording to comes with it */
 	const char *comms[SESSION_MAX_COMMS]; /* what session.comms points to, once parsed */
 };

@@ -19,6 +19,7 @@
 #include "profiler/aggregate/window.h"
 #include "profiler/base/buffer.h"
 #include "profiler/base/cleanup.h"
+#include "profiler/base/clock.h"
 
 /* The image's length: its section headers come last, as the kernel's build lays it out. */
 static size_t vdso_bytes(const ElfW(Ehdr) * image)
@@ -43,7 +44,7 @@ static int vdso_open(struct err *err)
 	return take_fd(&fd);
 }
 
-static int ask_kernel(struct live_names *n, const uint64_t *addresses, uint32_t count,
+int live_names_kernel(struct live_names *n, const uint64_t *addresses, uint32_t count,
 		      struct symbols *ret, const void **ret_bytes, uint32_t *ret_len,
 		      struct err *err)
 {
@@ -105,7 +106,7 @@ int live_names_ask(void *ctx, uint32_t space, int fd, const uint64_t *addresses,
 	if (space == WINDOW_SPACE_VDSO)
 		r = fd = live_names_vdso(n, err);
 	if (space == WINDOW_SPACE_KERNEL)
-		r = ask_kernel(n, addresses, count, ret, &bytes, &len, err);
+		r = live_names_kernel(n, addresses, count, ret, &bytes, &len, err);
 	else if (space >= WINDOW_SPACE_FILES && r >= 0)
 		r = live_names_file(n, space - WINDOW_SPACE_FILES, fd, addresses, count, ret,
 				    &bytes, &len, err);
@@ -113,30 +114,83 @@ int live_names_ask(void *ctx, uint32_t space, int fd, const uint64_t *addresses,
 		r = symbols_client_ask(n->client, SYMBOLS_ELF, &fd, 1, addresses, count, ret,
 				       &bytes, &len, err);
 	if (n->told)
-		n->told(n->told_ctx, space, bytes, r < 0 ? 0 : len);
+		n->told(n->told_ctx, NAMES_SYMBOLS, space, bytes, r < 0 ? 0 : len);
 	return r < 0 ? r : 0;
+}
+
+/* What lists there are of the process's code, at most two. */
+static uint32_t code_lists(const struct live_names *n, uint32_t owner, int dump_fd, int *fds)
+{
+	int map_fd = n->maps ? perfmaps_fd(n->maps, owner) : -1;
+	uint32_t count = 0;
+
+	if (dump_fd >= 0)
+		fds[count++] = dump_fd;
+	if (map_fd >= 0)
+		fds[count++] = map_fd;
+	return count;
+}
+
+/* Within the time that all such requests have together. */
+static int ask_code(struct live_names *n, const int *fds, uint32_t fd_count,
+		    const uint64_t *addresses, const struct symbol_moment *moments, uint32_t count,
+		    struct symbols *ret, const void **ret_bytes, uint32_t *ret_len, struct err *err)
+{
+	uint64_t begin_ns = clock_ns(CLOCK_MONOTONIC);
+	int r;
+
+	if (n->code_ns >= LIVE_NAMES_MAX_CODE_NS) {
+		counter_add(n->counters, COUNTER_CODE_MAPS_UNASKED, 1);
+		return err_set(err, -ETIME, "naming code made at run time has taken too long");
+	}
+	r = symbols_client_ask_code(n->client, fds, fd_count, addresses, moments, count, ret,
+				    ret_bytes, ret_len, err);
+	n->code_ns += clock_ns(CLOCK_MONOTONIC) - begin_ns;
+	return r;
 }
 
 int live_names_ask_code(struct live_names *n, uint32_t owner, int dump_fd,
 			const uint64_t *addresses, const struct symbol_moment *moments,
 			uint32_t count, struct symbols *ret, struct err *err)
 {
-	int map_fd = n->maps ? perfmaps_fd(n->maps, owner) : -1, fds[2];
 	const void *bytes = NULL;
-	uint32_t fd_count = 0, len = 0;
-	int r;
+	uint32_t fd_count, len = 0;
+	int fds[2], r;
 
-	if (dump_fd >= 0)
-		fds[fd_count++] = dump_fd;
-	if (map_fd >= 0)
-		fds[fd_count++] = map_fd;
+	fd_count = code_lists(n, owner, dump_fd, fds);
 	if (!fd_count)
 		return err_set(err, -ENOENT, "the process says nothing of its code");
-	r = symbols_client_ask_code(n->client, fds, fd_count, addresses, moments, count, ret,
-				    &bytes, &len, err);
+	r = ask_code(n, fds, fd_count, addresses, moments, count, ret, &bytes, &len, err);
 	if (n->told)
-		n->told(n->told_ctx, NAMES_CODE_SPACE(owner), bytes, r < 0 ? 0 : len);
+		n->told(n->told_ctx, NAMES_SYMBOLS, NAMES_CODE_SPACE(owner), bytes,
+			r < 0 ? 0 : len);
 	return r < 0 ? r : 0;
+}
+
+int live_names_late(struct live_names *n, uint32_t space, int fd, const uint64_t *addresses,
+		    uint32_t count, struct symbols *ret, struct err *err)
+{
+	struct file_place place = file_table_place(n->files, space - WINDOW_SPACE_FILES);
+	_cleanup_(fd_close) int debug = -1;
+	const void *bytes;
+	uint32_t len;
+	int r = live_lines_left_ns(n) ? 0 : -ETIME;
+
+	if (r == 0 && n->debug)
+		r = debug_files_find(n->debug, space - WINDOW_SPACE_FILES, &place, fd, &debug);
+	if (r < 0 || debug < 0)
+		return err_set(err, r < 0 ? r : -ENOENT, "no debug file has turned up");
+	r = symbols_client_ask(n->client, SYMBOLS_ELF, (const int[]){ fd, debug }, 2, addresses,
+			       count, ret, &bytes, &len, err);
+	if (r == 0 && n->told)
+		n->told(n->told_ctx, NAMES_LATE, space, bytes, len);
+	return r;
+}
+
+void line_files_close(struct line_files *f)
+{
+	fd_close(&f->dwarf);
+	fd_close(&f->alternate);
 }
 
 void live_names_release(struct live_names *n)

@@ -293,14 +293,14 @@ static void sample_count(struct pipeline *p, const struct record_sample *s)
 }
 
 /* Events that the batch refused are as good as lost. */
-static void refusals_follow(struct pipeline *p)
+static void refusals_follow(struct pipeline *p, uint64_t time_ns)
 {
 	uint64_t refused = counter_get(&p->counters, COUNTER_EVENTS_MALFORMED) +
 			   counter_get(&p->counters, COUNTER_EVENTS_LOST);
 
 	if (refused != p->events_refused) {
 		process_table_lost(p->processes);
-		bpf_code_lost(p->bpf);
+		bpf_code_lost(p->bpf, time_ns);
 	}
 	p->events_refused = refused;
 }
@@ -352,9 +352,15 @@ static void event_apply(struct pipeline *p, const struct event *e)
 		(e->unregistered ? bpf_code_unregistered : bpf_code_registered)(
 			p->bpf, e->time_ns, e->start, e->end, e->name);
 		break;
+	case EVENT_BPF_LISTED:
+		bpf_code_listed(p->bpf, e->time_ns, e->start, e->end, e->name);
+		break;
+	case EVENT_BPF_LIST_END:
+		bpf_code_list_end(p->bpf, e->time_ns);
+		break;
 	case EVENT_LOST:
 		counter_add(&p->counters, COUNTER_EVENTS_LOST, e->lost);
-		refusals_follow(p);
+		refusals_follow(p, e->time_ns);
 		break;
 	case EVENT_OTHER:
 		break;
@@ -365,7 +371,10 @@ void pipeline_run(struct pipeline *p, uint64_t until_ns)
 {
 	const struct batch_record *b;
 
-	refusals_follow(p);
+	/* What was refused is not younger than what is held back. */
+	refusals_follow(p, until_ns < UINT64_MAX - BATCH_HOLD_BACK_NS
+				   ? until_ns + BATCH_HOLD_BACK_NS
+				   : p->last_event_ns);
 	jit_begin(p->jit, until_ns);
 	while ((b = batch_next(p->batch, until_ns))) {
 		const struct record_sample *s;

@@ -24,7 +24,7 @@
 /* What is asked. A text that could not be read is an answer to the same question as one that could. */
 struct question {
 	uint64_t key;
-	uint64_t kind; /* STREAM_TEXT, STREAM_FILE, STREAM_SYMBOLS, STREAM_REST or STREAM_CODE; others are not asked for */
+	uint64_t kind; /* STREAM_TEXT, STREAM_FILE, STREAM_SYMBOLS, STREAM_LINES, STREAM_REST or STREAM_CODE; others are not asked for */
 };
 
 struct fact {
@@ -142,16 +142,43 @@ static int source_identify(void *ctx, int fd, struct file_identity *ret)
 	return 0;
 }
 
-static int names_ask(void *ctx, uint32_t space, int fd, const uint64_t *addresses, uint32_t count,
-		     struct symbols *ret, struct err *err)
+static int symbols_take(struct player *p, uint64_t key, uint32_t count, struct symbols *ret,
+			struct err *err)
 {
-	const struct fact *f = fact_take(ctx, STREAM_SYMBOLS, space);
+	const struct fact *f = fact_take(p, STREAM_SYMBOLS, key);
 
-	(void)fd;
-	(void)addresses;
 	if (!f || !f->len)
 		return err_set(err, -ENOENT, "the recording has no names for this binary");
 	return symbols_check(f->bytes, f->len, count, ret, err);
+}
+
+static int names_ask(void *ctx, uint32_t space, int fd, const uint64_t *addresses, uint32_t count,
+		     struct symbols *ret, struct err *err)
+{
+	(void)fd;
+	(void)addresses;
+	return symbols_take(ctx, space, count, ret, err);
+}
+
+static int names_ask_late(void *ctx, uint32_t space, int fd, const uint64_t *addresses,
+			  uint32_t count, struct symbols *ret, struct err *err)
+{
+	(void)fd;
+	(void)addresses;
+	return symbols_take(ctx, RECORDED_LATE | space, count, ret, err);
+}
+
+static int names_ask_lines(void *ctx, uint32_t space, const struct line_files *files,
+			   const uint64_t *vaddrs, uint32_t count, struct lines_answers *ret,
+			   struct err *err)
+{
+	const struct fact *f = fact_take(ctx, STREAM_LINES, space);
+
+	(void)files;
+	(void)vaddrs;
+	if (!f || !f->len)
+		return err_set(err, -ENOENT, "the recording has no lines for this binary");
+	return lines_check(f->bytes, f->len, count, ret, err);
 }
 
 static int names_ask_code(void *ctx, uint32_t owner, int dump_fd, const uint64_t *addresses,
@@ -353,7 +380,12 @@ const struct process_source *player_source(struct player *p)
 
 struct name_source player_names(struct player *p)
 {
-	return (struct name_source){ .ctx = p, .ask = names_ask, .ask_code = names_ask_code };
+	return (struct name_source){ .ctx = p,
+				     .ask = names_ask,
+				     .ask_code = names_ask_code,
+				     .ask_late = names_ask_late,
+				     .ask_lines = names_ask_lines,
+				     .recorded = true };
 }
 
 struct code_source player_code(struct player *p)

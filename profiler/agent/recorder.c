@@ -238,9 +238,12 @@ void recorder_cgroup(struct recorder *r, uint64_t id, const char *path)
 	chunk(r, STREAM_CGROUP, id, path, strlen(path));
 }
 
-void recorder_symbols(void *ctx, uint32_t space, const void *bytes, uint32_t len)
+void recorder_names(void *ctx, enum names_kind kind, uint32_t space, const void *bytes,
+		    uint32_t len)
 {
-	chunk(ctx, STREAM_SYMBOLS, space, bytes, len);
+	uint64_t key = kind == NAMES_LATE ? RECORDED_LATE | space : space;
+
+	chunk(ctx, kind == NAMES_LINES ? STREAM_LINES : STREAM_SYMBOLS, key, bytes, len);
 }
 
 int recorder_close(struct recorder *r)

@@ -12,6 +12,7 @@
 
 #include "profiler/agent/facts.h"
 #include "profiler/agent/jit.h"
+#include "profiler/agent/names.h"
 #include "profiler/agent/rest.h"
 #include "profiler/collect/batch.h"
 #include "profiler/process/source.h"
@@ -43,6 +44,9 @@ struct recorded_look {
 	uint32_t zero;
 };
 
+/* Keys of STREAM_SYMBOLS: late answers about a space are none to the first question. */
+#define RECORDED_LATE (1ULL << 32)
+
 /* Takes no ownership of `fd`; borrows `inner`, whose answers it passes on and writes down. */
 int recorder_new(struct recorder **ret, int fd, const struct process_source *inner);
 void recorder_free(struct recorder *r);
@@ -59,7 +63,8 @@ void recorder_record(void *ctx, enum batch_kind kind, const void *bytes, size_t 
 void recorder_drain(struct recorder *r, uint64_t now_ns);
 void recorder_cgroup(struct recorder *r, uint64_t id, const char *path);
 /* Matches live_names.told; `ctx` is the recorder. */
-void recorder_symbols(void *ctx, uint32_t space, const void *bytes, uint32_t len);
+void recorder_names(void *ctx, enum names_kind kind, uint32_t space, const void *bytes,
+		    uint32_t len);
 int recorder_close(struct recorder *r);
 
 #endif

@@ -54,7 +54,7 @@ static bool budget_recorded(const struct profile_facts *f, struct budget *ret)
 			     NULL) == 0;
 }
 
-int capture_replay(int fd, struct profile *ret, struct err *err)
+int capture_replay(int fd, bool no_inlines, struct profile *ret, struct err *err)
 {
 	static const struct cgroup_hierarchy no_hierarchy;
 	struct pipeline pipeline = { 0 };
@@ -70,6 +70,8 @@ int capture_replay(int fd, struct profile *ret, struct err *err)
 	if (r < 0)
 		return r;
 	names = player_names(player);
+	if (no_inlines)
+		names.ask_lines = NULL;
 	r = pipeline_init(&pipeline, player_source(player), &no_hierarchy,
 			  budget_recorded(&player_facts(player)->profile, &budget) ? &budget : NULL,
 			  err);

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "profiler/agent/line_index.h"
 #include "profiler/agent/peer.h"
 #include "profiler/base/buffer.h"
 #include "profiler/base/clock.h"
@@ -26,6 +27,24 @@ struct symbols_client {
 	struct counters *counters; /* borrowed */
 	struct buffer request;
 	uint64_t deadline_ns;
+	struct line_index index;
+};
+
+/* A request of any kind, and how its reply is checked. */
+struct question {
+	uint32_t type, reply_type;
+	const void *head;
+	size_t head_bytes;
+	const uint64_t *addresses;
+	const struct symbol_moment *moments; /* one for each, or NULL */
+	uint32_t count;
+	const int *fds;
+	uint32_t fd_count;
+	uint64_t deadline_ns;
+	bool may_be_late; /* what takes long is no failure of whoever reads it */
+	/* 0 and *ret, of the kind that it is; or negative errno and a sentence. */
+	int (*check)(const struct question *q, const struct buffer *reply, void *ret,
+		     struct err *err);
 };
 
 int symbols_client_new(struct symbols_client **ret, const struct starter *starter,
@@ -39,6 +58,7 @@ int symbols_client_new(struct symbols_client **ret, const struct starter *starte
 		return err_errno(err, -ENOMEM, "the symbolizer could not be started");
 	c->counters = counters;
 	c->deadline_ns = DEADLINE_NS;
+	line_index_init(&c->index, -1, counters);
 	buffer_init(&c->request,
 		    sizeof(struct symbol_request) + SYMBOLS_MAX_ADDRESSES * sizeof(uint64_t));
 	peer_init(&c->symbolizer, starter, SYMBOLS_ROLE, SYMBOLS_MAX_REPLY_BYTES);
@@ -56,6 +76,7 @@ void symbols_client_free(struct symbols_client *c)
 	if (!c)
 		return;
 	peer_release(&c->symbolizer);
+	line_index_release(&c->index);
 	buffer_release(&c->request);
 	free(c);
 }
@@ -65,26 +86,29 @@ void symbols_client_set_deadline(struct symbols_client *c, uint64_t ns)
 	c->deadline_ns = ns;
 }
 
-/* `moments` NULL: the space has none. */
-static int build_request(struct symbols_client *c, enum symbol_space space,
-			 const uint64_t *addresses, const struct symbol_moment *moments,
-			 uint32_t count, struct err *err)
+void symbols_client_keep_indexes(struct symbols_client *c, int service)
 {
-	struct symbol_request request = { .space = space, .count = count };
-
-	buffer_clear(&c->request);
-	buffer_append(&c->request, &request, sizeof(request));
-	buffer_append(&c->request, addresses, count * sizeof(*addresses));
-	if (moments)
-		buffer_append(&c->request, moments, count * sizeof(*moments));
-	if (buffer_error(&c->request) < 0)
-		return err_errno(err, buffer_error(&c->request),
-				 "%u addresses could not be sent to the symbolizer", count);
-	return 0;
+	line_index_release(&c->index);
+	line_index_init(&c->index, service, c->counters);
 }
 
-/* What the last reply says, checked. */
-static int reply_check(struct symbols_client *c, uint32_t count, struct symbols *ret,
+/* ---- asking ---- */
+
+static int request_build(struct symbols_client *c, const struct question *q, struct err *err)
+{
+	int r;
+
+	buffer_clear(&c->request);
+	buffer_append(&c->request, q->head, q->head_bytes);
+	buffer_append(&c->request, q->addresses, q->count * sizeof(*q->addresses));
+	if (q->moments)
+		buffer_append(&c->request, q->moments, q->count * sizeof(*q->moments));
+	r = buffer_error(&c->request);
+	return r < 0 ? err_errno(err, r, "the symbolizer could not be asked") : 0;
+}
+
+/* What can't be believed is as bad as no answer. */
+static int reply_check(struct symbols_client *c, const struct question *q, void *ret,
 		       struct err *err)
 {
 	const struct socket_message *reply = &c->symbolizer.reply;
@@ -93,37 +117,61 @@ static int reply_check(struct symbols_client *c, uint32_t count, struct symbols 
 	if (reply->fd_count)
 		r = err_errno(err, -EPROTO, "the symbolizer's answer could not be read");
 	else
-		r = symbols_check(reply->bytes.data, reply->bytes.len, count, ret, err);
+		r = q->check(q, &reply->bytes, ret, err);
 	if (r < 0)
 		peer_disbelieve(&c->symbolizer);
 	return r;
 }
 
-/* Sends the request that was built. */
-static int request_ask(struct symbols_client *c, const int *fds, uint32_t fd_count,
-		       uint64_t deadline_ns, uint32_t count, struct symbols *ret,
-		       const void **ret_bytes, uint32_t *ret_len, struct err *err)
+static int ask(struct symbols_client *c, const struct question *q, void *ret, struct err *err)
 {
-	struct symbols checked;
-	int r = peer_ask(&c->symbolizer, SYMBOLS_MESSAGE_REQUEST, &c->request, fds, fd_count,
-			 SYMBOLS_MESSAGE_REPLY, deadline_ns, err);
+	int r = request_build(c, q, err);
 
-	if (r == 0)
-		r = reply_check(c, count, &checked, err);
-	if (r < 0) {
-		counter_add(c->counters, COUNTER_SYMBOLIZER_FAILED, 1);
+	if (r < 0)
 		return r;
-	}
-	*ret = checked;
+	r = peer_ask(&c->symbolizer, q->type, &c->request, q->fds, q->fd_count, q->reply_type,
+		     q->deadline_ns, err);
+	if (r == 0)
+		r = reply_check(c, q, ret, err);
+	if (r < 0 && !(q->may_be_late && r == -ETIMEDOUT))
+		counter_add(c->counters, COUNTER_SYMBOLIZER_FAILED, 1);
+	return r;
+}
+
+static int count_check(uint32_t count, uint32_t most, struct err *err)
+{
+	if (count <= most)
+		return 0;
+	return err_set(err, -E2BIG, "the symbolizer was asked for %u addresses, at most %u", count,
+		       most);
+}
+
+/* ---- names ---- */
+
+static int check_symbols(const struct question *q, const struct buffer *reply, void *ret,
+			 struct err *err)
+{
+	return symbols_check(reply->data, reply->len, q->count, ret, err);
+}
+
+static int ask_symbols(struct symbols_client *c, struct question *q, enum symbol_space space,
+		       struct symbols *ret, const void **ret_bytes, uint32_t *ret_len,
+		       struct err *err)
+{
+	const struct symbol_request request = { .space = space, .count = q->count };
+	int r;
+
+	q->type = SYMBOLS_MESSAGE_REQUEST;
+	q->reply_type = SYMBOLS_MESSAGE_REPLY;
+	q->head = &request;
+	q->head_bytes = sizeof(request);
+	q->check = check_symbols;
+	r = ask(c, q, ret, err);
+	if (r < 0)
+		return r;
 	*ret_bytes = c->symbolizer.reply.bytes.data;
 	*ret_len = (uint32_t)c->symbolizer.reply.bytes.len;
 	return 0;
-}
-
-static int too_many(uint32_t count, uint32_t most, struct err *err)
-{
-	return err_set(err, -E2BIG, "the symbolizer was asked for %u addresses, at most %u", count,
-		       most);
 }
 
 int symbols_client_ask(struct symbols_client *c, enum symbol_space space, const int *fds,
@@ -131,15 +179,16 @@ int symbols_client_ask(struct symbols_client *c, enum symbol_space space, const 
 		       struct symbols *ret, const void **ret_bytes, uint32_t *ret_len,
 		       struct err *err)
 {
-	uint64_t deadline_ns = c->deadline_ns * (space == SYMBOLS_KERNEL ? KERNEL_PATIENCE : 1);
-	int r;
+	struct question q = {
+		.addresses = addresses,
+		.count = count,
+		.fds = fds,
+		.fd_count = fd_count,
+		.deadline_ns = c->deadline_ns * (space == SYMBOLS_KERNEL ? KERNEL_PATIENCE : 1),
+	};
+	int r = count_check(count, SYMBOLS_MAX_ADDRESSES, err);
 
-	if (count > SYMBOLS_MAX_ADDRESSES)
-		return too_many(count, SYMBOLS_MAX_ADDRESSES, err);
-	r = build_request(c, space, addresses, NULL, count, err);
-	return r < 0 ? r
-		     : request_ask(c, fds, fd_count, deadline_ns, count, ret, ret_bytes, ret_len,
-				   err);
+	return r < 0 ? r : ask_symbols(c, &q, space, ret, ret_bytes, ret_len, err);
 }
 
 int symbols_client_ask_code(struct symbols_client *c, const int *fds, uint32_t fd_count,
@@ -147,93 +196,76 @@ int symbols_client_ask_code(struct symbols_client *c, const int *fds, uint32_t f
 			    uint32_t count, struct symbols *ret, const void **ret_bytes,
 			    uint32_t *ret_len, struct err *err)
 {
-	int r;
+	struct question q = {
+		.addresses = addresses,
+		.moments = moments,
+		.count = count,
+		.fds = fds,
+		.fd_count = fd_count,
+		.deadline_ns = c->deadline_ns,
+	};
+	int r = count_check(count, SYMBOLS_MAX_CODE_ADDRESSES, err);
 
-	if (count > SYMBOLS_MAX_CODE_ADDRESSES)
-		return too_many(count, SYMBOLS_MAX_CODE_ADDRESSES, err);
-	r = build_request(c, SYMBOLS_CODE, addresses, moments, count, err);
-	return r < 0 ? r
-		     : request_ask(c, fds, fd_count, c->deadline_ns, count, ret, ret_bytes, ret_len,
-				   err);
+	return r < 0 ? r : ask_symbols(c, &q, SYMBOLS_CODE, ret, ret_bytes, ret_len, err);
 }
 
-static int unwind_reply_check(struct symbols_client *c, const struct unwind_request *request,
-			      struct unwind_answer *ret, struct err *err)
-{
-	const struct socket_message *reply = &c->symbolizer.reply;
-	int r;
+/* ---- unwind tables ---- */
 
-	if (reply->fd_count)
-		r = err_errno(err, -EPROTO, "the symbolizer's answer could not be read");
-	else
-		r = unwind_check(reply->bytes.data, reply->bytes.len, request, ret, err);
-	if (r < 0)
-		peer_disbelieve(&c->symbolizer);
-	return r;
+static int check_unwind(const struct question *q, const struct buffer *reply, void *ret,
+			struct err *err)
+{
+	return unwind_check(reply->data, reply->len, q->head, ret, err);
 }
 
 int symbols_client_unwind(struct symbols_client *c, int fd, const struct unwind_request *request,
 			  struct unwind_answer *ret, struct err *err)
 {
-	struct unwind_answer checked;
-	int r;
+	const struct question q = {
+		.type = SYMBOLS_MESSAGE_UNWIND,
+		.reply_type = SYMBOLS_MESSAGE_UNWIND_REPLY,
+		.head = request,
+		.head_bytes = sizeof(*request),
+		.fds = &fd,
+		.fd_count = 1,
+		.deadline_ns = c->deadline_ns,
+		.check = check_unwind,
+	};
 
-	buffer_clear(&c->request);
-	buffer_append(&c->request, request, sizeof(*request));
-	r = buffer_error(&c->request);
-	if (r < 0)
-		return err_errno(err, r, "an unwind table could not be asked for");
-	r = peer_ask(&c->symbolizer, SYMBOLS_MESSAGE_UNWIND, &c->request, &fd, 1,
-		     SYMBOLS_MESSAGE_UNWIND_REPLY, c->deadline_ns, err);
-	if (r == 0)
-		r = unwind_reply_check(c, request, &checked, err);
-	if (r < 0) {
-		counter_add(c->counters, COUNTER_SYMBOLIZER_FAILED, 1);
-		return r;
-	}
-	*ret = checked;
-	return 0;
+	return ask(c, &q, ret, err);
+}
+
+/* ---- debug files ---- */
+
+static int check_debug(const struct question *q, const struct buffer *reply, void *ret,
+		       struct err *err)
+{
+	return debug_check(reply->data, reply->len, ret, err);
 }
 
 int symbols_client_debug(struct symbols_client *c, enum debug_question question, const int *fds,
 			 uint32_t fd_count, struct debug_reply *ret, struct err *err)
 {
 	const struct debug_request request = { .question = question };
-	const struct socket_message *reply = &c->symbolizer.reply;
-	int r;
+	const struct question q = {
+		.type = SYMBOLS_MESSAGE_DEBUG,
+		.reply_type = SYMBOLS_MESSAGE_DEBUG_REPLY,
+		.head = &request,
+		.head_bytes = sizeof(request),
+		.fds = fds,
+		.fd_count = fd_count,
+		.deadline_ns = c->deadline_ns,
+		.check = check_debug,
+	};
 
-	buffer_clear(&c->request);
-	buffer_append(&c->request, &request, sizeof(request));
-	r = buffer_error(&c->request);
-	if (r < 0)
-		return err_errno(err, r, "a file's debug file could not be asked for");
-	r = peer_ask(&c->symbolizer, SYMBOLS_MESSAGE_DEBUG, &c->request, fds, fd_count,
-		     SYMBOLS_MESSAGE_DEBUG_REPLY, c->deadline_ns, err);
-	if (r == 0) {
-		r = reply->fd_count
-			    ? err_errno(err, -EPROTO, "the symbolizer's answer could not be read")
-			    : debug_check(reply->bytes.data, reply->bytes.len, ret, err);
-		if (r < 0)
-			peer_disbelieve(&c->symbolizer);
-	}
-	if (r < 0)
-		counter_add(c->counters, COUNTER_SYMBOLIZER_FAILED, 1);
-	return r;
+	return ask(c, &q, ret, err);
 }
 
-static int lines_reply_check(struct symbols_client *c, uint32_t count, struct lines_answers *ret,
-			     struct err *err)
-{
-	const struct socket_message *reply = &c->symbolizer.reply;
-	int r;
+/* ---- lines ---- */
 
-	if (reply->fd_count)
-		r = err_errno(err, -EPROTO, "the symbolizer's answer could not be read");
-	else
-		r = lines_check(reply->bytes.data, reply->bytes.len, count, ret, err);
-	if (r < 0)
-		peer_disbelieve(&c->symbolizer);
-	return r;
+static int check_lines(const struct question *q, const struct buffer *reply, void *ret,
+		       struct err *err)
+{
+	return lines_check(reply->data, reply->len, q->count, ret, err);
 }
 
 int symbols_client_lines(struct symbols_client *c, const int *fds, uint32_t fd_count,
@@ -241,28 +273,33 @@ int symbols_client_lines(struct symbols_client *c, const int *fds, uint32_t fd_c
 			 struct lines_answers *ret, struct err *err)
 {
 	struct lines_request request = { .count = count };
-	struct lines_answers checked;
-	int r;
+	int with_index[SOCKET_MAX_FDS];
+	struct question q = {
+		.type = SYMBOLS_MESSAGE_LINES,
+		.reply_type = SYMBOLS_MESSAGE_LINES_REPLY,
+		.head = &request,
+		.head_bytes = sizeof(request),
+		.addresses = addresses,
+		.count = count,
+		.fds = with_index,
+		.deadline_ns = deadline_ns,
+		.may_be_late = true,
+		.check = check_lines,
+	};
+	int r = count_check(count, SYMBOLS_MAX_ADDRESSES, err);
 
-	if (count > SYMBOLS_MAX_ADDRESSES)
-		return err_set(err, -E2BIG, "the symbolizer was asked for %u lines, at most %u",
-			       count, SYMBOLS_MAX_ADDRESSES);
-	buffer_clear(&c->request);
-	buffer_append(&c->request, &request, sizeof(request));
-	buffer_append(&c->request, addresses, count * sizeof(*addresses));
-	r = buffer_error(&c->request);
 	if (r < 0)
-		return err_errno(err, r, "lines could not be asked for");
-	r = peer_ask(&c->symbolizer, SYMBOLS_MESSAGE_LINES, &c->request, fds, fd_count,
-		     SYMBOLS_MESSAGE_LINES_REPLY, deadline_ns, err);
-	if (r == 0)
-		r = lines_reply_check(c, count, &checked, err);
-	if (r < 0) {
-		counter_add(c->counters, COUNTER_SYMBOLIZER_FAILED, 1);
 		return r;
-	}
-	*ret = checked;
-	return 0;
+	request.with = line_index_begin(&c->index, fds, fd_count, with_index, &q.fd_count);
+	r = ask(c, &q, ret, err);
+	line_index_end(&c->index, fds, fd_count, r == 0 ? ret->reply->flags : 0,
+		       r < 0 && r != -ETIMEDOUT && c->symbolizer.asked);
+	return r;
+}
+
+const char *symbols_client_index(const struct symbols_client *c)
+{
+	return c->index.result;
 }
 
 bool symbols_client_asked(const struct symbols_client *c)

@@ -26,6 +26,12 @@ void symbols_client_free(struct symbols_client *c);
 void symbols_client_set_deadline(struct symbols_client *c, uint64_t ns);
 
 /*
+ * From now on indexes of lines are sought and kept in the supervisor's cache, which is asked by `service` (role/service.h),
+ * borrowed. Without this call none are (agent/line_index.h).
+ */
+void symbols_client_keep_indexes(struct symbols_client *c, int service);
+
+/*
  * Names of `count` ascending addresses (≤ SYMBOLS_MAX_ADDRESSES) of the file `fds[0]`, or of the
  * kernel. On success *ret, and its bytes (*ret_bytes, *ret_len: for a recording), stay valid until
  * the next call. 0, or negative errno and a sentence. When failed requests have cost 10 s (of which 1 s is given back in 10), every
@@ -61,12 +67,19 @@ int symbols_client_debug(struct symbols_client *c, enum debug_question question,
 /*
  * Lines and inlined functions of `count` ascending ELF addresses (<= SYMBOLS_MAX_ADDRESSES), by the DWARF of the file `fds[0]`
  * and, if there are two, of its alternate file. A file asked about the first time is read whole, which may
- * take longer than any other request: `deadline_ns` is of this one. On success *ret stays valid until the next call of any kind.
+ * take longer than any other request: `deadline_ns` is of this one, and to miss it (-ETIMEDOUT)
+ * is no failure that is counted. On success *ret stays valid until the next call of any kind.
  * Errors as above.
  */
 int symbols_client_lines(struct symbols_client *c, const int *fds, uint32_t fd_count,
 			 const uint64_t *addresses, uint32_t count, uint64_t deadline_ns,
 			 struct lines_answers *ret, struct err *err);
+
+/*
+ * For people: what became of the index of the last symbols_client_lines(): "used, from DIR", "made, and kept in DIR", "made, and not
+ * kept: REASON"; "" if the symbolizer still had it. Valid until the next call.
+ */
+const char *symbols_client_index(const struct symbols_client *c);
 
 /* Was the last request sent? If it failed then, the file may be the reason; if not, it can't. */
 bool symbols_client_asked(const struct symbols_client *c);

@@ -59,16 +59,35 @@
 	  "stripped binaries whose debug file could not be read in time")                          \
 	X(DEBUG_FILES_UNASKED, "debug_files_unasked",                                              \
 	  "stripped binaries beyond the limit of those whose debug file is looked for")            \
+	X(LINES_NONE, "lines_none",                                                                \
+	  "binaries without source lines, in themselves or in a debug file")                       \
+	X(LINES_BAD, "lines_bad",                                                                  \
+	  "times that a part of a binary's source lines could not be read")                        \
+	X(LINES_UNREAD, "lines_unread",                                                            \
+	  "binaries whose source lines could not be read: too large, or reading them failed")      \
+	X(LINES_LATE, "lines_late", "binaries whose source lines took too long to read")           \
+	X(LINES_UNASKED, "lines_unasked",                                                          \
+	  "binaries whose source lines were not read: the time for all of them was spent")         \
+	X(LINES_LET_GO, "lines_let_go",                                                            \
+	  "binaries without processes that were not kept open for their source lines")             \
 	X(CODE_REFUSED, "code_refused",                                                            \
 	  "processes with code made at run time beyond the limit of their table")                  \
 	X(CODE_MAPS_REFUSED, "code_maps_refused",                                                  \
 	  "perf maps that were not taken: another's, no plain file, or on a slow file system")     \
 	X(CODE_MAPS_BAD, "code_maps_bad",                                                          \
 	  "perf maps and jitdumps that are damaged in part, or too long")                          \
+	X(CODE_MAPS_UNASKED, "code_maps_unasked",                                                  \
+	  "processes whose perf map or jitdump was not read: those before had taken too long")     \
 	X(BPF_NAMES_WITHHELD, "bpf_names_withheld",                                                \
 	  "addresses in BPF programs of which no event says whose they were")                      \
 	X(SYMBOLIZER_FAILED, "symbolizer_failed",                                                  \
 	  "requests on which the symbolizer died, hung or lied")                                   \
+	X(LINE_INDEXES_MADE, "line_indexes_made", "indexes of lines made from a binary's DWARF")   \
+	X(LINE_INDEXES_USED, "line_indexes_used", "indexes of lines found in the cache")           \
+	X(LINE_INDEXES_BAD, "line_indexes_bad",                                                    \
+	  "indexes of lines in the cache that were damaged or another's, and thrown away")         \
+	X(LINE_INDEXES_UNKEPT, "line_indexes_unkept",                                              \
+	  "indexes of lines that the cache did not take: too large, no room, or too slow")         \
 	X(OPENER_FAILED, "opener_failed", "requests on which the opener died, hung or lied")       \
 	X(CPUS_FAILED, "cpus_failed", "CPUs that came online and could not be profiled")           \
 	X(UNWIND_REFUSED, "unwind_refused", "unwind tables for which there was no room")           \

@@ -204,18 +204,38 @@ static void decode_mmap(struct cursor *c, uint16_t misc, struct event *e)
 static void decode_ksymbol(struct cursor *c, struct event *e)
 {
 	uint32_t len;
-	uint16_t type;
+	uint16_t type, flags;
 
 	e->start = cursor_u64(c);
 	len = cursor_u32(c);
 	type = cursor_u16(c);
-	e->unregistered = cursor_u16(c) & PERF_RECORD_KSYMBOL_FLAGS_UNREGISTER;
+	flags = cursor_u16(c);
+	e->unregistered = flags & PERF_RECORD_KSYMBOL_FLAGS_UNREGISTER;
 	e->name = cursor_text(c);
 	e->end = e->start + len;
 	if (e->end < e->start)
 		c->failed = true;
 	/* A program that is interpreted has no code. */
 	e->kind = len && type == PERF_RECORD_KSYMBOL_TYPE_BPF ? EVENT_BPF_CODE : EVENT_OTHER;
+	if (flags & DECODE_KSYMBOL_LIST_END)
+		e->kind = EVENT_BPF_LIST_END;
+	else if (e->kind == EVENT_BPF_CODE && flags & DECODE_KSYMBOL_LISTED)
+		e->kind = EVENT_BPF_LISTED;
+}
+
+void encode_listed(struct listed_record *ret, uint64_t time_ns, const struct record_program *p)
+{
+	*ret = (struct listed_record){
+		.header = { .type = PERF_RECORD_KSYMBOL, .size = sizeof(*ret) },
+		.type = PERF_RECORD_KSYMBOL_TYPE_BPF,
+		.flags = p ? DECODE_KSYMBOL_LISTED : DECODE_KSYMBOL_LIST_END,
+		.time_ns = time_ns,
+	};
+	if (!p)
+		return;
+	ret->start = p->start;
+	ret->bytes = p->bytes;
+	memcpy(ret->name, p->name, sizeof(ret->name) - 1);
 }
 
 /* PERF_RECORD_LOST: { u64 id, lost; } */

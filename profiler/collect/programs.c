@@ -24,7 +24,11 @@
 #include "bpf/sampler.skel.h"
 #include "profiler/base/buffer.h"
 #include "profiler/base/cleanup.h"
+#include "profiler/base/clock.h"
 #include "profiler/base/number.h"
+#include "profiler/collect/decode.h"
+
+#define MAX_LISTED 8192u /* BPF programs; of more there is no list */
 
 struct programs {
 	struct sampler *skel;
@@ -330,7 +334,11 @@ static int find_tables(struct programs *p)
 	return tables_new(&p->tables, &maps);
 }
 
-static int load(struct programs *p, const struct session_config *config, struct err *err)
+/*
+ * The list of programs is nothing that sampling needs: where the kernel refuses it (before 5.9, and under
+ * lockdown=confidentiality) all is loaded again without it.
+ */
+static int load(struct programs *p, const struct session_config *config, bool list, struct err *err)
 {
 	int r;
 
@@ -342,7 +350,15 @@ static int load(struct programs *p, const struct session_config *config, struct 
 		return r;
 	r = set_shape(p, config);
 	if (r == 0)
+		r = bpf_program__set_autoload(p->skel->progs.program_list, list);
+	if (r == 0)
 		r = sampler__load(p->skel);
+	if (r < 0 && r != -ENOMEM && list) {
+		sampler__destroy(p->skel);
+		p->skel = NULL;
+		memset(&last_words, 0, sizeof(last_words));
+		return load(p, config, false, err);
+	}
 	if (r == 0)
 		r = find_tables(p);
 	if (r < 0)
@@ -367,7 +383,7 @@ int programs_load(struct programs **ret, const struct session_config *config, ui
 		err_errno(err, r, "cannot load the BPF programs");
 		goto out;
 	}
-	r = load(p, config, err);
+	r = load(p, config, true, err);
 	if (r == 0)
 		*ret = take_ptr(p);
 out:
@@ -445,6 +461,43 @@ int programs_drain(struct programs *p, struct batch *batch)
 	(void)ring_buffer__consume(p->rings); /* the number of records: take_sample() never fails */
 	p->batch = NULL;
 	return p->drain_result;
+}
+
+/* ---- what else is loaded ---- */
+
+static int list_add(struct batch *batch, uint64_t time_ns, const struct record_program *p)
+{
+	struct listed_record r;
+
+	encode_listed(&r, time_ns, p);
+	return batch_add(batch, BATCH_EVENT, &r, sizeof(r));
+}
+
+int programs_list(struct programs *p, struct batch *batch)
+{
+	_cleanup_(buffer_release) struct buffer bytes =
+		BUFFER_INIT(MAX_LISTED * sizeof(struct record_program));
+	const struct bpf_link *link = p->skel->links.program_list;
+	_cleanup_(fd_close) int fd = -1;
+	uint64_t time_ns = clock_ns(CLOCK_MONOTONIC);
+	int r;
+
+	if (!link)
+		return -ENOTSUP;
+	fd = bpf_iter_create(bpf_link__fd(link));
+	if (fd < 0)
+		return -errno;
+	r = buffer_read_fd(&bytes, fd);
+	for (size_t i = 0; r == 0 && bytes.len - i >= sizeof(struct record_program);
+	     i += sizeof(struct record_program)) {
+		const struct record_program *listed = (const void *)(bytes.data + i);
+
+		/* One that is interpreted has no code. */
+		if (listed->start && listed->bytes)
+			r = list_add(batch, time_ns, listed);
+	}
+	/* A moment later, as equal times have no order. */
+	return r < 0 ? r : list_add(batch, time_ns + 1, NULL);
 }
 
 int programs_sampler_fd(const struct programs *p)

@@ -36,6 +36,12 @@ int programs_add_target(struct programs *p, uint32_t pid);
 /* Moves the samples that have come into the batch. 0 or -ENOMEM. */
 int programs_drain(struct programs *p, struct batch *batch);
 
+/*
+ * Adds all BPF programs that are loaded now to the batch, as EVENT_BPF_LISTED and, if it was all of them,
+ * EVENT_BPF_LIST_END. 0, -ENOTSUP if this kernel can't list them to us, or negative errno.
+ */
+int programs_list(struct programs *p, struct batch *batch);
+
 /* Adds up what the CPUs counted. 0 or negative errno. */
 int programs_tally(struct programs *p, struct bpf_tally *ret);
 

@@ -467,6 +467,11 @@ int session_drain(struct session *s, struct batch *batch)
 	return r < 0 ? r : result;
 }
 
+int session_list_programs(struct session *s, struct batch *batch)
+{
+	return programs_list(s->programs, batch);
+}
+
 static void cpu_came(struct session *s, uint32_t cpu)
 {
 	int r;

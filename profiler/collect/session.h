@@ -77,6 +77,9 @@ void session_stop(struct session *s);
  */
 int session_drain(struct session *s, struct batch *batch);
 
+/* Adds a list of all BPF programs that are loaded to the batch (programs_list()). To be called behind session_drain(). */
+int session_list_programs(struct session *s, struct batch *batch);
+
 /* Follows CPUs that came or went; cheap, call it once a second. Failures are counted. */
 void session_follow_cpus(struct session *s);
 

@@ -24,9 +24,9 @@
 /*
  * 2: samples by unwind tables (bpf/record.h: FRAME_TABLE, their ends, flag and stamp). 3: the rest of stacks
  * (RECORD_FLAG_REST_GONE, STREAM_REST). 4: code made at run time (STREAM_CODE), and
- * events of BPF programs (PERF_RECORD_KSYMBOL). Older ones are read.
+ * events of BPF programs (PERF_RECORD_KSYMBOL). 5: lines (STREAM_LINES), and symbols asked for late. Older ones are read.
  */
-#define STREAM_VERSION 4
+#define STREAM_VERSION 5
 #define STREAM_OLDEST_VERSION 1
 #define STREAM_MAX_CHUNK_BYTES (16u << 20)
 
@@ -40,9 +40,10 @@ enum stream_kind {
 	STREAM_TEXT_ERROR, /* that text could not be read; key as above; bytes: i32 errno */
 	STREAM_FILE, /* a binary was opened, or fetched (or not); key: inode number; bytes: agent/recorder.h */
 	STREAM_CGROUP, /* key: id; bytes: path */
-	STREAM_SYMBOLS, /* what the symbolizer said; key: space; bytes: its reply */
+	STREAM_SYMBOLS, /* what the symbolizer said; key: space (agent/recorder.h); bytes: its reply */
 	STREAM_REST, /* what became of a sample's rest; key: its time; bytes: agent/recorder.h */
 	STREAM_CODE, /* a look at a perf map; key: number of the process (agent/jit.h); bytes: agent/recorder.h */
+	STREAM_LINES, /* what the symbolizer said of a file's lines; key: space; bytes: its reply */
 	STREAM_KIND_COUNT
 };
 

@@ -25,6 +25,7 @@
 enum {
 	OPTION_FORMAT = 0x300,
 	OPTION_ROOT,
+	OPTION_NO_INLINES,
 };
 
 const struct argp_option answer_options[] = {
@@ -38,6 +39,10 @@ const struct argp_option answer_options[] = {
 	{ "root", OPTION_ROOT, "KEYS", 0,
 	  "put labels in as root frames, in pprof and collapsed: a list with commas of comm, thread, "
 	  "pid, tid, cgroup",
+	  30 },
+	{ "no-inlines", OPTION_NO_INLINES, NULL, 0,
+	  "functions as symbol tables have them: no frames for inlined ones, no source lines. Without "
+	  "it they are read when the capture has ended, for 5 s at most",
 	  30 },
 	{ 0 },
 };
@@ -53,6 +58,9 @@ int answer_take(struct answer_options *o, int key, const char *arg, struct err *
 		return o->format ? 0 : -EINVAL;
 	case OPTION_ROOT:
 		return root_keys_parse(&o->root, arg, err);
+	case OPTION_NO_INLINES:
+		o->no_inlines = true;
+		return 0;
 	default:
 		return 1;
 	}

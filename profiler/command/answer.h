@@ -25,6 +25,7 @@ struct answer_options {
 	const char *path; /* or NULL */
 	const struct format *format; /* or NULL */
 	struct root_keys root; /* none: count is 0 */
+	bool no_inlines; /* functions as symbol tables have them, without lines */
 };
 
 /* A table for a command. */

@@ -19,7 +19,7 @@ enum command_status {
 	COMMAND_USAGE = 2, /* the command line makes no sense */
 };
 
-#define COMMAND_MAX_TABLES 6
+#define COMMAND_MAX_TABLES 7
 
 struct command {
 	const char *name;

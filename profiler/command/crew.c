@@ -266,7 +266,8 @@ static int give_job(struct crew *c, const struct job *job, int service, int reco
 }
 
 /* The agent first: it takes longest. The others start up while it loads BPF. */
-static int start_all(struct crew *c, const struct job *job, int recording, struct err *err)
+static int start_all(struct crew *c, const struct job *job, int recording,
+		     const struct index_cache *cache, struct err *err)
 {
 	const struct supervisor_memory memory[] = {
 		{ AGENT_ROLE, job->budget.agent },
@@ -280,6 +281,8 @@ static int start_all(struct crew *c, const struct job *job, int recording, struc
 
 	if (r == 0)
 		r = supervisor_new(&c->supervisor, memory, err);
+	if (r == 0 && cache)
+		index_cache_lend(cache, c->supervisor);
 	if (r == 0)
 		r = supervisor_lead(c->supervisor, AGENT_ROLE, &c->agent, &service, err);
 	if (r == 0)
@@ -291,7 +294,8 @@ static int start_all(struct crew *c, const struct job *job, int recording, struc
 	return r;
 }
 
-int crew_new(struct crew **ret, const struct job *job, int recording, struct err *err)
+int crew_new(struct crew **ret, const struct job *job, int recording,
+	     const struct index_cache *cache, struct err *err)
 {
 	struct crew *c = calloc(1, sizeof(*c));
 	int r;
@@ -304,7 +308,7 @@ int crew_new(struct crew **ret, const struct job *job, int recording, struct err
 	priority_raise();
 	files_allow();
 	locked_memory_allow();
-	r = start_all(c, job, recording, err);
+	r = start_all(c, job, recording, cache, err);
 	if (r == 0)
 		r = wait_for(c, &c->ready, err);
 	if (r < 0) {

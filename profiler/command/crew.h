@@ -13,15 +13,17 @@
 
 #include "profiler/agent/job.h"
 #include "profiler/base/err.h"
+#include "profiler/command/index_cache.h"
 
 struct crew;
 
 /*
  * Gives up privileges, starts all, and returns when all but the sampler is set up. What is to be opened
- * or started as who we were must have been before. `recording`: where one is to be written, or -1. 0;
- * -EINTR when a signal came; another negative errno; and a sentence.
+ * or started as who we were must have been before. `recording`: where one is to be written, or -1; `cache`,
+ * or NULL, is borrowed until crew_free(). 0; -EINTR when a signal came; another negative errno; and a sentence.
  */
-int crew_new(struct crew **ret, const struct job *job, int recording, struct err *err);
+int crew_new(struct crew **ret, const struct job *job, int recording,
+	     const struct index_cache *cache, struct err *err);
 void crew_free(struct crew *c);
 
 /* Attaches the sampler; returns when it runs. 0, or negative errno and a sentence. */

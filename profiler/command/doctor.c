@@ -104,7 +104,7 @@ static int capture_try(const struct condition *condition, uint64_t *ret_ns, stru
 	if (r == 0)
 		r = memory_share(condition->memory_asked, &job, err);
 	if (r == 0)
-		r = crew_new(&crew, &job, -1, err);
+		r = crew_new(&crew, &job, -1, NULL, err);
 	if (r == 0)
 		r = crew_start(crew, err);
 	if (r == 0)

@@ -100,7 +100,8 @@ static int run(struct inspection *x, struct err *err)
 	return r;
 }
 
-static int start(struct inspection *x, const struct dump_job *job, int file, struct err *err)
+static int start(struct inspection *x, const struct dump_job *job, int file,
+		 const struct index_cache *cache, struct err *err)
 {
 	_cleanup_(buffer_release) struct buffer bytes = BUFFER_INIT(DUMP_MAX_JOB_BYTES);
 	_cleanup_(fd_close) int service = -1;
@@ -110,6 +111,8 @@ static int start(struct inspection *x, const struct dump_job *job, int file, str
 	r = supervisor_confine(DUMP_SUPERVISOR_ROLE, err);
 	if (r == 0)
 		r = supervisor_new(&x->supervisor, NULL, err);
+	if (r == 0 && cache)
+		index_cache_lend(cache, x->supervisor);
 	if (r == 0)
 		r = supervisor_lead(x->supervisor, DUMPER_ROLE, &x->dumper, &service, err);
 	if (r < 0)
@@ -146,6 +149,11 @@ void inspection_name(struct dump_job *job, const char *path)
 
 int inspection_run(struct dump_job *job, int file)
 {
+	return inspection_run_cached(job, file, NULL);
+}
+
+int inspection_run_cached(struct dump_job *job, int file, const struct index_cache *cache)
+{
 	struct inspection x = { .dumper = -1 };
 	struct err err = { "" };
 	int r;
@@ -156,7 +164,7 @@ int inspection_run(struct dump_job *job, int file)
 	if (r < 0)
 		err_errno(&err, r, "cannot catch signals");
 	if (r == 0)
-		r = start(&x, job, file, &err);
+		r = start(&x, job, file, cache, &err);
 	if (r == 0)
 		r = run(&x, &err);
 	fd_close(&x.dumper);

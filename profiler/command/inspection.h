@@ -7,6 +7,7 @@
 #define COMMAND_INSPECTION_H
 
 #include "profiler/base/err.h"
+#include "profiler/command/index_cache.h"
 #include "profiler/dump/job.h"
 
 /* A file that somebody named, which is to be a regular one; nothing is waited for. The descriptor or negative errno. */
@@ -16,5 +17,7 @@ void inspection_name(struct dump_job *job, const char *path);
 
 /* `file`: what the job is about, or -1. Returns an exit status; whatever failed was said. */
 int inspection_run(struct dump_job *job, int file);
+/* The same with a cache that was opened, borrowed. */
+int inspection_run_cached(struct dump_job *job, int file, const struct index_cache *cache);
 
 #endif

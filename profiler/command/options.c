@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "profiler/base/cleanup.h"
+
 #define HELP_KEY 'h'
 
 const struct argp_option help_options[] = {
@@ -216,10 +218,25 @@ int options_status(int r, const struct err *err)
 	return command_fail(r == -EINVAL ? COMMAND_USAGE : COMMAND_FAILED, err);
 }
 
-int options_help(const struct command *c, FILE *out)
+/* By way of memory: argp drops the reason for which its text could not be written. */
+static int help_write(const struct argp *argp, char *name, FILE *out)
 {
 	const unsigned int what = ARGP_HELP_SHORT_USAGE | ARGP_HELP_PRE_DOC | ARGP_HELP_LONG |
 				  ARGP_HELP_POST_DOC;
+	_cleanup_(free_ptr) char *text = NULL;
+	size_t len = 0;
+	FILE *memory = open_memstream(&text, &len);
+
+	if (!memory)
+		return -errno;
+	argp_help(argp, memory, what, name);
+	if (fclose(memory) != 0 || fwrite(text, 1, len, out) != len)
+		return -errno;
+	return command_flush(out);
+}
+
+int options_help(const struct command *c, FILE *out)
+{
 	char name[64], doc[4096];
 	int n = snprintf(doc, sizeof(doc), "%s.\v%s", c->summary, c->about);
 	struct tables t;
@@ -233,6 +250,5 @@ int options_help(const struct command *c, FILE *out)
 	tables_init(&t, c);
 	t.root.args_doc = c->operands;
 	t.root.doc = doc;
-	argp_help(&t.root, out, what, name);
-	return command_flush(out);
+	return help_write(&t.root, name, out);
 }

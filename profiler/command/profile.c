@@ -22,6 +22,7 @@
 #include "profiler/base/number.h"
 #include "profiler/command/answer.h"
 #include "profiler/command/crew.h"
+#include "profiler/command/index_cache.h"
 #include "profiler/command/interrupt.h"
 #include "profiler/command/invoker.h"
 #include "profiler/command/launch.h"
@@ -41,6 +42,7 @@ enum {
 struct request {
 	struct selection selection;
 	struct answer_options answer;
+	struct index_cache cache;
 	uint64_t duration_ns; /* 0: until something else ends it */
 	uint64_t memory; /* 0: not said */
 	const char *record;
@@ -91,6 +93,8 @@ static int take(void *into, int key, const char *arg, struct err *err)
 		r = selection_take(&q->selection, key, arg, err);
 		if (r == 1)
 			r = memory_take(&q->memory, key, arg, err);
+		if (r == 1)
+			r = index_cache_take(&q->cache, key, arg, err);
 		return r == 1 ? answer_take(&q->answer, key, arg, err) : r;
 	}
 }
@@ -132,7 +136,7 @@ static void abandon(void)
 /* Everything that needs who we are: the user's files, the user's command. */
 static int prepare(struct work *w, struct err *err)
 {
-	const struct request *q = w->request;
+	struct request *q = w->request;
 	int r = interrupt_catch(1, abandon);
 
 	if (r < 0)
@@ -149,6 +153,8 @@ static int prepare(struct work *w, struct err *err)
 	if (r == 0)
 		r = hold_command(w, err);
 	if (r == 0)
+		index_cache_open(&q->cache);
+	if (r == 0)
 		r = selection_apply(&q->selection, &w->job, err);
 	return r < 0 ? r : memory_share(q->memory, &w->job, err);
 }
@@ -159,9 +165,10 @@ static int hire(struct work *w, struct err *err)
 	w->job.duration_ns = w->request->duration_ns;
 	w->job.drain_ns = DRAIN_NS;
 	w->job.record = w->request->record != NULL;
+	w->job.no_inlines = w->request->answer.no_inlines;
 	w->job.part_count = w->answer.count;
 	answer_describe(&w->answer, w->job.parts);
-	return crew_new(&w->crew, &w->job, w->recording.fd, err);
+	return crew_new(&w->crew, &w->job, w->recording.fd, &w->request->cache, err);
 }
 
 /* Starts the sampler, then the command. 0, or negative errno and a sentence. */
@@ -304,6 +311,7 @@ static int run(int argc, char **argv, uint64_t start_ns)
 	launch_release(&w.command);
 	output_release(&w.recording);
 	answer_release(&w.answer);
+	index_cache_release(&q.cache);
 	selection_release(&q.selection);
 	return status;
 }
@@ -339,8 +347,8 @@ const struct command profile_command = {
 		"until it ends; it can't be given together with -p or -t. If the capture ends first, by "
 		"--duration or Ctrl-C, COMMAND is sent SIGTERM. On a terminal a line shows the progress, "
 		"unless COMMAND has the terminal.",
-	.options = { duration_options, selection_options, memory_options, answer_options,
-		     record_options, help_options },
+	.options = { duration_options, selection_options, memory_options, index_cache_options,
+		     answer_options, record_options, help_options },
 	.take = take,
 	.takes_command = true,
 	.run = run,

@@ -34,7 +34,7 @@ static int take(void *into, int key, const char *arg, struct err *err)
 }
 
 /* As capture_replay(). */
-static int read_profile(const char *file, struct profile *ret, struct err *err)
+static int read_profile(const char *file, bool no_inlines, struct profile *ret, struct err *err)
 {
 	_cleanup_(fd_close) int fd = open(file, O_RDONLY | O_NOCTTY | O_CLOEXEC);
 	struct err why;
@@ -42,7 +42,7 @@ static int read_profile(const char *file, struct profile *ret, struct err *err)
 
 	if (fd < 0)
 		return err_errno(err, -errno, "cannot read \"%s\"", file);
-	r = capture_replay(fd, ret, &why);
+	r = capture_replay(fd, no_inlines, ret, &why);
 	return r < 0 ? err_set(err, r, "cannot replay \"%s\": %s", file, why.text) : r;
 }
 
@@ -61,7 +61,7 @@ static int replay(const struct request *q)
 		r = answer_open(&answer, &q->answer, false, &err);
 	if (r < 0)
 		return command_fail(COMMAND_FAILED, &err);
-	r = read_profile(q->file, &profile, &err);
+	r = read_profile(q->file, q->answer.no_inlines, &profile, &err);
 	if (r < 0)
 		status = command_fail(COMMAND_FAILED, &err);
 	if (r > 0) {

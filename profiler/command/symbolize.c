@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * slowburn symbolize: the functions and lines of a file's addresses. The file is opened here, as whoever called; it
- * is read by the symbolizer, in its sandbox.
+ * slowburn symbolize: the functions and lines of addresses of a file, or of a process's memory. The file is opened here, as
+ * whoever called; a process's files are opened by the opener. Both are read by the symbolizer, in its sandbox.
+ *
+ * What is pasted ("-") is a stack as gdb, perf script or a crash log prints it: an address a line. Refused: to know each of
+ * those formats; where in a line the address is, is alike in all.
  */
 #include "profiler/command/command.h"
 
@@ -13,11 +16,16 @@
 
 #include "profiler/base/cleanup.h"
 #include "profiler/base/number.h"
+#include "profiler/command/index_cache.h"
 #include "profiler/command/inspection.h"
 #include "profiler/command/options.h"
 
 #define MAX_INPUT_BYTES (4u << 20)
+#define MAX_PID 4194304 /* PID_MAX_LIMIT */
 #define BLANKS " \t\r\n"
+#define HEX_DIGITS "0123456789abcdefABCDEF"
+/* What a pasted line begins with is an address if it is no shorter: "cc1" is none. */
+#define MIN_PASTED_DIGITS 5
 
 enum {
 	OPTION_INLINES = 0x900,
@@ -29,6 +37,8 @@ enum {
 struct request {
 	struct dump_job job;
 	const char *file;
+	struct index_cache cache;
+	bool pasted; /* addresses are in what comes by standard input */
 };
 
 static int take_address(struct request *q, const char *arg, size_t len, struct err *err)
@@ -46,11 +56,40 @@ static int take_address(struct request *q, const char *arg, size_t len, struct e
 	return 0;
 }
 
+static int take_pid(struct request *q, const char *arg, struct err *err)
+{
+	uint64_t pid;
+
+	if (number_parse(arg, strlen(arg), MAX_PID, &pid) < 0 || !pid)
+		return err_set(err, -EINVAL, "process \"%s\" is not a number from 1 to %d", arg,
+			       MAX_PID);
+	q->job.pids[0] = (uint32_t)pid;
+	q->job.pid_count = 1;
+	return 0;
+}
+
+static int take_operand(struct request *q, const char *arg, struct err *err)
+{
+	if (q->file || q->job.pid_count) {
+		q->pasted = q->pasted || !strcmp(arg, "-");
+		return strcmp(arg, "-") != 0 ? take_address(q, arg, strlen(arg), err) : 0;
+	}
+	if (!*arg)
+		return err_set(err, -EINVAL, "an empty word is no file");
+	q->file = arg;
+	return 0;
+}
+
 static int take(void *into, int key, const char *arg, struct err *err)
 {
 	struct request *q = into;
+	int r = index_cache_take(&q->cache, key, arg, err);
 
+	if (r != 1)
+		return r;
 	switch (key) {
+	case 'p':
+		return take_pid(q, arg, err);
 	case OPTION_INLINES:
 		q->job.inlines = true;
 		return 0;
@@ -64,16 +103,66 @@ static int take(void *into, int key, const char *arg, struct err *err)
 		q->job.json = true;
 		return 0;
 	default:
-		if (q->file)
-			return take_address(q, arg, strlen(arg), err);
-		if (!*arg)
-			return err_set(err, -EINVAL, "an empty word is no file");
-		q->file = arg;
-		return 0;
+		return take_operand(q, arg, err);
 	}
 }
 
-/* All of standard input, words apart. */
+/* ---- standard input ---- */
+
+/* Words apart, each an address. */
+static int words_take(struct request *q, const char *p, struct err *err)
+{
+	for (p += strspn(p, BLANKS); *p; p += strspn(p, BLANKS)) {
+		size_t len = strcspn(p, BLANKS);
+		int r = take_address(q, p, len, err);
+
+		if (r < 0)
+			return r;
+		p += len;
+	}
+	return 0;
+}
+
+/*
+ * The address in a line, and its length; 0: there is none. A word that begins with 0x, also in brackets; or all of the first word.
+ * What is given to a function ("argv=0x7ffd…") and what is added to a name ("main+0x12") is no word's beginning.
+ */
+static size_t pasted_find(const char *line, size_t len, const char **ret)
+{
+	const char *first = line + strspn(line, " \t");
+	size_t digits = strspn(first, HEX_DIGITS);
+
+	for (const char *p = line; p + 2 < line + len; p++) {
+		size_t n = strncmp(p, "0x", 2) == 0 ? strspn(p + 2, HEX_DIGITS) : 0;
+
+		if (n && (p == line || strchr(" \t[(<", p[-1]))) {
+			*ret = p;
+			return n + 2;
+		}
+	}
+	*ret = first;
+	return digits >= MIN_PASTED_DIGITS && (!first[digits] || strchr(BLANKS, first[digits]))
+		       ? digits
+		       : 0;
+}
+
+/* An address a line; a line without one is passed over. */
+static int pasted_take(struct request *q, const char *p, struct err *err)
+{
+	while (*p) {
+		size_t len = strcspn(p, "\n");
+		const char *word;
+		size_t n = pasted_find(p, len, &word);
+		int r = n ? take_address(q, word, n, err) : 0;
+
+		if (r < 0)
+			return r;
+		p += len + (p[len] == '\n');
+	}
+	return 0;
+}
+
+/* All of it. */
 static int addresses_read(struct request *q, struct err *err)
 {
 	_cleanup_(buffer_release) struct buffer text = BUFFER_INIT(MAX_INPUT_BYTES);
@@ -83,15 +172,7 @@ static int addresses_read(struct request *q, struct err *err)
 	if (!p)
 		return err_errno(err, r < 0 ? r : -ENOMEM,
 				 "cannot read addresses from standard input");
-	for (p += strspn(p, BLANKS); *p; p += strspn(p, BLANKS)) {
-		size_t len = strcspn(p, BLANKS);
-
-		r = take_address(q, p, len, err);
-		if (r < 0)
-			return r;
-		p += len;
-	}
-	return 0;
+	return q->pasted ? pasted_take(q, p, err) : words_take(q, p, err);
 }
 
 static void names_set(struct dump_job *job, const char *file)
@@ -114,21 +195,30 @@ static int run(int argc, char **argv, uint64_t start_ns)
 	(void)start_ns;
 	if (r != 0)
 		return options_status(r, &err);
-	if (!q.file)
+	if (!q.file && !q.job.pid_count)
 		return options_status(
-			err_set(&err, -EINVAL, "which file? See 'slowburn help symbolize'"), &err);
-	fd = inspection_open(q.file, &err);
-	if (fd < 0)
+			err_set(&err, -EINVAL,
+				"which file or process? See 'slowburn help symbolize'"),
+			&err);
+	if (q.file)
+		fd = inspection_open(q.file, &err);
+	if (q.file && fd < 0)
 		return command_fail(COMMAND_FAILED, &err);
-	if (!q.job.address_count)
+	if (!q.job.address_count || q.pasted)
 		r = addresses_read(&q, &err);
 	if (r < 0)
 		return command_fail(r == -EINVAL ? COMMAND_USAGE : COMMAND_FAILED, &err);
-	names_set(&q.job, q.file);
-	return inspection_run(&q.job, fd);
+	if (q.file)
+		names_set(&q.job, q.file);
+	index_cache_open(&q.cache);
+	r = inspection_run_cached(&q.job, fd, &q.cache);
+	index_cache_release(&q.cache);
+	return r;
 }
 
 static const struct argp_option symbolize_options[] = {
+	{ "pid", 'p', "PID", 0,
+	  "addresses are of this process's memory, as it is now; instead of FILE", 1 },
 	{ "inlines", OPTION_INLINES, NULL, 0,
 	  "also what the innermost function was inlined into, outwards", 1 },
 	{ "addresses", OPTION_ADDRESSES, NULL, 0, "print each address before its names", 1 },
@@ -139,16 +229,23 @@ static const struct argp_option symbolize_options[] = {
 
 const struct command symbolize_command = {
 	.name = "symbolize",
-	.summary = "Name addresses of a file: function, source file and line",
-	.operands = "FILE [ADDR...]",
+	.summary = "Name addresses of a file or a process: function, source file and line",
+	.operands = "FILE|-p PID [ADDR...|-]",
 	.about =
 		"ADDR is hexadecimal, as the file's symbols have it; without any, addresses are read from "
-		"standard input up to its end, at most 65,536. Names come from the file's symbols and DWARF, "
+		"standard input up to its end, at most 65,536. With \"-\" a stack may be pasted there, as gdb, perf script or a "
+		"crash log prints it: in each line the first word that begins with 0x, or else the first word if it is "
+		"hexadecimal; other lines are passed over. Names come from the file's symbols and DWARF, "
 		"or from its debug file (by build id or .gnu_debuglink, here on this machine). What each of them "
 		"gave is told at the end, in lines that begin with \"#\".\n"
 		"The innermost function is told; with --inlines the others after it. The outermost is the one that "
-		"has a symbol. Files are parsed in the same sandbox as when profiling.",
-	.options = { symbolize_options, help_options },
+		"has a symbol.\n"
+		"With -p an address is of the process's memory, or of the kernel's. Before its names stands where it is: the "
+		"mapping, and the address in its file; or why nothing can be said of it. Files, and their debug files, are those that the "
+		"process sees, also in a container; code made at run time has the names of its perf map and jitdump. It takes "
+		"root, or to be the process's user; the kernel's names take root.\n"
+		"Files are parsed in the same sandbox as when profiling.",
+	.options = { symbolize_options, index_cache_options, help_options },
 	.take = take,
 	.run = run,
 };

@@ -12,16 +12,14 @@
 #include <string.h>
 
 #include "profiler/agent/debug_files.h"
-#include "profiler/agent/jit.h"
 #include "profiler/base/array.h"
 #include "profiler/base/cleanup.h"
-#include "profiler/base/clock.h"
 #include "profiler/base/text.h"
+#include "profiler/dump/code.h"
 #include "profiler/dump/dumper.h"
 #include "profiler/opener/protocol.h"
 #include "profiler/process/package.h"
 #include "profiler/process/process.h"
-#include "profiler/process/stat.h"
 #include "version.h"
 
 #define MAX_PROCESSES 65536u
@@ -29,7 +27,6 @@
 #define MAX_TEXT_BYTES (1u << 20)
 #define MAX_OUTPUT_BYTES (32u << 20)
 #define SHOWN 40u /* lines of text of each kind */
-#define TICKS_PER_S 100u
 
 /* A binary that something is missing of. */
 struct binary {
@@ -37,14 +34,16 @@ struct binary {
 	uint32_t pid; /* a process that has it mapped */
 	uint32_t processes; /* how many have */
 	uint32_t last_pid;
-	bool opened, names, lines;
+	bool opened, names, lines, go;
 	char package[PACKAGE_MAX_NAME]; /* "": of none */
 };
 
-/* A process whose run-time code has no names. */
-struct speechless {
+/* A process that makes code at run time, or could say names. */
+struct maker {
 	uint32_t pid;
 	enum runtime runtime;
+	bool map, dump; /* its lists, that are believed */
+	int refused; /* negative errno: there is a perf map that is not; or 0 */
 	char comm[STATUS_MAX_COMM + 1];
 };
 
@@ -53,7 +52,8 @@ struct census {
 	struct outside *outside;
 	struct debug_files *debug;
 	ARRAY(struct binary) binaries; /* by file number */
-	ARRAY(struct speechless) speechless;
+	ARRAY(struct maker) makers; /* once sorted: those that name their code last */
+	uint32_t speechless; /* how many don't */
 	uint32_t processes, unseen; /* looked at; refused, or gone */
 	struct buffer out;
 };
@@ -72,59 +72,50 @@ static struct binary *binary_of(struct census *c, uint32_t file)
 	return &c->binaries.items[file];
 }
 
-/* "jit-123.dump" is no binary, and says what its process's code is called. */
-static bool is_dump(const char *path)
+static bool is_named(const struct maker *m)
 {
-	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
-	size_t len = strlen(name);
-
-	return len > 9 && !strncmp(name, "jit-", 4) && !strcmp(name + len - 5, ".dump");
+	return m->map || m->dump;
 }
 
-/* Has it a perf map? */
-static bool has_map(struct census *c, uint32_t pid)
+/* Of what is known to make code, and of what has memory to be executed that is no file's. */
+static int maker_note(struct census *c, const struct target *t)
 {
-	_cleanup_(buffer_release) struct buffer text = BUFFER_INIT(MAX_TEXT_BYTES);
-	_cleanup_(fd_close) int fd = -1;
-	const struct process_source *source = c->dumper->from.source;
-	uint64_t ticks;
+	struct maker m = { .pid = t->pid }, *slot;
+	struct code code;
 
-	return source->read(source->ctx, PROCESS_TEXT_STAT, pid, &text) == 0 &&
-	       stat_start_parse(text.data, text.len, &ticks) == 0 &&
-	       outside_perfmap(c->outside, pid, ticks * (NS_PER_S / TICKS_PER_S), &fd) == 0;
-}
-
-static int runtime_note(struct census *c, const struct target *t, enum runtime runtime)
-{
-	struct speechless *s;
-
-	if (runtime == RUNTIME_NONE || !runtime_advice(runtime) || has_map(c, t->pid))
+	code_open(&code, t);
+	m.runtime = code.runtime;
+	m.map = code.map_fd >= 0;
+	m.dump = code.dump != UNWINDER_NO_FILE;
+	m.refused = !m.map && code_map_is_refused(code.map_error) ? code.map_error : 0;
+	code_close(&code);
+	if (!is_named(&m) && !m.refused && !runtime_advice(m.runtime))
 		return 0;
-	s = array_push(&c->speechless, MAX_PROCESSES);
-	if (!s)
+	memcpy(m.comm, t->status.comm, sizeof(m.comm));
+	slot = array_push(&c->makers, MAX_PROCESSES);
+	if (!slot)
 		return -ENOMEM;
-	*s = (struct speechless){ .pid = t->pid, .runtime = runtime };
-	memcpy(s->comm, t->status.comm, sizeof(s->comm));
+	*slot = m;
+	c->speechless += !is_named(&m);
 	return 0;
 }
 
 static int target_note(struct census *c, const struct target *t)
 {
-	enum runtime runtime = RUNTIME_NONE;
-	bool dump = false;
+	bool maker = false;
 
 	for (uint32_t i = 0; i < t->mappings.count; i++) {
 		uint32_t file = t->mappings.items[i].file;
 		struct binary *b;
 		const char *path;
 
+		maker = maker || file == UNWINDER_NO_FILE;
 		if (file == UNWINDER_NO_FILE || file == TARGET_VDSO)
 			continue;
 		path = target_path(t->from, file);
-		dump = dump || is_dump(path);
-		if (runtime == RUNTIME_NONE)
-			runtime = runtime_of_file(path);
-		if (is_dump(path))
+		maker = maker || runtime_of_file(path) != RUNTIME_NONE;
+		/* It is no binary, and says what its process's code is called. */
+		if (code_is_dump(path))
 			continue;
 		b = binary_of(c, file);
 		if (!b)
@@ -132,7 +123,7 @@ static int target_note(struct census *c, const struct target *t)
 		b->processes += b->last_pid != t->pid;
 		b->last_pid = b->pid = t->pid;
 	}
-	return dump ? 0 : runtime_note(c, t, runtime);
+	return maker ? maker_note(c, t) : 0;
 }
 
 /* A kernel thread, or one that has just ended, has nothing mapped: that is nobody's lack. */
@@ -201,7 +192,8 @@ static void binary_look(struct census *c, struct binary *b)
 	    reply.status == SYMBOLS_NOT_ELF)
 		return;
 	b->opened = true;
-	b->names = reply.flags & (DEBUG_REPLY_SYMTAB | DEBUG_REPLY_MINIDEBUG);
+	b->go = reply.flags & DEBUG_REPLY_GO;
+	b->names = reply.flags & (DEBUG_REPLY_SYMTAB | DEBUG_REPLY_MINIDEBUG | DEBUG_REPLY_GO);
 	b->lines = reply.flags & DEBUG_REPLY_DWARF;
 	if (!b->lines)
 		debug_look(c, b, fd);
@@ -334,6 +326,8 @@ static void put_binary_text(struct census *c, const struct binary *b)
 	if (*b->package) {
 		buffer_text(&c->out, ": apt install ");
 		put_debug_package(&c->out, b->package);
+	} else if (b->go) {
+		buffer_text(&c->out, ": built with -ldflags=-w, or stripped; names are Go's own");
 	} else if (!b->names) {
 		buffer_text(&c->out, ": of no package, and stripped");
 	} else {
@@ -342,11 +336,48 @@ static void put_binary_text(struct census *c, const struct binary *b)
 	buffer_text(&c->out, "\n");
 }
 
-static void put_speechless_text(struct buffer *out, const struct speechless *s)
+static void put_maker_text(struct buffer *out, const struct maker *m)
 {
-	buffer_printf(out, "%7" PRIu32 "  ", s->pid);
-	text_escape(out, s->comm, strlen(s->comm));
-	buffer_printf(out, " (%s): %s\n", runtime_name(s->runtime), runtime_advice(s->runtime));
+	const char *advice = runtime_advice(m->runtime);
+
+	buffer_printf(out, "%7" PRIu32 "  ", m->pid);
+	text_escape(out, m->comm, strlen(m->comm));
+	if (m->runtime != RUNTIME_NONE)
+		buffer_printf(out, " (%s)", runtime_name(m->runtime));
+	if (is_named(m))
+		buffer_printf(out, ": fine, by its %s",
+			      m->dump ? m->map ? "jitdump and perf map" : "jitdump" : "perf map");
+	else if (m->refused)
+		buffer_printf(out, ": its perf map is not taken: %s", code_map_reason(m->refused));
+	else
+		buffer_printf(out, ": %s", advice);
+	buffer_text(out, "\n");
+}
+
+static int compare_makers(const void *a, const void *b)
+{
+	const struct maker *x = a, *y = b;
+
+	if (is_named(x) != is_named(y))
+		return is_named(x) - is_named(y);
+	return x->pid < y->pid ? -1 : x->pid > y->pid;
+}
+
+static void put_makers_text(struct census *c)
+{
+	if (c->speechless)
+		buffer_text(&c->out,
+			    "\nCODE MADE AT RUN TIME  processes that do not say what it is "
+			    "called, and how they would\n");
+	for (uint32_t i = 0; i < c->makers.count && i < SHOWN; i++) {
+		if (i == c->speechless)
+			buffer_text(&c->out,
+				    "\nCODE MADE AT RUN TIME  processes that say its names\n");
+		put_maker_text(&c->out, &c->makers.items[i]);
+	}
+	if (c->makers.count > SHOWN)
+		buffer_printf(&c->out, "       %" PRIu32 " more: see --json\n",
+			      c->makers.count - SHOWN);
 }
 
 static void put_text(struct census *c, uint32_t lacking)
@@ -364,15 +395,7 @@ static void put_text(struct census *c, uint32_t lacking)
 		put_binary_text(c, &c->binaries.items[i]);
 	if (lacking > SHOWN)
 		buffer_printf(&c->out, "       %" PRIu32 " more: see --json\n", lacking - SHOWN);
-	if (c->speechless.count)
-		buffer_text(&c->out,
-			    "\nCODE MADE AT RUN TIME  processes that do not say what it is "
-			    "called, and how they would\n");
-	for (uint32_t i = 0; i < c->speechless.count && i < SHOWN; i++)
-		put_speechless_text(&c->out, &c->speechless.items[i]);
-	if (c->speechless.count > SHOWN)
-		buffer_printf(&c->out, "       %" PRIu32 " more: see --json\n",
-			      c->speechless.count - SHOWN);
+	put_makers_text(c);
 }
 
 static void put_string(struct buffer *out, const char *key, const char *s)
@@ -395,6 +418,22 @@ static void put_binary_json(struct census *c, const struct binary *b)
 	buffer_text(&c->out, "}");
 }
 
+static void put_maker_json(struct buffer *out, const struct maker *m, bool first)
+{
+	const char *advice = runtime_advice(m->runtime);
+
+	buffer_printf(out, "%s{\"pid\": %" PRIu32, first ? "\n" : ",\n", m->pid);
+	put_string(out, "comm", m->comm);
+	put_string(out, "runtime", runtime_name(m->runtime));
+	if (is_named(m))
+		put_string(out, "by", m->dump ? "jitdump" : "perf map");
+	else if (m->refused)
+		put_string(out, "refused", code_map_reason(m->refused));
+	if (!is_named(m) && advice)
+		put_string(out, "mend", advice);
+	buffer_text(out, "}");
+}
+
 static void put_json(struct census *c, uint32_t lacking)
 {
 	buffer_text(&c->out, "{\"version\": ");
@@ -407,16 +446,12 @@ static void put_json(struct census *c, uint32_t lacking)
 		put_binary_json(c, &c->binaries.items[i]);
 	}
 	buffer_text(&c->out, "],\n\"runtimes\": [");
-	for (uint32_t i = 0; i < c->speechless.count; i++) {
-		const struct speechless *s = &c->speechless.items[i];
-
-		buffer_printf(&c->out, "%s{\"pid\": %" PRIu32, i ? ",\n" : "\n", s->pid);
-		put_string(&c->out, "comm", s->comm);
-		put_string(&c->out, "runtime", runtime_name(s->runtime));
-		put_string(&c->out, "mend", runtime_advice(s->runtime));
-		buffer_text(&c->out, "}");
+	for (uint32_t i = 0; i < c->makers.count; i++) {
+		if (i == c->speechless)
+			buffer_text(&c->out, "],\n\"named\": [");
+		put_maker_json(&c->out, &c->makers.items[i], i == 0 || i == c->speechless);
 	}
-	buffer_text(&c->out, "]}\n");
+	buffer_text(&c->out, c->speechless == c->makers.count ? "],\n\"named\": []}\n" : "]}\n");
 }
 
 static int census_take(struct census *c, struct err *err)
@@ -436,6 +471,8 @@ static int census_take(struct census *c, struct err *err)
 	if (c->binaries.count)
 		qsort(c->binaries.items, c->binaries.count, sizeof(*c->binaries.items),
 		      compare_binaries);
+	if (c->makers.count)
+		qsort(c->makers.items, c->makers.count, sizeof(*c->makers.items), compare_makers);
 	if (c->dumper->job.json)
 		put_json(c, lacking);
 	else
@@ -455,7 +492,7 @@ int dump_census(struct dumper *d, struct outside *outside, struct err *err)
 	r = census_take(&c, err);
 	buffer_release(&c.out);
 	array_release(&c.binaries);
-	array_release(&c.speechless);
+	array_release(&c.makers);
 	debug_files_free(c.debug);
 	return r;
 }

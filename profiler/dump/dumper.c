@@ -92,7 +92,7 @@ static int work_of_kind(struct dumper *d, struct outside *outside, int file, str
 		outside_set_deadline(outside, CENSUS_PATIENCE_NS);
 		return dump_census(d, outside, err);
 	case DUMP_NAMES:
-		return dump_names(d, file, err);
+		return d->job.pid_count ? dump_addresses(d, err) : dump_names(d, file, err);
 	default:
 		return dump_stacks(d, err);
 	}
@@ -108,6 +108,7 @@ static int work(struct dumper *d, int file, struct err *err)
 		r = symbols_client_new(&names.client, &d->starter, &d->counters, err);
 	if (r < 0)
 		goto out;
+	symbols_client_keep_indexes(names.client, d->service);
 	names.outside = outside;
 	d->from.source = outside_source(outside);
 	d->from.names = &names;
@@ -133,16 +134,16 @@ out:
 
 static int serve(struct dumper *d, int socket)
 {
-	_cleanup_(fd_close) int service = -1, file = -1;
+	_cleanup_(fd_close) int file = -1;
 	char end[sizeof(struct dump_result) + sizeof(struct err)];
 	struct err err = { "" };
 	size_t len;
 	int r;
 
 	d->socket = socket;
-	r = receive_job(d, &service, &file, &err);
+	r = receive_job(d, &d->service, &file, &err);
 	if (r == 0) {
-		d->starter = service_starter(&service);
+		d->starter = service_starter(&d->service);
 		r = work(d, file, &err);
 	}
 	d->result.status = r;
@@ -158,8 +159,13 @@ static int serve(struct dumper *d, int socket)
 int dumper_serve(int socket)
 {
 	struct dumper *d = calloc(1, sizeof(*d));
-	int r = d ? serve(d, socket) : -ENOMEM;
+	int r = -ENOMEM;
 
+	if (d) {
+		d->service = -1;
+		r = serve(d, socket);
+		fd_close(&d->service);
+	}
 	free(d);
 	return r == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -15,6 +15,7 @@
 
 struct dumper {
 	int socket; /* the conversation */
+	int service; /* to the supervisor, or -1 */
 	struct dump_job job;
 	struct starter starter;
 	struct target_sources from;
@@ -39,5 +40,7 @@ int dump_census(struct dumper *d, struct outside *outside, struct err *err);
 /* `file`: -1 if the job has a pid. */
 int dump_table(struct dumper *d, int file, struct err *err);
 int dump_names(struct dumper *d, int file, struct err *err);
+/* The same for a process's memory. */
+int dump_addresses(struct dumper *d, struct err *err);
 
 #endif

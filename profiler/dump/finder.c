@@ -12,19 +12,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "profiler/agent/line_frames.h"
 #include "profiler/base/cleanup.h"
 #include "profiler/base/clock.h"
 
 #define MAX_NAME_BYTES (64u << 20)
-#define GIVEN_FILE 0u /* the number of one that came with the job */
 /* A file of a gigabyte takes some seconds. */
 #define LINES_PATIENCE_NS (30 * NS_PER_S)
 
-_Static_assert(DUMP_MAX_ADDRESSES <= SYMBOLS_MAX_ADDRESSES, "one request has them all");
-
 /* Of one address. */
 struct asked {
-	uint64_t vaddr;
+	uint64_t vaddr; /* UINT64_MAX: in no segment */
+	uint64_t offset; /* the same; if it was asked for by that */
 	uint32_t order; /* as it was asked for */
 	uint32_t name, system_name; /* in names; 0: none */
 };
@@ -69,20 +68,29 @@ static uint32_t string_keep(struct finder *f, const char *s)
 	return buffer_error(&f->names) < 0 ? 0 : (uint32_t)at;
 }
 
+/* Asks the file alone. */
+static int file_ask(struct finder *f, const uint64_t *offsets, uint32_t count, struct symbols *ret,
+		    struct err *err)
+{
+	const void *bytes;
+	uint32_t len;
+	int r = symbols_client_ask(f->client, SYMBOLS_ELF, &f->subject.fd, 1, offsets, count, ret,
+				   &bytes, &len, err);
+
+	if (r == 0 && ret->reply->status == SYMBOLS_NOT_ELF)
+		return err_set(err, -ENOEXEC, "\"%s\" is no ELF file of this machine",
+			       f->subject.name);
+	return r;
+}
+
 /* Offsets of the addresses, by the file's segments; what lies in none keeps its address. */
 static int offsets_find(struct finder *f, struct err *err)
 {
-	const void *bytes;
 	struct symbols s;
-	uint32_t len;
-	int r = symbols_client_ask(f->client, SYMBOLS_ELF, &f->fd, 1, NULL, 0, &s, &bytes, &len,
-				   err);
+	int r = file_ask(f, NULL, 0, &s, err);
 
 	if (r < 0)
 		return r;
-	if (s.reply->status == SYMBOLS_NOT_ELF)
-		return err_set(err, -ENOEXEC, "\"%s\" is no ELF file of this machine",
-			       f->dumper->job.name);
 	for (uint32_t i = 0; i < f->count; i++) {
 		f->offsets[i] = UINT64_MAX;
 		for (uint32_t j = 0; j < s.reply->module_count; j++) {
@@ -124,7 +132,7 @@ static int names_take(struct finder *f, const char *what)
 		return -ENOMEM;
 	memcpy(sorted, f->offsets, f->count * sizeof(*sorted));
 	qsort(sorted, f->count, sizeof(*sorted), compare_u64);
-	if (symbols_client_ask(f->client, SYMBOLS_ELF, (const int[]){ f->fd, f->debug },
+	if (symbols_client_ask(f->client, SYMBOLS_ELF, (const int[]){ f->subject.fd, f->debug },
 			       f->debug < 0 ? 1 : 2, sorted, f->count, &s, &bytes, &len,
 			       &err) < 0) {
 		origin_add(f, what, "%s", err.text);
@@ -178,13 +186,6 @@ static void lines_tell(struct finder *f, const char *what)
 			   h->flags & LINES_INCOMPLETE ? "; too many to be told" : "");
 }
 
-/* The place from which its debug files are looked for: ours. */
-static struct file_place place_of(const struct finder *f)
-{
-	return (struct file_place){ .pid = f->dumper->job.supervisor_pid,
-				    .path = f->dumper->job.path };
-}
-
 static void lines_take(struct finder *f, int fd, const char *what)
 {
 	const int fds[] = { fd, f->alternate };
@@ -196,14 +197,15 @@ static void lines_take(struct finder *f, int fd, const char *what)
 		return;
 	}
 	lines_tell(f, what);
+	if (*symbols_client_index(f->client))
+		origin_add(f, "index of lines", "%s", symbols_client_index(f->client));
 	f->has_lines = f->lines.reply->status == SYMBOLS_OK;
 }
 
 static void debug_find(struct finder *f)
 {
-	struct file_place place = place_of(f);
-	int r = debug_files_find(f->dumper->from.names->debug, GIVEN_FILE, &place, f->fd,
-				 &f->debug);
+	int r = debug_files_find(f->names_from->debug, f->subject.file, &f->subject.place,
+				 f->subject.fd, &f->debug);
 
 	if (r == -ENODATA)
 		origin_add(f, "debug file", "the file names none");
@@ -216,8 +218,8 @@ static void debug_find(struct finder *f)
 /* What dwz moved out of `fd`. */
 static void alternate_find(struct finder *f, int fd)
 {
-	struct file_place place = place_of(f);
-	int r = debug_files_find_alternate(f->dumper->from.names->debug, &place, fd, &f->alternate);
+	int r = debug_files_find_alternate(f->names_from->debug, &f->subject.place, fd,
+					   &f->alternate);
 
 	if (r < 0 && r != -ENOENT)
 		origin_add(f, "alternate file", "none found: %s", strerror(-r));
@@ -231,7 +233,7 @@ static int ask(struct finder *f, struct err *err)
 
 	if (named < 0)
 		return err_errno(err, named, "cannot look up addresses");
-	r = symbols_client_debug(f->client, DEBUG_OF_FILE, &f->fd, 1, &said, err);
+	r = symbols_client_debug(f->client, DEBUG_OF_FILE, &f->subject.fd, 1, &said, err);
 	if (r < 0)
 		return r;
 	dwarf = said.flags & DEBUG_REPLY_DWARF;
@@ -243,8 +245,8 @@ static int ask(struct finder *f, struct err *err)
 		names_take(f, "symbols, debug file");
 	if (!dwarf && f->debug < 0)
 		return 0;
-	alternate_find(f, dwarf ? f->fd : f->debug);
-	lines_take(f, dwarf ? f->fd : f->debug, dwarf ? "DWARF" : "DWARF, debug file");
+	alternate_find(f, dwarf ? f->subject.fd : f->debug);
+	lines_take(f, dwarf ? f->subject.fd : f->debug, dwarf ? "DWARF" : "DWARF, debug file");
 	return 0;
 }
 
@@ -257,43 +259,89 @@ static int compare_asked(const void *a, const void *b)
 	return x->vaddr < y->vaddr ? -1 : x->vaddr > y->vaddr;
 }
 
-static int addresses_sort(struct finder *f)
+static int room_make(struct finder *f)
 {
-	const struct dump_job *job = &f->dumper->job;
 	size_t room = f->count + 1ul;
 
 	f->asked = calloc(room, sizeof(*f->asked));
 	f->vaddrs = calloc(room, sizeof(*f->vaddrs));
 	f->offsets = calloc(room, sizeof(*f->offsets));
 	f->positions = calloc(room, sizeof(*f->positions));
-	if (!f->asked || !f->vaddrs || !f->offsets || !f->positions)
-		return -ENOMEM;
-	for (uint32_t i = 0; i < f->count; i++)
-		f->asked[i] = (struct asked){ .vaddr = job->addresses[i], .order = i };
+	return f->asked && f->vaddrs && f->offsets && f->positions ? 0 : -ENOMEM;
+}
+
+/* By ELF address, as lines are asked for. */
+static void addresses_sort(struct finder *f)
+{
 	qsort(f->asked, f->count, sizeof(*f->asked), compare_asked);
 	for (uint32_t i = 0; i < f->count; i++) {
 		f->vaddrs[i] = f->asked[i].vaddr;
 		f->positions[f->asked[i].order] = i;
 	}
+}
+
+/* ELF addresses of offsets, by the segments that the symbolizer finds them in. */
+static int vaddrs_find(struct finder *f, struct err *err)
+{
+	_cleanup_(free_ptr) uint64_t *sorted = reallocarray(NULL, f->count + 1ul, sizeof(*sorted));
+	struct symbols s;
+	int r;
+
+	if (!sorted)
+		return err_errno(err, -ENOMEM, "cannot look up addresses");
+	memcpy(sorted, f->subject.addresses, f->count * sizeof(*sorted));
+	qsort(sorted, f->count, sizeof(*sorted), compare_u64);
+	r = file_ask(f, sorted, f->count, &s, err);
+	for (uint32_t i = 0; r == 0 && i < f->count; i++) {
+		const struct symbol_answer *a =
+			answer_of(&s, sorted, f->count, f->subject.addresses[i]);
+		bool known = a && a->module != SYMBOLS_NONE;
+
+		f->asked[i] = (struct asked){
+			.vaddr = known ? a->vaddr : UINT64_MAX,
+			.order = i,
+			.offset = known ? f->subject.addresses[i] : UINT64_MAX,
+		};
+	}
+	return r;
+}
+
+/* What each address is, both in the file and as ELF address. */
+static int addresses_take(struct finder *f, struct err *err)
+{
+	int r = 0;
+
+	if (f->subject.by_offset)
+		r = vaddrs_find(f, err);
+	for (uint32_t i = 0; i < f->count && !f->subject.by_offset; i++)
+		f->asked[i] = (struct asked){ .vaddr = f->subject.addresses[i], .order = i };
+	if (r < 0)
+		return r;
+	addresses_sort(f);
+	if (!f->subject.by_offset)
+		return offsets_find(f, err);
+	for (uint32_t i = 0; i < f->count; i++)
+		f->offsets[i] = f->asked[i].offset;
 	return 0;
 }
 
-int finder_run(struct finder *f, struct dumper *d, int fd, struct err *err)
+int finder_run(struct finder *f, struct live_names *names, const struct finder_subject *subject,
+	       struct err *err)
 {
 	int r;
 
-	*f = (struct finder){ .dumper = d,
-			      .client = d->from.names->client,
-			      .count = d->job.address_count,
-			      .fd = fd,
+	*f = (struct finder){ .subject = *subject,
+			      .names_from = names,
+			      .client = names->client,
+			      .count = subject->count,
 			      .debug = -1,
 			      .alternate = -1 };
 	buffer_init(&f->names, MAX_NAME_BYTES);
 	buffer_append(&f->names, "", 1);
-	r = addresses_sort(f);
+	r = room_make(f);
 	if (r < 0)
 		return err_errno(err, r, "cannot look up addresses");
-	r = offsets_find(f, err);
+	r = addresses_take(f, err);
 	return r < 0 ? r : ask(f, err);
 }
 
@@ -308,26 +356,23 @@ void finder_release(struct finder *f)
 	buffer_release(&f->names);
 }
 
+bool finder_vaddr(const struct finder *f, uint32_t i, uint64_t *ret)
+{
+	*ret = f->vaddrs[f->positions[i]];
+	return *ret != UINT64_MAX;
+}
+
 uint32_t finder_frames(const struct finder *f, uint32_t i, struct finder_frame *ret, uint32_t max)
 {
-	uint32_t at = f->positions[i], count = 0;
-	const struct asked *x = &f->asked[at];
-	const struct lines_answer *a = f->has_lines ? &f->lines.answers[at] : NULL;
+	struct line_frame frames[LINE_FRAMES_MAX];
+	const struct asked *x = &f->asked[f->positions[i]];
+	uint32_t count = line_frames(f->has_lines ? &f->lines : NULL, f->positions[i],
+				     x->name ? f->names.data + x->name : "",
+				     x->name ? f->names.data + x->system_name : "", frames,
+				     max < LINE_FRAMES_MAX ? max : LINE_FRAMES_MAX);
 
-	for (; a && count < a->count && count < max; count++) {
-		const struct lines_place *p = &f->lines.places[a->first + count];
-
-		ret[count] =
-			(struct finder_frame){ .name = f->lines.strings + p->name,
-					       .system_name = f->lines.strings + p->system_name,
-					       .file = f->lines.strings + p->file,
-					       .line = p->line };
-	}
-	if (!x->name || !max)
-		return count;
-	if (!count)
-		ret[count++] = (struct finder_frame){ .file = "" };
-	ret[count - 1].name = f->names.data + x->name;
-	ret[count - 1].system_name = f->names.data + x->system_name;
+	for (uint32_t j = 0; j < count; j++)
+		ret[j] = (struct finder_frame){ frames[j].name, frames[j].system_name,
+						frames[j].file, frames[j].line };
 	return count;
 }

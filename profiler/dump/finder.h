@@ -13,25 +13,37 @@
 #include "profiler/dump/dumper.h"
 #include "symbolizer/protocol.h"
 
-#define FINDER_MAX_ORIGINS 6u
+#define FINDER_MAX_ORIGINS 7u
 #define FINDER_MAX_FRAMES 128u /* of an address; the symbolizer gives no more */
 
 /* A place where names were sought. */
 struct origin {
 	const char *what; /* "symbols" */
-	char result[200]; /* what it gave, or why nothing */
+	char result[600]; /* what it gave, or why nothing */
+};
+
+/* A file, and what is asked about it. All is borrowed. */
+struct finder_subject {
+	int fd;
+	uint32_t file; /* its number: what was learnt of its debug file is remembered by it */
+	const char *name; /* in sentences */
+	struct file_place place; /* through whom its debug files are looked for */
+	const uint64_t *addresses;
+	uint32_t count; /* <= SYMBOLS_MAX_ADDRESSES */
+	bool by_offset; /* they are offsets in the file, else ELF addresses */
 };
 
 struct asked;
 
 struct finder {
-	struct dumper *dumper;
+	struct finder_subject subject;
+	struct live_names *names_from;
 	struct symbols_client *client;
 	struct asked *asked; /* by address */
 	uint64_t *vaddrs, *offsets; /* the same */
 	uint32_t *positions; /* among them, of address number i as it was asked for */
 	uint32_t count;
-	int fd, debug, alternate; /* -1: there is none; the first is borrowed */
+	int debug, alternate; /* -1: there is none */
 	struct buffer names;
 	struct origin origins[FINDER_MAX_ORIGINS];
 	uint32_t origin_count;
@@ -46,14 +58,18 @@ struct finder_frame {
 };
 
 /*
- * Looks up the job's addresses in the file `fd`. 0, or negative errno and a sentence: nothing can be said about it. In every
- * case finder_release() is called.
+ * Looks the addresses up. 0, or negative errno and a sentence: nothing can be said about the file. In every case
+ * finder_release() is called.
  */
-int finder_run(struct finder *f, struct dumper *d, int fd, struct err *err);
+int finder_run(struct finder *f, struct live_names *names, const struct finder_subject *subject,
+	       struct err *err);
 void finder_release(struct finder *f);
 
+/* The ELF address of address number `i`. False: it is in no segment. */
+bool finder_vaddr(const struct finder *f, uint32_t i, uint64_t *ret);
+
 /*
- * Address number `i` of the job: the innermost function first, at most `max` (FINDER_MAX_FRAMES is all). The outermost is named by
+ * Address number `i`, until the symbolizer is asked again: the innermost function first, at most `max` (FINDER_MAX_FRAMES is all). The outermost is named by
  * the symbol, if there is one, as the unwinder and the linker know it. 0: nothing is known.
  */
 uint32_t finder_frames(const struct finder *f, uint32_t i, struct finder_frame *ret, uint32_t max);

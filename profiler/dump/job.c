@@ -25,7 +25,7 @@ int dump_job_parse(struct dump_job *ret, const struct buffer *bytes)
 	    !memchr(ret->path, '\0', sizeof(ret->path)) ||
 	    (ret->kind == DUMP_TABLE && ret->pid_count > 1) ||
 	    (ret->kind == DUMP_STACKS && !ret->pid_count) ||
-	    (ret->kind == DUMP_NAMES && ret->pid_count))
+	    (ret->kind == DUMP_NAMES && ret->pid_count > 1))
 		return -EPROTO;
 	return 0;
 }

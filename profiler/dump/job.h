@@ -43,7 +43,7 @@ struct dump_job {
 	bool verify, json, rows, inlines, addressed, raw;
 	uint32_t supervisor_pid; /* which, and whose children, are not looked at */
 	uint32_t pid_count, address_count;
-	uint32_t pids[DUMP_MAX_PIDS]; /* of a table at most one; none: the file that came with it */
+	uint32_t pids[DUMP_MAX_PIDS]; /* of a table and of names at most one; none: the file that came with it */
 	uint64_t addresses[DUMP_MAX_ADDRESSES];
 	char name[256]; /* of the file, as it was called; "" */
 	char path[4096]; /* the same from the root on: where its debug files are looked for; "" */

@@ -77,6 +77,7 @@ static uint32_t name_keep(struct labels *l, const struct symbols *s, uint32_t fu
 	return at;
 }
 
+/* What has a name keeps it. */
 static void apply(struct labels *l, struct label *labels, uint32_t count, const struct symbols *s)
 {
 	uint32_t *known = calloc(s->reply->function_count + 1UL, sizeof(*known));
@@ -84,7 +85,7 @@ static void apply(struct labels *l, struct label *labels, uint32_t count, const 
 	for (uint32_t i = 0; known && i < count; i++) {
 		const struct symbol_answer *a = &s->answers[i];
 
-		if (a->function == SYMBOLS_NONE)
+		if (a->function == SYMBOLS_NONE || labels[i].name)
 			continue;
 		labels[i].name = name_keep(l, s, a->function, known);
 		labels[i].within = a->vaddr - s->functions[a->function].start;
@@ -104,34 +105,53 @@ static int file_ask(const struct target_sources *from, uint32_t file, int fd,
 	return live_names_file(from->names, file, fd, offsets, count, ret, &bytes, &len, NULL);
 }
 
-/* All of one file, or as many as a request may have. */
-static void ask(struct labels *l, const struct target_sources *from, struct label *labels,
-		uint32_t count)
+/* Of code in no file; the jitdump first, as it has times. */
+static void code_take(struct labels *l, const struct code *code, struct label *labels,
+		      const uint64_t *addresses, uint32_t count)
 {
-	uint64_t *offsets = calloc(count, sizeof(*offsets));
+	struct symbols s;
+
+	for (enum code_list list = 0; list < CODE_LISTS; list++)
+		if (code_ask(code, list, addresses, count, &s, NULL) == 0)
+			apply(l, labels, count, &s);
+}
+
+static void file_take(struct labels *l, const struct target_sources *from, struct label *labels,
+		      const uint64_t *offsets, uint32_t count)
+{
 	struct symbols s;
 	int fd;
 
-	if (offsets && target_file(from, labels->file, &fd) >= 0) {
-		for (uint32_t i = 0; i < count; i++)
-			offsets[i] = labels[i].offset;
-		if (file_ask(from, labels->file, fd, offsets, count, &s) == 0)
-			apply(l, labels, count, &s);
-	}
+	if (target_file(from, labels->file, &fd) >= 0 &&
+	    file_ask(from, labels->file, fd, offsets, count, &s) == 0)
+		apply(l, labels, count, &s);
+}
+
+/* All of one file, or as many as a request may have. */
+static void ask(struct labels *l, const struct code *code, struct label *labels, uint32_t count)
+{
+	uint64_t *offsets = calloc(count, sizeof(*offsets));
+
+	for (uint32_t i = 0; offsets && i < count; i++)
+		offsets[i] = labels[i].offset;
+	if (offsets && labels->file == UNWINDER_NO_FILE)
+		code_take(l, code, labels, offsets, count);
+	else if (offsets)
+		file_take(l, code->from, labels, offsets, count);
 	free(offsets);
 }
 
-void labels_ask(struct labels *l, const struct target_sources *from)
+void labels_ask(struct labels *l, const struct code *code)
 {
 	sort(l);
 	if (!l->strings.len)
 		buffer_append(&l->strings, "", 1);
 	for (uint32_t start = 0, end; start < l->all.count; start = end) {
 		end = start + 1;
-		while (end < l->all.count && end - start < SYMBOLS_MAX_ADDRESSES &&
+		while (end < l->all.count && end - start < SYMBOLS_MAX_CODE_ADDRESSES &&
 		       l->all.items[end].file == l->all.items[start].file)
 			end++;
-		ask(l, from, &l->all.items[start], end - start);
+		ask(l, code, &l->all.items[start], end - start);
 	}
 }
 

@@ -70,10 +70,11 @@ static struct named named(const struct dump_frame *f, const struct target *t,
 	struct named n = { .ip = f->ip, .name = "", .path = "", .mapped = m };
 	const struct label *label;
 
-	if (!m || m->file == UNWINDER_NO_FILE)
+	if (!m)
 		return n;
 	n.path = target_path(t->from, m->file);
-	label = labels_find(l, m->file, m->offset + (addr - m->start));
+	label = labels_find(l, m->file,
+			    m->file == UNWINDER_NO_FILE ? addr : m->offset + (addr - m->start));
 	n.name = label_name(l, label);
 	if (*n.name)
 		n.within = label->within + (f->ip - addr);

@@ -13,6 +13,7 @@
 
 #include "profiler/base/cleanup.h"
 #include "profiler/base/clock.h"
+#include "profiler/dump/code.h"
 #include "profiler/dump/dumper.h"
 #include "profiler/dump/report.h"
 #include "profiler/dump/stack.h"
@@ -31,6 +32,7 @@ struct dump {
 	struct report report;
 	struct thread thread;
 	struct unwinder_client unwinder;
+	struct code code; /* of the process at hand */
 	struct labels labels;
 	struct stacks stacks;
 	struct walk theirs, ours;
@@ -169,6 +171,8 @@ static void stack_want(struct dump *d, const struct target *t, const struct stac
 		/* Without memory for it, it has no name. */
 		if (m && m->file != UNWINDER_NO_FILE)
 			(void)labels_want(&d->labels, m->file, m->offset + (addr - m->start));
+		else if (m && code_is_told(&d->code))
+			(void)labels_want(&d->labels, UNWINDER_NO_FILE, addr);
 	}
 }
 
@@ -180,7 +184,7 @@ static int threads_show(struct dump *d, const struct target *t)
 		stack_want(d, t, &d->stacks.threads.items[i].theirs);
 		stack_want(d, t, &d->stacks.threads.items[i].ours);
 	}
-	labels_ask(&d->labels, &d->dumper->from);
+	labels_ask(&d->labels, &d->code);
 	report_threads(&d->report, &d->stacks, t, &d->labels);
 	stacks_clear(&d->stacks);
 	return dumper_flush(d->dumper, &d->report.out);
@@ -239,10 +243,12 @@ static int process_dump(struct dump *d, uint32_t pid)
 	d->unwinder.pid = 0; /* a pid may be another's by now */
 	if (r == 0 || d->report.json)
 		report_process(&d->report, pid, t.status.comm);
-	if (r == 0)
+	if (r == 0) {
 		dumper_rows(d->dumper, &t);
-	if (r == 0)
+		code_open(&d->code, &t);
 		r = threads_dump(d, &t, &tids, &err);
+		code_close(&d->code);
+	}
 	if (r < 0)
 		dumper_say(d->dumper, &err);
 	report_process_end(&d->report, r < 0 ? &err : NULL);

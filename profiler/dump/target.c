@@ -15,7 +15,6 @@
 #include "profiler/process/process.h"
 
 #define MAX_STATUS_BYTES 16384u
-#define MAX_MAPS_BYTES ((size_t)16 << 20)
 
 int target_status(const struct target_sources *from, uint32_t pid, struct process_status *ret,
 		  struct err *err)
@@ -87,9 +86,8 @@ static int mappings_parse(struct target *t, const struct buffer *text)
 	return r;
 }
 
-int target_read(struct target *t, const struct target_sources *from, uint32_t pid, struct err *err)
+int target_begin(struct target *t, const struct target_sources *from, uint32_t pid, struct err *err)
 {
-	_cleanup_(buffer_release) struct buffer text = BUFFER_INIT(MAX_MAPS_BYTES);
 	int r;
 
 	*t = (struct target){ .from = from, .pid = pid };
@@ -101,17 +99,43 @@ int target_read(struct target *t, const struct target_sources *from, uint32_t pi
 	if (t->status.state == 'Z' || t->status.state == 'X')
 		return err_set(err, -ESRCH, "process %u (%s) has ended, and waits for its parent",
 			       pid, t->status.comm);
-	r = from->source->read(from->source->ctx, PROCESS_TEXT_MAPS, pid, &text);
-	if (r == 0)
-		r = mappings_parse(t, &text);
+	return 0;
+}
+
+/* What a look at the mappings came to, in a sentence. */
+static int maps_fail(const struct target *t, int r, struct err *err)
+{
 	if (r == -EACCES || r == -EPERM)
 		return err_set(err, r,
 			       "process %u (%s) may not be looked at: that takes root, or "
 			       "CAP_SYS_PTRACE, or to be its user",
-			       pid, t->status.comm);
+			       t->pid, t->status.comm);
+	if (r == -ESRCH || r == -ENOENT)
+		return err_set(err, -ESRCH, "process %u (%s) has just ended", t->pid,
+			       t->status.comm);
+	return err_errno(err, r, "cannot read the mappings of process %u (%s)", t->pid,
+			 t->status.comm);
+}
+
+int target_maps(const struct target *t, struct buffer *text, struct err *err)
+{
+	int r = t->from->source->read(t->from->source->ctx, PROCESS_TEXT_MAPS, t->pid, text);
+
+	return r < 0 ? maps_fail(t, r, err) : 0;
+}
+
+int target_read(struct target *t, const struct target_sources *from, uint32_t pid, struct err *err)
+{
+	_cleanup_(buffer_release) struct buffer text = BUFFER_INIT(TARGET_MAX_MAPS_BYTES);
+	int r = target_begin(t, from, pid, err);
+
+	if (r == 0)
+		r = target_maps(t, &text, err);
 	if (r < 0)
-		return err_errno(err, r, "cannot read the mappings of process %u (%s)", pid,
-				 t->status.comm);
+		return r;
+	r = mappings_parse(t, &text);
+	if (r < 0)
+		return maps_fail(t, r, err);
 	if (!t->mappings.count)
 		return err_set(err, -ENOEXEC,
 			       "process %u (%s) has no code mapped: it is the kernel's, or has "

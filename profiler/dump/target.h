@@ -35,6 +35,15 @@ struct target {
 int target_status(const struct target_sources *from, uint32_t pid, struct process_status *ret,
 		  struct err *err);
 
+/*
+ * What target_read() does first: is there such a process? And the text of its mappings. 0, or negative errno and a sentence;
+ * after target_begin() target_release() may be called in every case.
+ */
+#define TARGET_MAX_MAPS_BYTES ((size_t)16 << 20)
+int target_begin(struct target *t, const struct target_sources *from, uint32_t pid,
+		 struct err *err);
+int target_maps(const struct target *t, struct buffer *text, struct err *err);
+
 /* 0, or negative errno and a sentence. In every case target_release() may be called. */
 int target_read(struct target *t, const struct target_sources *from, uint32_t pid, struct err *err);
 void target_release(struct target *t);

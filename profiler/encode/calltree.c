@@ -17,7 +17,7 @@
 #define MAX_NODES (1U << 24)
 
 static_assert(sizeof(struct call_frame) == 16, "hashed as bytes: no padding");
-static_assert(sizeof(struct call_node) == 8, "hashed as bytes: no padding");
+static_assert(sizeof(struct call_node) == 12, "hashed as bytes: no padding");
 
 static bool frame_equal(const void *owner, uint32_t item, const void *key)
 {
@@ -57,9 +57,9 @@ static int add_frame(struct calltree *t, const struct call_frame *f)
 									 : (int)t->frames.count - 1;
 }
 
-static int add_node(struct calltree *t, uint32_t parent, uint32_t frame)
+static int add_node(struct calltree *t, uint32_t parent, uint32_t frame, bool inlined)
 {
-	const struct call_node n = { parent, frame };
+	const struct call_node n = { parent, frame, inlined };
 	uint64_t hash = hash_bytes(&n, sizeof(n));
 	uint32_t found = index_find(&t->node_index, hash, node_equal, t, &n);
 	int r;
@@ -162,7 +162,8 @@ static int add_nodes(struct calltree *t, const uint32_t *frame_of)
 		uint32_t node = t->node_of[p->nodes.items[i].parent];
 
 		for (uint32_t j = l->line_count; j-- > 0;) {
-			int r = add_node(t, node, frame_of[l->first_line + j]);
+			int r = add_node(t, node, frame_of[l->first_line + j],
+					 j + 1 < l->line_count);
 
 			if (r < 0)
 				return r;

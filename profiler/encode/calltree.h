@@ -25,6 +25,7 @@ struct call_frame {
 struct call_node {
 	uint32_t parent; /* < its own number; node 0 is the empty stack */
 	uint32_t frame;
+	uint32_t inlined; /* 1: into its parent */
 };
 
 struct call_module {

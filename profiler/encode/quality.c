@@ -8,6 +8,7 @@
 #include <inttypes.h>
 
 #include "profiler/encode/figure.h"
+#include "profiler/encode/interpreter.h"
 #include "profiler/model/runtime.h"
 
 /* Less is shown as 0.0. */
@@ -40,6 +41,14 @@ static bool is_said(enum counter id)
 	case COUNTER_FRAMES_GUESSED:
 	case COUNTER_FRAMES_ANONYMOUS: /* those without a name are among the unnamed */
 	case COUNTER_STACKS_TRUNCATED:
+	case COUNTER_LINE_INDEXES_MADE:
+	case COUNTER_LINE_INDEXES_USED:
+	case COUNTER_LINES_NONE:
+	case COUNTER_LINES_BAD:
+	case COUNTER_LINES_UNREAD:
+	case COUNTER_LINES_LATE:
+	case COUNTER_LINES_UNASKED:
+	case COUNTER_LINES_LET_GO:
 		return true;
 	default:
 		return id >= COUNTER_TRUNCATED_NO_ROW &&
@@ -234,6 +243,65 @@ static void unnamed_lines(struct page *g, const struct ranking *k)
 		buffer_printf(g->out, "%6.1f  in others\n", figure_share(rest, k->value));
 }
 
+/* Interpreters whose own functions have names, and not those of the program that they run. */
+static void interpreters_lines(struct page *g, const struct ranking *k)
+{
+	for (enum runtime r = RUNTIME_NONE + 1; r < RUNTIME_COUNT; r++) {
+		uint64_t value = 0;
+		double share;
+
+		/* Without memory for it, nothing is said. */
+		if (interpreter_silent_value(k->profile, r, &value) < 0)
+			continue;
+		share = figure_share(value, k->value);
+		if (share < SHOWN_SHARE)
+			continue;
+		page_say(g, "%s %% of %s sampled was in %s programs that don't name their ",
+			 figure_percent(share).text, k->noun, runtime_name(r));
+		page_say(g, "functions: %s.", runtime_advice(r));
+		page_paragraph(g, 2);
+	}
+}
+
+/* Why lines are lacking, and what helps. */
+static const struct {
+	enum counter id;
+	const char *words, *mend;
+} lacks[] = {
+	{ COUNTER_LINES_NONE, "without any on this machine",
+	  "'slowburn doctor --symbols' tells the packages" },
+	{ COUNTER_LINES_UNREAD, "too large, or that failed", "more --memory may help" },
+	{ COUNTER_LINES_LATE, "that took too long", "" },
+	{ COUNTER_LINES_UNASKED, "left out, as the time for it was spent", "" },
+	{ COUNTER_LINES_LET_GO, "let go of when their last process had ended", "" },
+	{ COUNTER_LINES_BAD, "read in part", "" },
+};
+
+static void lines_line(struct page *g, const struct ranking *k)
+{
+	bool any = k->lined_value != 0, first = true;
+
+	for (size_t i = 0; i < sizeof(lacks) / sizeof(lacks[0]); i++)
+		any = any || counter(k, lacks[i].id);
+	if (!any || !k->file_value)
+		return;
+	page_say(g, "Source lines are known of %s %% of %s in files",
+		 figure_percent(figure_share(k->lined_value, k->file_value)).text, k->noun);
+	for (size_t i = 0; i < sizeof(lacks) / sizeof(lacks[0]); i++) {
+		uint64_t count = counter(k, lacks[i].id);
+
+		if (!count)
+			continue;
+		page_say(g, "%s %s binar%s %s", first ? "; missing:" : ",",
+			 figure_count(count).text, count == 1 ? "y" : "ies", lacks[i].words);
+		if (*lacks[i].mend)
+			page_say(g, " (%s)", lacks[i].mend);
+		first = false;
+	}
+	page_say(g, ".");
+	page_paragraph(g, 2);
+}
+
 static void gaps_line(struct page *g, const struct ranking *k)
 {
 	bool any = false;
@@ -283,6 +351,8 @@ void quality_write(struct page *g, const struct ranking *k)
 	samples_line(g, k);
 	stacks_lines(g, k);
 	unnamed_lines(g, k);
+	interpreters_lines(g, k);
+	lines_line(g, k);
 	gaps_line(g, k);
 	cost_line(g, k);
 }

@@ -15,6 +15,7 @@
 
 static_assert(offsetof(struct ranking_pid, value) == 16, "pid and process are the key");
 static_assert(offsetof(struct ranking_stack, count) == 8, "process and node are the key");
+static_assert(offsetof(struct ranking_line, count) == 16, "what is before it is the key");
 
 /* What a series says of whom its samples are. */
 struct owner {
@@ -112,6 +113,56 @@ static int find_owners(struct ranking *k, struct owner *owners)
 	return r;
 }
 
+static bool line_equal(const void *owner, uint32_t item, const void *key)
+{
+	const struct ranking *k = owner;
+
+	return !memcmp(&k->lines.items[item], key, offsetof(struct ranking_line, count));
+}
+
+static int add_line(struct ranking *k, const struct profile_line *line,
+		    const struct profile_sample *s)
+{
+	const struct profile_function *f = &k->profile->functions.items[line->function];
+	const struct ranking_line key = { .file = f->file,
+					  .function = f->name,
+					  .line = line->line };
+	uint64_t hash = hash_bytes(&key, offsetof(struct ranking_line, count));
+	uint32_t found = index_find(&k->line_index, hash, line_equal, k, &key);
+
+	if (found == UINT32_MAX) {
+		struct ranking_line *added = array_push(&k->lines, k->profile->samples.count);
+
+		if (!added)
+			return -ENOMEM;
+		*added = key;
+		found = k->lines.count - 1;
+		if (index_add(&k->line_index, hash, found) < 0)
+			return -ENOMEM;
+	}
+	k->lines.items[found].count += s->count;
+	k->lines.items[found].value += s->value;
+	return 0;
+}
+
+/* Of a sample with a leaf. 0 or -ENOMEM. */
+static int add_lined(struct ranking *k, const struct profile_sample *s)
+{
+	const struct profile *p = k->profile;
+	const struct profile_location *l = &p->locations.items[p->nodes.items[s->node].location];
+	const struct profile_line *line = &p->lines.items[l->first_line];
+	uint32_t kind = l->mapping == PROFILE_NONE ? PROFILE_MAPPING_NONE
+						   : p->mappings.items[l->mapping].kind;
+
+	if (kind != PROFILE_MAPPING_USER && kind != PROFILE_MAPPING_UNREAD)
+		return 0;
+	k->file_value += s->value;
+	if (!line->line)
+		return 0;
+	k->lined_value += s->value;
+	return add_line(k, line, s);
+}
+
 static int add_sample(struct ranking *k, const struct profile_sample *s, const struct owner *owner)
 {
 	struct ranking_process *process = &k->processes.items[owner->process];
@@ -133,6 +184,8 @@ static int add_sample(struct ranking *k, const struct profile_sample *s, const s
 		}
 		if (!leaf->named)
 			k->unnamed_value += s->value;
+		if (add_lined(k, s) < 0)
+			return -ENOMEM;
 	} else {
 		k->stackless_value += s->value;
 	}
@@ -175,6 +228,8 @@ void ranking_release(struct ranking *k)
 	array_release(&k->processes);
 	array_release(&k->pids);
 	array_release(&k->stacks);
+	array_release(&k->lines);
+	index_release(&k->line_index);
 	index_release(&k->pid_index);
 	index_release(&k->stack_index);
 }
@@ -271,6 +326,29 @@ uint32_t ranking_top_pids(const struct ranking *k, uint32_t process, uint32_t ma
 	for (uint32_t i = 0; i < k->pids.count; i++)
 		if (k->pids.items[i].process == process)
 			count = insert(k, hotter_pid, i, ret_pids, count, max);
+	return count;
+}
+
+static bool hotter_line(const struct ranking *k, uint32_t a, uint32_t b)
+{
+	const struct ranking_line *x = &k->lines.items[a], *y = &k->lines.items[b];
+	int r;
+
+	if (x->value != y->value)
+		return x->value > y->value;
+	r = compare_names(k, x->file, y->file);
+	if (r == 0)
+		r = (x->line > y->line) - (x->line < y->line);
+	return r ? r < 0 : compare_names(k, x->function, y->function) < 0;
+}
+
+uint32_t ranking_top_lines(const struct ranking *k, uint32_t max, uint32_t *ret_lines)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < k->lines.count; i++)
+		if (k->lines.items[i].value)
+			count = insert(k, hotter_line, i, ret_lines, count, max);
 	return count;
 }
 

@@ -37,6 +37,14 @@ struct ranking_stack {
 	uint64_t count, value;
 };
 
+/* A source line, of the innermost function there. */
+struct ranking_line {
+	uint32_t file, function; /* strings of the profile */
+	uint32_t line;
+	uint32_t zero; /* hashed as bytes */
+	uint64_t count, value; /* with it as the leaf */
+};
+
 struct ranking {
 	const struct profile *profile;
 	struct calltree tree;
@@ -45,10 +53,13 @@ struct ranking {
 	ARRAY(struct ranking_process) processes;
 	ARRAY(struct ranking_pid) pids;
 	ARRAY(struct ranking_stack) stacks;
-	struct index pid_index, stack_index;
+	ARRAY(struct ranking_line) lines;
+	struct index pid_index, stack_index, line_index;
 	uint64_t count, value; /* of all samples */
 	uint64_t kernel_value;
 	uint64_t unnamed_value; /* with a leaf that has no name */
+	uint64_t file_value; /* with a leaf in a file */
+	uint64_t lined_value; /* of these, with a source line */
 	uint64_t stackless_value; /* without a leaf */
 	bool is_time; /* values are CPU time */
 	const char *noun; /* "CPU time", "cycles": what percentages are of */
@@ -67,6 +78,7 @@ uint32_t ranking_top_unnamed(const struct ranking *k, uint32_t max, uint32_t *re
 uint32_t ranking_top_processes(const struct ranking *k, uint32_t max, uint32_t *ret_processes);
 uint32_t ranking_top_pids(const struct ranking *k, uint32_t process, uint32_t max,
 			  uint32_t *ret_pids);
+uint32_t ranking_top_lines(const struct ranking *k, uint32_t max, uint32_t *ret_lines);
 /* Those that were sampled more than once. */
 uint32_t ranking_top_stacks(const struct ranking *k, uint32_t max, uint32_t *ret_stacks);
 

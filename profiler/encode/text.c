@@ -197,6 +197,50 @@ static void functions_table(struct text *t)
 			      figure_share(k->stackless_value, k->value), "");
 }
 
+/* "/usr/src/a.c", 12: "a.c:12", in so many columns. */
+static void put_line(struct text *t, const struct ranking_line *l, size_t columns)
+{
+	const struct profile_string *file = &t->p->strings.items[l->file];
+	const char *slash = memrchr(file->text, '/', file->len);
+	size_t skip = slash ? (size_t)(slash + 1 - file->text) : 0;
+	char number[16];
+	int digits = snprintf(number, sizeof(number), ":%" PRIu32, l->line);
+	const struct profile_string name = { file->text + skip, file->len - (uint32_t)skip };
+	size_t before = t->page.out->len, used;
+
+	page_name(&t->page, t->page.out, &name, columns - (size_t)digits, false);
+	buffer_text(t->page.out, number);
+	if (buffer_error(t->page.out) < 0)
+		return;
+	used = text_width(t->page.out->data + before, t->page.out->len - before);
+	page_spaces(&t->page, columns > used ? columns - used : 0);
+}
+
+/* Only where some are known. */
+static void lines_table(struct text *t)
+{
+	const size_t line_columns = (t->page.columns - 17) / 3;
+	const struct ranking *k = &t->ranking;
+	uint32_t count = ranking_top_lines(k, row_limit(t, 5), t->top);
+
+	if (!count)
+		return;
+	title(t, "LINES", "; of the innermost function");
+	buffer_text(t->page.out, "  self      ±  ");
+	text_fit(t->page.out, "source line", 11, line_columns + 2, true);
+	buffer_text(t->page.out, "function\n");
+	for (uint32_t i = 0; i < count; i++) {
+		const struct ranking_line *l = &k->lines.items[t->top[i]];
+
+		put_share(t, l->value, l->count);
+		buffer_text(t->page.out, "  ");
+		put_line(t, l, line_columns);
+		buffer_text(t->page.out, "  ");
+		put_name(t, t->page.out, l->function, t->page.columns - line_columns - 17, false);
+		page_end_row(&t->page);
+	}
+}
+
 static void put_pids(struct text *t, uint32_t process, size_t columns)
 {
 	const struct ranking *k = &t->ranking;
@@ -251,6 +295,7 @@ static void processes_table(struct text *t)
 /* A frame, and how often it called itself directly. */
 struct stack_part {
 	uint32_t frame;
+	uint32_t inlined; /* into its caller: it is no call */
 	uint32_t repeats;
 };
 
@@ -264,17 +309,17 @@ static int fold_stack(const struct text *t, uint32_t node, struct stack_parts *s
 
 	s->parts.count = 0;
 	for (; node; node = tree->nodes.items[node].parent) {
-		uint32_t frame = tree->nodes.items[node].frame;
-		struct stack_part *added;
+		const struct call_node *n = &tree->nodes.items[node];
+		struct stack_part *last = s->parts.items + s->parts.count - 1, *added;
 
-		if (s->parts.count && s->parts.items[s->parts.count - 1].frame == frame) {
-			s->parts.items[s->parts.count - 1].repeats++;
+		if (s->parts.count && last->frame == n->frame && last->inlined == n->inlined) {
+			last->repeats++;
 			continue;
 		}
 		added = array_push(&s->parts, tree->nodes.count);
 		if (!added)
 			return -ENOMEM;
-		*added = (struct stack_part){ .frame = frame, .repeats = 1 };
+		*added = (struct stack_part){ n->frame, n->inlined, 1 };
 	}
 	return 0;
 }
@@ -285,6 +330,8 @@ static void say_part(struct text *t, const struct stack_part *part, bool first)
 		page_say(&t->page, PAGE_ARROW);
 	put_name(t, &t->page.sentence, t->ranking.tree.frames.items[part->frame].name,
 		 (t->page.columns - 15) * 3 / 5, false);
+	if (part->inlined)
+		page_say(&t->page, " (inlined)");
 	if (part->repeats > 1)
 		page_say(&t->page, " ×%" PRIu32, part->repeats);
 }
@@ -385,6 +432,7 @@ static int answer(struct text *t)
 	headline(t);
 	split_line(t);
 	functions_table(t);
+	lines_table(t);
 	processes_table(t);
 	r = stacks_table(t);
 	if (r < 0)

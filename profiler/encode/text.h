@@ -6,8 +6,9 @@
  *
  *	who used how much	CPU time in cores, of the machine, of what was busy; kernel and user
  *	FUNCTIONS		self: the function itself; total: with what it called, recursion once
+ *	LINES			source lines of the innermost functions, where they are known
  *	PROCESSES		by comm
- *	STACKS			by function, those sampled more than once
+ *	STACKS			by function, those sampled more than once; what was inlined says so
  *	QUALITY			what is missing, what was guessed, what it cost
  *
  * Every percentage says of what. Lost samples are in none of them, but in a line of their own.
@@ -23,7 +24,7 @@
 
 struct text_options {
 	uint32_t columns; /* width to fit in, at least 60; 0: 100 */
-	uint32_t rows; /* entries a table; 0: 15 functions, 10 processes, 5 stacks */
+	uint32_t rows; /* entries a table; 0: 15 functions, 10 processes, 5 lines, 5 stacks */
 	bool color; /* terminal attributes */
 };
 

@@ -18,6 +18,7 @@
 static const struct {
 	const char *name, *stand_in, *advice;
 	const char *files[MAX_FILES];
+	const char *prefix;
 } runtimes[RUNTIME_COUNT] = {
 	[RUNTIME_NONE] = { "", "[anonymous memory]", NULL, { NULL } },
 	[RUNTIME_JAVA] = { "Java",
@@ -37,7 +38,8 @@ static const struct {
 	[RUNTIME_PYTHON] = { "Python",
 			     "[Python code]",
 			     "start it with python3 -X perf, or with PYTHONPERFSUPPORT=1",
-			     { "python3.", "libpython3." } },
+			     { "python3.", "libpython3." },
+			     "py::" },
 	[RUNTIME_DOTNET] = { ".NET",
 			     "[.NET code]",
 			     "start it with DOTNET_PerfMapEnabled=1",
@@ -106,6 +108,11 @@ const char *runtime_stand_in(enum runtime r)
 const char *runtime_advice(enum runtime r)
 {
 	return runtimes[r].advice;
+}
+
+const char *runtime_prefix(enum runtime r)
+{
+	return runtimes[r].prefix;
 }
 
 const char *runtime_advice_for(const char *stand_in)

@@ -38,6 +38,9 @@ const char *runtime_stand_in(enum runtime r);
  */
 const char *runtime_advice(enum runtime r);
 
+/* How all names begin that it gives its functions, or NULL: that isn't known. */
+const char *runtime_prefix(enum runtime r);
+
 /* That of the runtime with this stand-in; NULL if it is none's, or nothing helps. */
 const char *runtime_advice_for(const char *stand_in);
 

@@ -136,7 +136,7 @@ static int file_check(int fd, uint32_t uid, uint64_t start_ns)
 	if ((st.stx_uid != uid && st.stx_uid != 0) || st.stx_nlink != 1)
 		return -EPERM;
 	written_s = st.stx_mtime.tv_sec;
-	return written_s + START_SLACK_S < (int64_t)(real_time(start_ns) / NS_PER_S) ? -ENOENT : 0;
+	return written_s + START_SLACK_S < (int64_t)(real_time(start_ns) / NS_PER_S) ? -ESTALE : 0;
 }
 
 int perfmap_open(uint32_t pid, uint64_t start_ns, int *ret_fd)

@@ -5,8 +5,8 @@
  * has to know to judge it, and as most roles share some.
  *
  * Refused: fstat by way of newfstatat, as glibc 2.33 to 2.38 call it, for the symbolizer: it takes a
- * path as well, and a filter can't look at one. Mappings of files in there: one that is cut short
- * under us is a SIGBUS, so they are read. openat for libraries loaded late: nothing is.
+ * path as well, and a filter can't look at one. Mappings of others' files in there: one that is cut short
+ * under us is a SIGBUS, so they are read; only an index of our own is mapped. openat for libraries loaded late: nothing is.
  */
 #include "profiler/role/role.h"
 
@@ -53,6 +53,8 @@
 #define ON_OUR_SOCKET ARGUMENT_IS(0, ROLE_CHILD_SOCKET)
 /* Private and of no file. There is no mprotect to change what it may be used for. */
 #define PLAIN_MEMORY { { 2, PROT_EXEC, 0 }, { 3, MAP_SHARED | MAP_ANONYMOUS, MAP_ANONYMOUS } }
+#define DESCRIPTOR_TO_READ \
+	{ { 2, PROT_WRITE | PROT_EXEC, 0 }, { 3, MAP_SHARED | MAP_ANONYMOUS, 0 } }
 #define DESCRIPTOR_MEMORY { { 2, PROT_EXEC, 0 }, { 3, MAP_ANONYMOUS, 0 } }
 #define READING(n) \
 	{ { n, O_ACCMODE | O_CREAT | O_TRUNC | O_APPEND | (O_TMPFILE & ~O_DIRECTORY), O_RDONLY } }
@@ -287,6 +289,8 @@ static const struct role_call agent_sampling_calls[] = {
 	BPF_COMMAND(BPF_MAP_UPDATE_ELEM),
 	BPF_COMMAND(BPF_MAP_DELETE_ELEM),
 	BPF_COMMAND(BPF_OBJ_GET_INFO_BY_FD),
+	BPF_COMMAND(
+		BPF_ITER_CREATE), /* of an iterator that was loaded before: which programs there are */
 	CALL("epoll_create1"),
 	CALL("epoll_ctl"),
 	CALL("epoll_wait"),
@@ -408,7 +412,7 @@ static const struct role_limit symbolizer_limits[] = {
 	/* The default; not "unlimited", as some callers have it. */
 	{ RLIMIT_STACK, "RLIMIT_STACK", 8 << 20 },
 #if !ROLE_SANITIZED
-	{ RLIMIT_FSIZE, "RLIMIT_FSIZE", 0 },
+	{ RLIMIT_FSIZE, "RLIMIT_FSIZE", 128 << 20 }, /* the largest index for the cache */
 	/*
 	 * 65,536 addresses, the most that one request has: 8 MiB. The rest is for DWARF, which is read whole; who
 	 * profiles allows less.
@@ -417,8 +421,14 @@ static const struct role_limit symbolizer_limits[] = {
 #endif
 };
 
+static const struct role_call symbolizer_index_calls[] = {
+	CALL("write"), /* what it is handed can only be read, but for the memory that an index is for */
+	CALL_IF("mmap", "of a descriptor, private, only to be read", DESCRIPTOR_TO_READ),
+};
+
 static const struct role_calls symbolizer_groups[] = {
 	{ "files that come with a request", false, descriptor_calls, COUNT(descriptor_calls) },
+	{ "the index of lines", false, symbolizer_index_calls, COUNT(symbolizer_index_calls) },
 	{ "its conversation", false, conversation_calls, COUNT(conversation_calls) },
 	{ "memory", false, memory_calls, COUNT(memory_calls) },
 	{ "what every process needs", false, process_calls, COUNT(process_calls) },

@@ -16,22 +16,30 @@
 /* Of the last request. */
 static uint16_t last_number;
 
-/* Asks, and receives a reply of at least `least` bytes in *reply, which is the caller's to release. */
-static int ask(int socket, enum service_message what, const char *bytes, size_t least,
-	       struct socket_message *reply)
+struct question {
+	enum service_message what;
+	const char *text;
+	int fd; /* goes with it; -1: none */
+	size_t least; /* bytes of the reply */
+	uint64_t deadline_ns;
+};
+
+/* Asks, and receives a reply in *reply, which is the caller's to release. */
+static int ask(int socket, const struct question *q, struct socket_message *reply)
 {
-	uint64_t deadline = clock_ns(CLOCK_MONOTONIC) + SERVICE_DEADLINE_NS;
+	uint64_t deadline = clock_ns(CLOCK_MONOTONIC) + q->deadline_ns;
 	uint32_t number = (uint32_t)++last_number << SERVICE_NUMBER_SHIFT;
 	int r;
 
 	socket_message_init(reply, SERVICE_MAX_BYTES);
-	r = socket_send(socket, number | what, bytes, strlen(bytes), NULL, 0, deadline);
+	r = socket_send(socket, number | q->what, q->text, strlen(q->text), &q->fd, q->fd >= 0,
+			deadline);
 	while (r == 0) {
 		r = socket_receive(socket, reply, deadline);
 		if (r == 0 && (reply->type & ~SERVICE_MESSAGE_MASK) == number)
 			break;
 	}
-	if (r == 0 && (reply->type != (number | SERVICE_REPLY) || reply->bytes.len < least))
+	if (r == 0 && (reply->type != (number | SERVICE_REPLY) || reply->bytes.len < q->least))
 		r = -EPROTO;
 	return r;
 }
@@ -55,8 +63,10 @@ static int start_result(struct socket_message *reply, const char *role, struct s
 static int start(void *ctx, const char *role, struct started *ret, struct err *err)
 {
 	const int *socket = ctx;
+	const struct question q = { SERVICE_START, role, -1, sizeof(struct service_start_reply),
+				    SERVICE_DEADLINE_NS };
 	struct socket_message reply;
-	int r = ask(*socket, SERVICE_START, role, sizeof(struct service_start_reply), &reply);
+	int r = ask(*socket, &q, &reply);
 
 	if (r < 0)
 		err_errno(err, r, "the supervisor doesn't answer");
@@ -73,11 +83,59 @@ struct starter service_starter(const int *socket)
 
 int service_usage(int socket, struct service_usage *ret)
 {
+	const struct question q = { SERVICE_USAGE, "", -1, sizeof(*ret), SERVICE_DEADLINE_NS };
 	struct socket_message reply;
-	int r = ask(socket, SERVICE_USAGE, "", sizeof(*ret), &reply);
+	int r = ask(socket, &q, &reply);
 
 	if (r == 0)
 		memcpy(ret, reply.bytes.data, sizeof(*ret));
 	socket_message_release(&reply);
 	return r;
+}
+
+/* ---- the cache ---- */
+
+static int ask_cache(int socket, enum service_message what, const char *name, int fd, int *ret_fd,
+		     struct service_cache_word *ret_word)
+{
+	const struct question q = { what, name, fd, sizeof(struct service_cache_reply),
+				    SERVICE_CACHE_DEADLINE_NS };
+	struct service_cache_reply head;
+	struct socket_message reply;
+	int r = ask(socket, &q, &reply);
+
+	ret_word->text[0] = '\0';
+	if (r == 0) {
+		size_t said = reply.bytes.len - sizeof(head);
+
+		memcpy(&head, reply.bytes.data, sizeof(head));
+		memcpy(ret_word->text, reply.bytes.data + sizeof(head), said);
+		ret_word->text[said] = '\0';
+		r = head.status <= 0 ? head.status : -EPROTO;
+	}
+	if (r == 0 && reply.fd_count != (ret_fd ? 1 : 0))
+		r = -EPROTO;
+	if (r == 0 && ret_fd)
+		*ret_fd = take_fd(&reply.fds[0]);
+	socket_message_release(&reply);
+	return r;
+}
+
+int service_cache_find(int socket, const char *name, int *ret_fd,
+		       struct service_cache_word *ret_word)
+{
+	return ask_cache(socket, SERVICE_CACHE_FIND, name, -1, ret_fd, ret_word);
+}
+
+int service_cache_keep(int socket, const char *name, int memory,
+		       struct service_cache_word *ret_word)
+{
+	return ask_cache(socket, SERVICE_CACHE_KEEP, name, memory, NULL, ret_word);
+}
+
+int service_cache_drop(int socket, const char *name)
+{
+	struct service_cache_word unused;
+
+	return ask_cache(socket, SERVICE_CACHE_DROP, name, -1, NULL, &unused);
 }

@@ -61,6 +61,8 @@ struct supervisor {
 	bool leader_ended;
 	int leader_status; /* once it has */
 	int service; /* our end, or -1 */
+	struct cache *cache; /* borrowed; NULL: there is none */
+	struct err no_cache; /* why */
 	uint64_t tokens; /* starts */
 	uint64_t token_ns; /* when the last one was added */
 	struct rusage usage; /* of those that ended */
@@ -111,6 +113,7 @@ int supervisor_new(struct supervisor **ret, const struct supervisor_memory *memo
 		return err_errno(err, -ENOMEM, "cannot start the supervisor");
 	s->leader.socket = -1;
 	s->service = -1;
+	err_set(&s->no_cache, 0, "there is no cache");
 	s->tokens = BURST;
 	s->token_ns = clock_ns(CLOCK_MONOTONIC);
 	socket_message_init(&s->request, SERVICE_MAX_BYTES);
@@ -329,15 +332,59 @@ static int serve_usage(struct supervisor *s)
 	return reply(s, &usage, sizeof(usage), NULL, 0);
 }
 
+void supervisor_keep_cache(struct supervisor *s, struct cache *cache, const char *why)
+{
+	s->cache = cache;
+	err_set(&s->no_cache, 0, "%s", why);
+}
+
+static int cache_do(struct supervisor *s, uint32_t what, const char *name, int *ret_fd)
+{
+	if (!s->cache)
+		return -ENODEV;
+	switch (what) {
+	case SERVICE_CACHE_FIND:
+		return cache_find(s->cache, name, ret_fd);
+	case SERVICE_CACHE_KEEP:
+		return cache_keep(s->cache, name, s->request.fds[0]);
+	default:
+		cache_drop(s->cache, name);
+		return 0;
+	}
+}
+
+static int serve_cache(struct supervisor *s, uint32_t what)
+{
+	char message[SERVICE_MAX_BYTES];
+	struct service_cache_reply head = { 0 };
+	const char *name = buffer_cstr(&s->request.bytes);
+	const char *said = s->cache ? cache_path(s->cache) : s->no_cache.text;
+	_cleanup_(fd_close) int fd = -1;
+	size_t len = strnlen(said, sizeof(message) - sizeof(head) - 1);
+
+	if (!name || strlen(name) != s->request.bytes.len)
+		return -EPROTO;
+	head.status = cache_do(s, what, name, &fd);
+	memcpy(message, &head, sizeof(head));
+	memcpy(message + sizeof(head), said, len);
+	return reply(s, message, sizeof(head) + len, &fd, fd >= 0);
+}
+
 static int serve_request(struct supervisor *s)
 {
-	if (s->request.fd_count)
+	uint32_t what = s->request.type & SERVICE_MESSAGE_MASK;
+
+	if (s->request.fd_count != (what == SERVICE_CACHE_KEEP))
 		return -EPROTO;
-	switch (s->request.type & SERVICE_MESSAGE_MASK) {
+	switch (what) {
 	case SERVICE_START:
 		return serve_start(s);
 	case SERVICE_USAGE:
 		return serve_usage(s);
+	case SERVICE_CACHE_FIND:
+	case SERVICE_CACHE_KEEP:
+	case SERVICE_CACHE_DROP:
+		return serve_cache(s, what);
 	default:
 		return -EPROTO;
 	}

@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "profiler/base/err.h"
+#include "profiler/cache/cache.h"
 #include "profiler/role/child.h"
 #include "profiler/role/service.h"
 
@@ -43,6 +44,12 @@ int supervisor_lead(struct supervisor *s, const char *role, int *ret_socket, int
 
 /* Starts a served role ahead of its first request, which then finds it there. */
 int supervisor_prepare(struct supervisor *s, const char *role, struct err *err);
+
+/*
+ * From now on the leader may have entries of this cache found, kept and removed by their names, whatever they are. Borrowed, until
+ * supervisor_free(). NULL, or not called: it is told that there is none, `why` (copied, cut).
+ */
+void supervisor_keep_cache(struct supervisor *s, struct cache *cache, const char *why);
 
 /* To be polled for POLLIN; then supervisor_serve() answers one request. */
 int supervisor_fd(const struct supervisor *s);

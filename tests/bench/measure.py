@@ -451,7 +451,7 @@ def compiler(directory):
 
 
 def named(directory):
-    write_json("names", names.run(directory, SLOWBURN, RUNS, say, goal))
+    write_json("names", names.run(directory, SLOWBURN, BUILD, RUNS, say, goal))
 
 
 def recorded(directory):

@@ -49,7 +49,7 @@ bpf_fds() {
 	mkfifo stuck
 	exec 7<> stuck
 	head -c 65536 /dev/zero >&7
-	slowburn profile --record raw -o a.pb.gz > stuck 2> err & pid=$!
+	slowburn profile --no-inlines --record raw -o a.pb.gz > stuck 2> err & pid=$!
 	for _ in {1..100}; do [ -n "$(bpf_fds $pid)" ] && break || sleep 0.05; done
 	sleep 0.3
 	kill -INT $pid

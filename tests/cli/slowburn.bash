@@ -15,6 +15,13 @@ setup() {
 	cd "$dir/cwd" || return 1
 	unset SUDO_UID SUDO_GID SUDO_USER SLOWBURN_TIMING NO_COLOR ARGP_HELP_FMT
 	PATH=$dir:$PATH
+	no_cache_of_others
+}
+
+# Nothing is found that another test or another build has left, and who isn't us has no place for it.
+no_cache_of_others() {
+	mkdir -m 700 "$dir/private"
+	export CACHE_DIRECTORY=$dir/private/cache
 }
 
 teardown() {

@@ -90,13 +90,15 @@ refuse_all() {
 		dump --verify => which process?
 		dump --verify=1 1 => takes no value
 		dump --rows 1 => unknown option "--rows"
-		symbolize => which file?
+		symbolize => which file or process?
 		symbolize '' => an empty word is no file
 		symbolize x y => address "y" is not a hexadecimal number
 		symbolize x 0x => address "0x" is not
 		symbolize x 10000000000000000 => address "10000000000000000" is not
 		symbolize --inlines=1 x => takes no value
-		symbolize --pid 1 => unknown option "--pid"
+		symbolize --pid x 1 => process "x" is not a number
+		symbolize -p 0 1 => process "0" is not a number
+		symbolize -p 1 y => address "y" is not a hexadecimal number
 		debug => what is to be looked at?
 		debug rows => there is no "rows" to look at
 		debug unwind => which file or process?

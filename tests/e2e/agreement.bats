@@ -27,7 +27,7 @@ setup_file() {
 	perf record -N -q -F 99 -a -g -o "$BATS_FILE_TMPDIR/beside.perf" > /dev/null 2>&1 3>&- &
 	perf_pid=$!
 	wait_attached $perf_pid
-	capture_begin agreement
+	capture_begin agreement --no-inlines # as perf is asked for, too
 	openssl speed -seconds 4 -bytes 8192 sha256 > /dev/null 2>&1 3>&- &
 	local lane=$!
 	python3 "$BATS_FILE_TMPDIR/load.py" 3>&- &

@@ -16,6 +16,8 @@ export SAMPLER=${SAMPLER:-slowburn}
 leaf=${LEAF---leaf}
 export PYTHONDONTWRITEBYTECODE=1
 unset SUDO_UID SUDO_GID SUDO_USER # but for the tests that are about them
+# Nothing is found that another test or another build has left: a place that can't be made is no cache, and nothing is said.
+export CACHE_DIRECTORY=/nowhere/cache
 
 truth() {
 	python3 "$e2e/truth.py" "$@"

@@ -16,7 +16,8 @@ chains() {
 setup_file() {
 	need_root
 	only_slowburn
-	CHAIN_WARM=50 CHAIN_MS=200 "$SLOWBURN" profile -F 1997 --format pprof -o "$(profile chains)" -- \
+	# What is told apart here are frames on the stack.
+	CHAIN_WARM=50 CHAIN_MS=200 "$SLOWBURN" profile --no-inlines -F 1997 --format pprof -o "$(profile chains)" -- \
 		python3 -B "$root/tests/chains/chains.py" run "$WORKLOADS/../chains" > "$BATS_FILE_TMPDIR/run.log" 2>&1 3>&-
 }
 

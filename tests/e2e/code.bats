@@ -11,7 +11,7 @@ setup_file() {
 	need_root
 	only_slowburn
 	local list
-	for list in map dump both none growing garbage fifo zero link foreign second; do
+	for list in late map dump both none growing garbage fifo zero link foreign second; do
 		workload_as jit "jit-$list"
 	done
 	declare -A flood_pid
@@ -25,7 +25,7 @@ setup_file() {
 	run_as jit-dump 2.4 dump "$BATS_FILE_TMPDIR"
 	run_as jit-both 1.6 both "$BATS_FILE_TMPDIR"
 	wait $lane
-	boxed 2.4 &
+	late &
 	lane=$!
 	for list in fifo zero link foreign second none; do
 		run_as jit-$list 0.5 $list
@@ -33,7 +33,9 @@ setup_file() {
 	run_as jit-garbage 1.6 garbage
 	run_as jit-growing 1.6 growing
 	wait $lane
+	boxed 2.4
 	workload vdso vdso 1
+	workload filtered filtered 1
 	floods
 	capture_end
 	flood_end stays
@@ -131,6 +133,18 @@ boxed() {
 		"$WORKLOADS/jit" "$1" > "$BATS_FILE_TMPDIR/jit-boxed.json" 3>&-
 }
 
+# A process that says nothing, until after 2 s somebody says it for it; and takes it back when the process has ended.
+late() {
+	local pid start
+	run_as jit-late 6 none &
+	sleep 2
+	pid=$(pgrep -P $! -x jit-late)
+	start=$(awk -F'[- ]' '$3 == "rwxp" && $6 == 0 { print $1; exit }' "/proc/$pid/maps")
+	printf '%s 1000 late_steady\n%x 1000 late_reused\n' "$start" $((0x$start + 0x1000)) > "/tmp/perf-$pid.map"
+	wait
+	rm -f "/tmp/perf-$pid.map"
+}
+
 named() {
 	truth functions "$(profile all)" "$(truth_of "jit-$1")" --comm "jit-$1" $leaf
 }
@@ -182,6 +196,11 @@ unnamed() {
 	named growing
 }
 
+@test "a map that turns up while the process runs: what was sampled before has names, too" {
+	leaves jit-late 'leaves["late_steady", "[anonymous memory]"] > 0.4 and leaves["late_reused", "[anonymous memory]"] > 0.25
+		and leaves["[anonymous memory]", "[anonymous memory]"] < 0.01'
+}
+
 @test "no map: no names" {
 	unnamed none
 }
@@ -224,6 +243,12 @@ xdp() {
 
 @test "one that was loaded before it, too" {
 	xdp early
+}
+
+# Nobody tells of it, and before it in memory there are programs that have names.
+@test "a classic filter has no other program's name" {
+	leaves filtered 'leaves["[bpf]", "[bpf]"] + leaves["[kernel]", "[kernel.kallsyms]"] > 0.4 and
+		not any(name.startswith("bpf_prog_") for name, module in leaves)'
 }
 
 @test "a replay has the same names" {

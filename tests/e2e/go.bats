@@ -17,7 +17,7 @@ setup_file() {
 	CGO_ENABLED=0 go build -buildmode=pie -o "$at/go-moved" .
 	CGO_ENABLED=0 go build -buildmode=pie -ldflags="-s -w" -o "$at/go-movedbare" .
 	CGO_CFLAGS="-O2 -fomit-frame-pointer" go build -o "$at/go-c" .
-	"$SLOWBURN" profile -F 997 --format pprof -o "$(profile go)" -- sh -c '
+	"$SLOWBURN" profile --no-inlines -F 997 --format pprof -o "$(profile go)" -- sh -c '
 		for program in plain bare movedbare c; do
 			GOMAXPROCS=2 "$at/go-$program" 8 &
 		done

@@ -11,6 +11,8 @@ load capture
 # Refused when they are read; those of the second line are never done being read, and cost the deadline.
 lies='counts functions ranges empty ids addresses strings no-end status type fds length half-and-leave endless die eat'
 waits='half slow late nothing'
+# About lines and inlined functions.
+lines_lies='lines-counts lines-places lines-first lines-strings lines-no-end lines-flags lines-die'
 # About unwind tables: those of the second line can't be told from the truth.
 table_lies='table-rows table-die table-no-pages'
 table_stories='table-cfas table-guesses table-ends table-signals table-segments table-one-page'
@@ -95,6 +97,22 @@ caught() {
 	capture twice twice
 	truth whole "$(profile twice)" --failed 0 1
 	truth names "$(profile twice)" --named guilty --seen innocent --min 2
+}
+
+# unlined LIE: what slowburn symbolize says of an address of the guilty file has its name and no line, and says why.
+unlined() {
+	local address out
+	address=0x$(nm "$BATS_FILE_TMPDIR/guilty" | sed -n 's/ T main$//p')
+	out=$("$(liar "$1")" symbolize --inlines "$BATS_FILE_TMPDIR/guilty" "$address" 2>&1) && [[ $out == main$'\n'"??:0"*"DWARF: the symbolizer"* ]] && return
+	echo "$1: $out"
+	return 1
+}
+
+@test "lies about lines: refused, and the name is there" {
+	# shellcheck disable=SC2086 # a list of words
+	all unlined $lines_lies
+	"$(liar lines-counts)" symbolize --inlines "$BATS_FILE_TMPDIR/innocent" \
+		"0x$(nm "$BATS_FILE_TMPDIR/innocent" | sed -n 's/ T main$//p')" | grep 'shares.c:[1-9]'
 }
 
 @test "what can't be told from the truth costs its own names only" {

@@ -28,6 +28,8 @@ class Frame:
     module: str  # path of the file, or "[kernel.kallsyms]"
     file_off: int  # where in that file; -1 unknown
     kernel: bool
+    source: str = ""  # path of the source file; "" if it isn't known
+    line: int = 0
 
     @property
     def named(self):
@@ -163,14 +165,15 @@ def read_pprof(path):
 
     mappings, functions, locations = {}, {}, {}
     for raw in top[3]:
-        m = message(raw, numbers=(1, 2, 3, 4, 5, 6, 7))
+        m = message(raw, numbers=(1, 2, 3, 4, 5, 6, 7, 8, 9, 10))
         mappings[m[1]] = {
             "start": m[2] & (2**64 - 1), "limit": m[3] & (2**64 - 1), "offset": m[4],
             "file": texts[m[5]], "build_id": texts[m[6]], "has_functions": bool(m[7]),
+            "has_filenames": bool(m[8]), "has_line_numbers": bool(m[9]), "has_inline_frames": bool(m[10]),
         }
     for raw in top[5]:
         m = message(raw, numbers=(1, 2, 3, 4))
-        functions[m[1]] = texts[m[2]]
+        functions[m[1]] = texts[m[2]], texts[m[4]]
     for raw in top[4]:
         m = message(raw, numbers=(1, 2, 3), repeated=(4,))
         mapping = mappings.get(m[2])
@@ -182,11 +185,12 @@ def read_pprof(path):
         off = address - mapping["start"] + mapping["offset"] if mapping and not kernel else -1
         names = []
         for line in m[4]:
-            function = message(line, numbers=(1, 2))[1]
+            one = message(line, numbers=(1, 2))
+            function = one[1]
             if function not in functions:
                 raise Wrong(f"location {m[1]} names function {function}, which doesn't exist")
-            names.append(functions[function])
-        locations[m[1]] = [Frame(n, module, off, kernel) for n in names or [""]]
+            names.append((*functions[function], one[2]))
+        locations[m[1]] = [Frame(n, module, off, kernel, source, line) for n, source, line in names or [("", "", 0)]]
 
     types = [tuple(texts[message(t, numbers=(1, 2))[n]] for n in (1, 2)) for t in top[1]]
     column = {f"{kind}/{unit}": i for i, (kind, unit) in enumerate(types)}

@@ -93,6 +93,14 @@ run_busy() {
 	grep -qE "int Busy.fibonacci\(int\) +\[anonymous memory\]" out.txt
 }
 
+# What it is is told by its file's name: here it is another program.
+@test "Python without: what would name it" {
+	cp "$WORKLOADS/shares" python3.12
+	"$SLOWBURN" profile --format text -o out.txt -- ./python3.12 1 > /dev/null
+	cat out.txt
+	tr -s ' \n' ' ' < out.txt | grep -qF "was in Python programs that don't name their functions: start it with python3 -X perf"
+}
+
 @test "Python from 3.12 on" {
 	local python
 	for python in python3 python3.13 python3.12 ~/.pyenv/versions/3.1[2-9]*/bin/python3; do

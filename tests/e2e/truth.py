@@ -291,6 +291,8 @@ COUNTED = {
     "unopened": "binaries that could not be opened",
     "bad": "binaries that are no usable ELF file",
     "debug-missing": "stripped binaries whose debug file is not on this machine",
+    "lines-unread": "binaries whose source lines could not be read: too large, or reading them failed",
+    "lines-late": "binaries whose source lines took too long to read",
     "debug-refused": "stripped binaries whose debug file is another build's, another owner's or no ELF file",
     "debug-unread": "stripped binaries whose debug file could not be read in time",
 }

@@ -109,7 +109,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		abort();
 	buffer_release(&file);
 
-	r = capture_replay(fd, &profile, &err);
+	r = capture_replay(fd, false, &profile, &err);
 	if (r >= 0) {
 		check_profile(&profile);
 		profile_release(&profile);

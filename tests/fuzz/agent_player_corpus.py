@@ -13,9 +13,9 @@ import pathlib
 import struct
 import sys
 
-END, FACTS, SAMPLE, EVENT, DRAIN, TEXT, TEXT_ERROR, FILE, CGROUP, SYMBOLS, REST, CODE = range(12)
+END, FACTS, SAMPLE, EVENT, DRAIN, TEXT, TEXT_ERROR, FILE, CGROUP, SYMBOLS, REST, CODE, LINES = range(13)
 MAPS, STAT, CGROUP_TEXT, PIDS = range(4)
-KERNEL, VDSO, FILES, MADE = 0, 1, 16, 1 << 28
+KERNEL, VDSO, FILES, MADE, LATE = 0, 1, 16, 1 << 28, 1 << 32
 ESRCH, NONE = -3, 0xFFFFFFFF
 KERNEL_ADDR = 0xFFFFFFFF81000100
 START_NS = 5_000_000_000
@@ -205,6 +205,39 @@ MADE_CODE = [  # an address that is one function's, then another's; a process wi
             [(0x7F0000001000, 0x20, 0), (0x7F0000001000, 0x40, 1)], names=["first", "second (of two)"]),
 ]
 
+
+def lines(space, answers, places, names, status=0):
+    """answers: (first, count); places: (name, file, line), of which two are numbers in names."""
+    strings, at = b"\0", [0]
+    for name in names:
+        at.append(len(strings))
+        strings += name.encode() + b"\0"
+    data = struct.pack("<8I", status, 0, 1, 0, len(answers), len(places), len(strings), 0)
+    data += b"".join(struct.pack("<II", *a) for a in answers)
+    data += b"".join(struct.pack("<4I", at[n], at[n], at[f], line) for n, f, line in places)
+    return chunk(LINES, space, data + strings)
+
+
+INLINED = [  # two addresses of one function, into one of which two others were inlined; the symbol names the outermost
+    *ONE_DRAIN[:-1],
+    lines(FILES, [(0, 3), (3, 1)], [(1, 2, 7), (3, 2, 12), (4, 5, 30), (4, 5, 31)],
+          ["fold", "/usr/include/fold.h", "fold_all", "loop", "/src/spin.c"]),
+    chunk(FACTS, 0, b"counter.lines_none 3\ncounter.lines_late 1\n"),
+]
+LATE_NAMES = [  # a file that nobody maps any more has no names; when the capture ends it has
+    chunk(FACTS, 0, FACTS_TEXT + b"lets_go 1\n"),
+    *SCAN[1:],
+    sample(2000, [], [0x1000100]),
+    chunk(DRAIN, 1_000_000_000),
+    code(FILE, 77, 0),
+    comm_exec(100, 1_500_000_000),
+    chunk(DRAIN, 9_000_000_000),
+    symbols(FILES, [(0x100, NONE, 0)], [], [(0, 0x2000, 0)]),
+    chunk(DRAIN, 2**64 - 1),
+    symbols(LATE | FILES, [(0x100, 0, 0)], [(0x100, 0x200, 0)], [(0, 0x2000, 0)], ["late_name"]),
+    lines(FILES, [(0, 1)], [(1, 2, 5)], ["loop", "/src/spin.c"]),
+]
+
 FILES_OUT = {
     "one-drain": recording(content(*ONE_DRAIN)),
     "life-of-a-process": recording(content(*LIFE)),
@@ -218,7 +251,9 @@ FILES_OUT = {
     "tables": recording(content(*TABLES), version=2),
     "rests": recording(content(*RESTS), version=3),
     "code": recording(content(*MADE_CODE), version=4),
-    "version-5": recording(content(*SCAN), version=5),
+    "inlined": recording(content(*INLINED), version=5),
+    "late-names": recording(content(*LATE_NAMES), version=5),
+    "version-99": recording(content(*SCAN), version=99),
     "other-byte-order": recording(content(*SCAN), order=0x04030201),
     "content-one-drain": content(*ONE_DRAIN),
     "content-life-of-a-process": content(*LIFE),
@@ -257,7 +292,12 @@ FILES_OUT = {
     "content-odd-code": content(
         *MADE_CODE[:-2], look(0, 1, 5), look(0, 2**64 - 1), look(0, 0, -5000), chunk(CODE, 0, b"x"), look(2**64 - 1, 1),
         symbols(MADE, [(1, 7, 7)], []), symbols(MADE, [(1, NONE, NONE)] * 3, [])),
-    "content-unknown-kind": content(*SCAN, chunk(12)),
+    "content-inlined": content(*INLINED),
+    "content-late-names": content(*LATE_NAMES),
+    "content-odd-lines": content(
+        *ONE_DRAIN, chunk(LINES, FILES, b"x" * 40), lines(FILES, [(0, 9)] * 2, [(1, 1, 1)], ["x"]),
+        symbols(LATE | FILES, [(0x100, 7, 7)], [])),
+    "content-unknown-kind": content(*SCAN, chunk(13)),
     "content-nothing": b"",
 }
 

@@ -27,7 +27,7 @@ static void ask(int fd, uint32_t fd_count, size_t size)
 	struct {
 		struct lines_request head;
 		uint64_t addresses[ADDRESSES];
-	} request = { .head = { .count = ADDRESSES } };
+	} request = { .head = { ADDRESSES, fd_count > 1 ? LINES_WITH_ALTERNATE : 0 } };
 	const int fds[] = { fd, fd };
 	struct lines_shelf shelf = { 0 };
 	struct lines_answers a;

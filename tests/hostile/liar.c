@@ -25,6 +25,7 @@
 
 #include "profiler/base/buffer.h"
 #include "profiler/role/socket.h"
+#include "symbolizer/lines_shelf.h"
 #include "symbolizer/protocol.h"
 #include "symbolizer/request.h"
 
@@ -326,10 +327,65 @@ static enum lie table_die(struct table_draft *d)
 	__builtin_trap();
 }
 
+/* Honest lines, to be made a lie of. */
+struct lines_draft {
+	struct lines_reply *head;
+	struct lines_answer *answers;
+	struct lines_place *places;
+	char *strings;
+};
+
+static enum lie tell_lines_counts(struct lines_draft *d)
+{
+	d->head->answer_count++;
+	return HONEST;
+}
+
+static enum lie tell_more_places(struct lines_draft *d)
+{
+	d->head->place_count = UINT32_MAX;
+	return HONEST;
+}
+
+/* Answers that share their places, or have others'. */
+static enum lie tell_first_places(struct lines_draft *d)
+{
+	for (uint32_t i = 0; i < d->head->answer_count; i++)
+		d->answers[i] = (struct lines_answer){ UINT32_MAX - i, 2 };
+	return HONEST;
+}
+
+static enum lie tell_lines_strings(struct lines_draft *d)
+{
+	for (uint32_t i = 0; i < d->head->place_count; i++)
+		d->places[i].file = d->head->string_bytes + i;
+	d->head->build_id = d->head->string_bytes;
+	return HONEST;
+}
+
+static enum lie tell_lines_no_end(struct lines_draft *d)
+{
+	memset(d->strings, 'x', d->head->string_bytes);
+	return HONEST;
+}
+
+static enum lie tell_lines_flags(struct lines_draft *d)
+{
+	d->head->flags = UINT32_MAX;
+	d->head->status = UINT32_MAX;
+	return HONEST;
+}
+
+static enum lie lines_die(struct lines_draft *d)
+{
+	__builtin_trap();
+}
+
 static const struct {
 	const char *name;
-	enum lie (*tell)(struct draft *d); /* about names, or */
+	enum lie (*tell)(struct draft *d); /* about names, tables or lines: one of them */
 	enum lie (*tell_table)(struct table_draft *d);
+	enum lie (*tell_lines)(struct lines_draft *d);
 } lies[] = {
 	{ .name = "counts", .tell = tell_counts },
 	{ .name = "functions", .tell = tell_more_functions },
@@ -362,6 +418,13 @@ static const struct {
 	{ .name = "table-one-page", .tell_table = tell_one_page },
 	{ .name = "table-rows", .tell_table = tell_rows },
 	{ .name = "table-die", .tell_table = table_die },
+	{ .name = "lines-counts", .tell_lines = tell_lines_counts },
+	{ .name = "lines-places", .tell_lines = tell_more_places },
+	{ .name = "lines-first", .tell_lines = tell_first_places },
+	{ .name = "lines-strings", .tell_lines = tell_lines_strings },
+	{ .name = "lines-no-end", .tell_lines = tell_lines_no_end },
+	{ .name = "lines-flags", .tell_lines = tell_lines_flags },
+	{ .name = "lines-die", .tell_lines = lines_die },
 };
 
 #define LIES (sizeof(lies) / sizeof(lies[0]))
@@ -482,9 +545,37 @@ static int answer_names(int socket, const struct socket_message *m, struct buffe
 	return r < 0 ? r : answer(socket, m, reply);
 }
 
+/* True if that is what is to be sent. */
+static bool lines_lie(const struct socket_message *m, struct buffer *reply)
+{
+	struct lines_draft d = { .head = (struct lines_reply *)reply->data };
+	size_t which = lie_for(m);
+
+	d.answers = (struct lines_answer *)(d.head + 1);
+	d.places = (struct lines_place *)(d.answers + d.head->answer_count);
+	d.strings = (char *)(d.places + d.head->place_count);
+	return which == LIES || !lies[which].tell_lines || lies[which].tell_lines(&d) == HONEST;
+}
+
+static int answer_lines(int socket, const struct socket_message *m, struct buffer *reply)
+{
+	static struct lines_shelf shelf;
+	int r = request_answer_lines(&shelf, m->bytes.data, m->bytes.len, m->fds, m->fd_count,
+				     reply);
+
+	if (r < 0)
+		return r;
+	if (!lines_lie(m, reply))
+		return -EPIPE;
+	return socket_send(socket, SYMBOLS_MESSAGE_LINES_REPLY, reply->data, reply->len, NULL, 0,
+			   UINT64_MAX);
+}
+
 static int answer_any(int socket, const struct socket_message *m, struct buffer *reply)
 {
 	switch (m->type) {
+	case SYMBOLS_MESSAGE_LINES:
+		return answer_lines(socket, m, reply);
 	case SYMBOLS_MESSAGE_REQUEST:
 		return answer_names(socket, m, reply);
 	case SYMBOLS_MESSAGE_UNWIND:

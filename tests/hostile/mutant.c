@@ -15,6 +15,7 @@
 #include <elf.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <link.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -31,13 +32,15 @@
 #include <cmocka.h>
 
 #include "profiler/base/number.h"
+#include "tests/hostile/dwarf_fields.h"
 
 #define CORPUS "tests/fuzz/corpus/symbolizer_elf"
-#define MAX_ORIGINALS 24
+#define GO_CORPUS "tests/fuzz/corpus/symbolizer_go_pclntab"
+#define MAX_ORIGINALS 48
 #define MAX_ORIGINAL_BYTES (16l << 20)
-#define MAX_PLACES 24
+#define MAX_PLACES 40
 #define MAX_DEBUG_BYTES 4096
-#define MAX_WOUNDS 16
+#define MAX_WOUNDS 32
 #define MAX_WOUND_BYTES 4096u
 #define STORY_BYTES 2048
 
@@ -55,6 +58,7 @@ struct original {
 	int fd;
 	struct place places[MAX_PLACES];
 	uint32_t place_count;
+	struct dwarf_fields fields;
 };
 
 struct wound {
@@ -175,57 +179,87 @@ static bool is_loadable(const struct original *o)
 	       (e->e_type == ET_EXEC || e->e_type == ET_DYN);
 }
 
-/* What can't be read or is too large is no loss. */
-static void original_add(struct mutants *m, const char *path)
+void mutants_add_bytes(struct mutants *m, const char *name, const void *bytes, uint64_t len)
 {
 	struct original *o = &m->originals[m->original_count];
+
+	if (m->original_count == MAX_ORIGINALS || !len)
+		return;
+	*o = (struct original){ .size = len };
+	o->bytes = malloc(len);
+	o->fd = memfd_create("mutant", MFD_CLOEXEC);
+	assert_non_null(o->bytes);
+	assert_true(o->fd >= 0);
+	memcpy(o->bytes, bytes, len);
+	snprintf(o->name, sizeof(o->name), "%s", name);
+	whole_write(o->fd, o->bytes, 0, o->size);
+	places_find(o);
+	dwarf_fields_find(&o->fields, o->fd, o->bytes, o->size);
+	m->original_count++;
+}
+
+/* What can't be read or is too large is no loss. */
+static void original_add(struct mutants *m, const char *path, bool loadable)
+{
+	struct original o = { .fd = open(path, O_RDONLY | O_CLOEXEC) };
 	const char *slash = strrchr(path, '/');
 	struct stat st;
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
 
-	if (fd < 0)
+	if (o.fd < 0)
 		return;
-	if (m->original_count < MAX_ORIGINALS && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
-	    st.st_size <= MAX_ORIGINAL_BYTES) {
-		*o = (struct original){ .size = (uint64_t)st.st_size };
-		o->bytes = malloc(o->size);
-		o->fd = memfd_create("mutant", MFD_CLOEXEC);
-		if (o->bytes && o->fd >= 0 && read(fd, o->bytes, o->size) == (ssize_t)o->size &&
-		    is_loadable(o)) {
-			snprintf(o->name, sizeof(o->name), "%s", slash ? slash + 1 : path);
-			whole_write(o->fd, o->bytes, 0, o->size);
-			places_find(o);
-			m->original_count++;
-		} else {
-			free(o->bytes);
-			if (o->fd >= 0)
-				close(o->fd);
-		}
+	if (fstat(o.fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size <= MAX_ORIGINAL_BYTES) {
+		o.size = (uint64_t)st.st_size;
+		o.bytes = malloc(o.size + 1);
+		if (o.bytes && read(o.fd, o.bytes, o.size) == (ssize_t)o.size &&
+		    (!loadable || is_loadable(&o)))
+			mutants_add_bytes(m, slash ? slash + 1 : path, o.bytes, o.size);
+		free(o.bytes);
 	}
-	close(fd);
+	close(o.fd);
 }
 
 static int original_of_process(struct dl_phdr_info *info, size_t size, void *ctx)
 {
 	(void)size;
-	original_add(ctx, *info->dlpi_name ? info->dlpi_name : "/proc/self/exe");
+	original_add(ctx, *info->dlpi_name ? info->dlpi_name : "/proc/self/exe", true);
 	return 0;
 }
 
-static void originals_of_corpus(struct mutants *m)
+static void originals_of_folder(struct mutants *m, const char *folder, bool loadable)
 {
 	struct dirent **entries;
-	int n = scandir(CORPUS, &entries, NULL, alphasort);
+	int n = scandir(folder, &entries, NULL, alphasort);
 
 	for (int i = 0; i < n; i++) {
-		char path[512];
+		char path[PATH_MAX];
 
-		snprintf(path, sizeof(path), CORPUS "/%s", entries[i]->d_name);
-		original_add(m, path);
+		snprintf(path, sizeof(path), "%s/%s", folder, entries[i]->d_name);
+		original_add(m, path, loadable);
 		free(entries[i]);
 	}
 	if (n >= 0)
 		free(entries);
+}
+
+void mutants_add_folder(struct mutants *m, const char *path)
+{
+	uint32_t before = m->original_count;
+
+	originals_of_folder(m, path, false);
+	if (m->original_count == before)
+		fail_msg("there is nothing in %s", path);
+}
+
+const char *mutants_built_corpus(const char *target, char *path, size_t size)
+{
+	char exe[PATH_MAX];
+	ssize_t len = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
+
+	assert_true(len > 0);
+	exe[len] = '\0';
+	*strrchr(exe, '/') = '\0'; /* …/tests/unit */
+	snprintf(path, size, "%s/../fuzz/corpus/%s", exe, target);
+	return path;
 }
 
 /* The one of this process: for when it comes to a bad end. */
@@ -258,17 +292,25 @@ uint64_t mutants_setting(const char *name, uint64_t fallback)
 
 struct mutants *mutants_new(uint64_t seed)
 {
+	struct mutants *m = mutants_bare(seed);
+
+	originals_of_folder(m, CORPUS, true);
+	originals_of_folder(m, GO_CORPUS, true);
+	dl_iterate_phdr(original_of_process, m);
+	original_add(m, "/usr/lib/x86_64-linux-gnu/libstdc++.so.6", true); /* mangled names */
+	original_add(m, "/bin/bash", true); /* no .symtab, a large .dynsym */
+	assert_true(m->original_count >= 3);
+	return m;
+}
+
+struct mutants *mutants_bare(uint64_t seed)
+{
 	struct mutants *m = calloc(1, sizeof(*m));
 	struct timespec now;
 
 	assert_non_null(m);
 	clock_gettime(CLOCK_REALTIME, &now);
 	m->seed = seed ? seed : (uint64_t)now.tv_nsec * 0x9e3779b97f4a7c15 >> 20 | 1;
-	originals_of_corpus(m);
-	dl_iterate_phdr(original_of_process, m);
-	original_add(m, "/usr/lib/x86_64-linux-gnu/libstdc++.so.6"); /* mangled names */
-	original_add(m, "/bin/bash"); /* no .symtab, a large .dynsym */
-	assert_true(m->original_count >= 3);
 	present = m;
 	if (__sanitizer_set_death_callback)
 		__sanitizer_set_death_callback(last_words);
@@ -279,6 +321,7 @@ void mutants_free(struct mutants *m)
 {
 	for (uint32_t i = 0; i < m->original_count; i++) {
 		free(m->originals[i].bytes);
+		dwarf_fields_release(&m->originals[i].fields);
 		close(m->originals[i].fd);
 	}
 	free(m);
@@ -472,10 +515,34 @@ static const struct {
 	{ smear, 4 }, { cut, 10 },    { stretch, 1 },
 };
 
+static uint64_t random_of(void *ctx, uint64_t limit)
+{
+	return mutants_random(ctx, limit);
+}
+
+/* To what DWARF means. False if there is none. */
+static bool damage_dwarf(struct mutants *m)
+{
+	struct dwarf_wound wounds[DWARF_MAX_WOUNDS];
+	const char *what;
+	uint32_t count = dwarf_fields_damage(&m->damaged->fields, random_of, m, wounds, &what);
+
+	for (uint32_t i = 0; i < count; i++) {
+		wound(m, wounds[i].offset, &wounds[i].value, wounds[i].bytes);
+		tell(m, " %s@%#" PRIx64 "/%u=%#" PRIx64, what, wounds[i].offset, wounds[i].bytes,
+		     wounds[i].value);
+	}
+	return count;
+}
+
 static void damage(struct mutants *m)
 {
 	uint32_t at = (uint32_t)mutants_random(m, 100);
 	size_t i = 0;
+
+	if (m->damaged->fields.of[DWARF_FIELD_ENTRY].count && mutants_random(m, 4) &&
+	    damage_dwarf(m))
+		return;
 
 	while (i + 1 < sizeof(damages) / sizeof(damages[0]) && at >= damages[i].weight)
 		at -= damages[i++].weight;

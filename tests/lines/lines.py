@@ -9,13 +9,18 @@ The lines and inlined functions of slowburn beside llvm-symbolizer's, on address
     lines.py file FILE [COUNT]          one file
 
 Where llvm-symbolizer can't read a form of debug information (dwz, zstd), it is asked about the same program before that was
-applied: neither moves code. What differs is told by kind:
+applied: neither moves code. What differs is told by kind (docs/NAMES.md says who is right):
 
+    twin    the same text to a reader: complete and base constructors (C1, C2) that share their code
     alias   both name the outermost function by a symbol that has its address, but not the same one
     symbol  we name it by such a symbol, llvm-symbolizer by DWARF: it doesn't read a debug file's symbols
     table   there is no DWARF there; llvm-symbolizer (15 and later) has a file's name from the symbol table
     other   all else; printed
+
+gold is GNU's linker in C++, 170,000 lines, for all of its targets: it is built if the package binutils-source is there, which
+takes minutes. Debian's own (its debug package: binutils-x86-64-linux-gnu-dbg) was run through dwz: eu-addr2line is asked about that.
 """
+import glob
 import json
 import os
 import re
@@ -28,6 +33,7 @@ SLOWBURN = os.path.join(os.environ.get("BUILD", "build"), "slowburn")
 COUNT = 5000
 LEAST = 99.9
 SHOWN = 5
+PART = 4000  # addresses asked about at once
 LABEL_BYTES = 4096  # of a symbol without a size
 
 CXX = ["-O2", "-g", "-o", "OUT", f"{HERE}/program.cc"]
@@ -53,6 +59,8 @@ PROGRAMS = [
 ]
 
 C = ["-O2", "-g", "-nostdlib", "-static", "-o", "OUT", f"{HERE}/small.c"]
+ALTERNATE = ("command -v dwz && d=$(mktemp -d) && trap 'rm -rf $d' EXIT && cp gcc-5 $d/1 && cp gcc-4 $d/2 && "
+             "cd $d && dwz -m 3 -M /usr/lib/debug/.dwz/small 1 2")
 SMALL = [
     ("gcc-5", ["gcc", "-gdwarf-5", *C], None),
     ("gcc-4", ["gcc", "-gdwarf-4", *C], None),
@@ -62,6 +70,9 @@ SMALL = [
     ("gcc-zlib-gnu", ["objcopy", "--compress-debug-sections=zlib-gnu", "gcc-5", "OUT"], None),
     ("gcc-zstd", ["objcopy", "--compress-debug-sections=zstd", "gcc-5", "OUT"], None),
     ("gcc-dwz", ["dwz", "-o", "OUT", "gcc-5"], None),
+    # A program that names an alternate file, and that file.
+    ("gcc-dwz-main", ["sh", "-c", f"{ALTERNATE}; mv 1 $0", "OUT"], None),
+    ("gcc-dwz-alternate", ["sh", "-c", f"{ALTERNATE}; mv 3 $0", "OUT"], None),
     ("clang-5", ["clang", "-gdwarf-5", *C], None),
     ("clang-4", ["clang", "-gdwarf-4", *C], None),
 ]
@@ -84,6 +95,30 @@ def build(folder, programs):
             print(f"# {name}: not built: {(done.stderr.strip().splitlines() or ['?'])[-1]}")
             if os.path.exists(out):
                 os.unlink(out)
+
+
+def build_gold(folder):
+    out = os.path.join(os.path.abspath(folder), "gold")
+    source = max(glob.glob("/usr/src/binutils/binutils-*.tar.xz"), default=None)
+    if os.path.exists(out):
+        return
+    if not source:
+        print("# gold: no binutils-source here")
+        return
+    work = out + ".build"
+    flags = "CFLAGS=-O2 -g", "CXXFLAGS=-O2 -g"
+    others = [f"--disable-{part}" for part in ("nls", "gdb", "gdbserver", "sim", "ld", "gas", "binutils", "gprof", "gprofng", "plugins")]
+    os.makedirs(work, exist_ok=True)
+    for command in (["tar", "xf", source, "--strip-components=1"],
+                    ["./configure", "--quiet", "--enable-gold", "--enable-targets=all", *others, *flags],
+                    ["make", "-s", "MAKEINFO=true", "all-libiberty", "all-zlib", "configure-gold"],
+                    ["make", "-s", f"-j{len(os.sched_getaffinity(0))}", "-C", "gold", "ld-new"]):
+        done = subprocess.run(command, cwd=work, capture_output=True, text=True)
+        if done.returncode:
+            print(f"# gold: not built: {(done.stderr.strip().splitlines() or ['?'])[-1]}")
+            return
+    os.rename(os.path.join(work, "gold", "ld-new"), out)
+    shutil.rmtree(work)
 
 
 def llvm_symbolizer():
@@ -115,22 +150,23 @@ def theirs(path, addresses):
 
 
 def ours(path, addresses):
-    done = subprocess.run([SLOWBURN, "symbolize", "--inlines", "--json", path],
-                          input="".join(f"{a:#x}\n" for a in addresses), capture_output=True, text=True)
-    if done.returncode:
-        sys.exit(f"slowburn symbolize {path}: {done.stderr}")
-    answer = json.loads(done.stdout)
-    return [[(f["system_name"], f["file"], f["line"]) for f in a["frames"]]
-            for a in answer["addresses"]], answer["sources"]
+    """A part at a time: a reply has so much room, and says so when that is not enough."""
+    frames, sources = [], []
+    for i in range(0, len(addresses), PART):
+        done = subprocess.run([SLOWBURN, "symbolize", "--cache", "none", "--inlines", "--json", path],
+                              input="".join(f"{a:#x}\n" for a in addresses[i:i + PART]), capture_output=True, text=True)
+        if done.returncode:
+            sys.exit(f"slowburn symbolize {path}: {done.stderr}")
+        answer = json.loads(done.stdout)
+        frames += [[(f["system_name"], f["file"], f["line"]) for f in a["frames"]] for a in answer["addresses"]]
+        sources = answer["sources"]
+    return frames, sources
 
 
 def aliases_of(path):
     """Where each symbol is, by name: addresses and sizes."""
     places = {}
-    debug = subprocess.run(["readelf", "-n", path], capture_output=True, text=True).stdout
-    m = re.search(r"Build ID: ([0-9a-f]{2})([0-9a-f]+)", debug)
-    files = [path] + ([f"/usr/lib/debug/.build-id/{m[1]}/{m[2]}.debug"] if m else [])
-    for f in files:
+    for f in (path, debug_file_of(path)):
         if not os.path.exists(f):
             continue
         out = subprocess.run(["readelf", "-sW", f], capture_output=True, text=True).stdout
@@ -140,6 +176,13 @@ def aliases_of(path):
                 size = int(w[2], 0)
                 places.setdefault(w[7].split("@")[0], set()).add((int(w[1], 16), size or LABEL_BYTES))
     return places
+
+
+def demangled(names):
+    """Each name as a reader sees it."""
+    names = sorted(names)
+    out = subprocess.run(["c++filt"], input="\n".join(names), capture_output=True, text=True).stdout
+    return dict(zip(names, out.splitlines()))
 
 
 def kind_of(address, theirs_, ours_, places):
@@ -169,10 +212,13 @@ def compare(path, reference, count):
     found, sources = ours(path, addresses)
     wanted = theirs(reference, addresses)
     places = aliases_of(reference)
-    kinds = {"equal": 0, "alias": 0, "symbol": 0, "table": 0, "other": 0}
+    text = demangled({name for chain in found + wanted for name, _, _ in chain})
+    kinds = {"equal": 0, "twin": 0, "alias": 0, "symbol": 0, "table": 0, "other": 0}
     shown = []
     for address, t, o in zip(addresses, wanted, found):
         kind = kind_of(address, t, o, places)
+        if kind != "equal" and [(text[n], *rest) for n, *rest in t] == [(text[n], *rest) for n, *rest in o]:
+            kind = "twin"
         kinds[kind] += 1
         if kind == "other" and len(shown) < SHOWN:
             shown.append(f"    {address:#x}\n      {llvm_symbolizer()}: {t}\n      slowburn: {o}")
@@ -180,7 +226,7 @@ def compare(path, reference, count):
     lines = sum(1 for o in found if o and o[0][1])
     depth = max((len(o) for o in found), default=0)
     print(f"{os.path.basename(path):14} {share:7.3f} % of {len(addresses)}: {kinds['equal']} equal, "
-          f"{kinds['alias']} alias, {kinds['symbol']} symbol, {kinds['table']} table, {kinds['other']} differ; "
+          f"{kinds['twin']} twin, {kinds['alias']} alias, {kinds['symbol']} symbol, {kinds['table']} table, {kinds['other']} differ; "
           f"{lines} have lines, up to {depth} frames")
     for text in shown:
         print(text)
@@ -189,14 +235,46 @@ def compare(path, reference, count):
     return share >= LEAST and lines > 0
 
 
+def compare_lines(path, count):
+    """File and line alone, beside eu-addr2line: of what dwz moved to another file llvm-symbolizer knows nothing."""
+    addresses = addresses_of(path, count)
+    found, sources = ours(path, addresses)
+    out = subprocess.run(["eu-addr2line", "-e", path], input="".join(f"{a:#x}\n" for a in addresses),
+                         capture_output=True, text=True).stdout.splitlines()
+    wanted = [("" if w[0].startswith("?") else w[0], int(w[1].split()[0])) for w in (line.split(":") for line in out)]
+    mine = [o[0][1:] if o else ("", 0) for o in found]
+    differ = [f"    {a:#x}\n      eu-addr2line: {t}\n      slowburn: {o}" for a, t, o in zip(addresses, wanted, mine) if t != o]
+    lines = sum(1 for o in mine if o[0])
+    if len(wanted) != len(addresses) or not lines:
+        print(f"{os.path.basename(path)}: nothing was compared:", sources)
+        return False
+    share = 100 * (1 - len(differ) / len(addresses))
+    print(f"{os.path.basename(path):14} {share:7.3f} % of {len(addresses)}, file and line beside eu-addr2line; {lines} have lines, "
+          f"up to {max(len(o) for o in found)} frames")
+    for text in differ[:SHOWN]:
+        print(text)
+    return share >= LEAST
+
+
+def debug_file_of(path):
+    note = subprocess.run(["readelf", "-n", path], capture_output=True, text=True).stdout
+    m = re.search(r"Build ID: ([0-9a-f]{2})([0-9a-f]+)", note)
+    return f"/usr/lib/debug/.build-id/{m[1]}/{m[2]}.debug" if m else ""
+
+
 def compare_all(folder, count):
     good = True
     for name, _, other in PROGRAMS:
         path = os.path.join(folder, name)
         if os.path.exists(path):
             good &= compare(path, os.path.join(folder, other) if other else path, count)
+    if os.path.exists(os.path.join(folder, "gold")):
+        good &= compare(os.path.join(folder, "gold"), os.path.join(folder, "gold"), 4 * count)
+    debian = os.path.realpath("/usr/bin/ld.gold")
+    if os.path.exists(debug_file_of(debian)) and shutil.which("eu-addr2line"):
+        good &= compare_lines(debian, 4 * count)
     libc = "/lib/x86_64-linux-gnu/libc.so.6"
-    if os.path.exists("/usr/lib/debug/.build-id"):
+    if os.path.exists(debug_file_of(libc)):
         good &= compare(libc, libc, 4 * count)
     return good
 
@@ -204,6 +282,7 @@ def compare_all(folder, count):
 def main(words):
     if words[:1] == ["build"] and len(words) == 2:
         build(words[1], PROGRAMS)
+        build_gold(words[1])
     elif words[:1] == ["small"] and len(words) == 2:
         build(words[1], SMALL)
     elif words[:1] == ["compare"] and len(words) in (2, 3):

@@ -41,7 +41,7 @@ struct sampled {
 	uint32_t space;
 };
 
-enum what { LOAD, UNLOAD, LOSE };
+enum what { LOAD, UNLOAD, LOSE, LISTED, LIST_END };
 
 struct happened {
 	uint64_t time_ns, start, end;
@@ -55,8 +55,12 @@ static void apply(struct bpf_code *c, const struct happened *h)
 		bpf_code_registered(c, h->time_ns, h->start, h->end, h->name);
 	else if (h->what == UNLOAD)
 		bpf_code_unregistered(c, h->time_ns, h->start, h->end, h->name);
+	else if (h->what == LISTED)
+		bpf_code_listed(c, h->time_ns, h->start, h->end, h->name);
+	else if (h->what == LIST_END)
+		bpf_code_list_end(c, h->time_ns);
 	else
-		bpf_code_lost(c);
+		bpf_code_lost(c, h->time_ns);
 }
 
 static void check(const struct happened *events, uint32_t event_count, struct sampled *samples,
@@ -168,9 +172,94 @@ static void test_losses(void **state)
 	CHECK(events, samples);
 	assert_int_equal(bpf_code_new(&c), 0);
 	assert_true(bpf_code_is_certain(c));
-	bpf_code_lost(c);
+	bpf_code_lost(c, 1);
 	assert_false(bpf_code_is_certain(c));
 	bpf_code_free(c);
+}
+
+/* What was there before us is known by the first list: where it ends, too. */
+static void test_listed_at_the_start(void **state)
+{
+	static const struct happened events[] = {
+		{ 10 * S, A, A + 0x100, LISTED, "bpf_prog_1_one" },
+		{ 10 * S, A + 0x200, A + 0x240, LISTED, "bpf_prog_2_two" },
+		{ 10 * S, 0, 0, LIST_END, NULL },
+		{ 20 * S, A + 0x200, A + 0x240, UNLOAD, "bpf_prog_2_two" },
+	};
+	struct sampled samples[] = {
+		{ .time_ns = 9 * S, .address = A + 1, .want = "bpf_prog_1_one+1" },
+		{ .time_ns = 11 * S, .address = A + 0xff, .want = "bpf_prog_1_one+ff" },
+		{ .time_ns = 11 * S, .address = A + 0x100, .want = "kallsyms" },
+		{ .time_ns = 11 * S, .address = A + 0x210, .want = "bpf_prog_2_two+10" },
+		{ .time_ns = 22 * S, .address = A + 0x210, .want = "" },
+	};
+	struct bpf_code *c;
+
+	CHECK(events, samples);
+	/* So no name of /proc/kallsyms can be that of code behind it. */
+	assert_int_equal(bpf_code_new(&c), 0);
+	for (uint32_t i = 0; i < 3; i++)
+		apply(c, &events[i]);
+	assert_true(bpf_code_knows(c, "bpf_prog_1_one"));
+	assert_true(bpf_code_is_certain(c));
+	bpf_code_free(c);
+}
+
+/* A list after a loss gives back the names of all that is what it was. */
+static void test_listed_after_a_loss(void **state)
+{
+	static const struct happened events[] = {
+		{ 1 * S, A, A + 0x100, LISTED, "bpf_prog_1_stays" },
+		{ 1 * S, A + 0x100, A + 0x200, LISTED, "bpf_prog_2_goes" },
+		{ 1 * S, A + 0x200, A + 0x300, LISTED, "bpf_prog_3_changes" },
+		{ 1 * S, A + 0x400, A + 0x500, LOAD, "bpf_trampoline_1" },
+		{ 1 * S + 1, 0, 0, LIST_END, NULL },
+		{ 10 * S, 0, 0, LOSE, NULL },
+		{ 12 * S, A, A + 0x100, LISTED, "bpf_prog_1_stays" },
+		{ 12 * S, A + 0x200, A + 0x300, LISTED, "bpf_prog_4_other" },
+		{ 12 * S + 1, 0, 0, LIST_END, NULL },
+	};
+	struct sampled samples[] = {
+		{ .time_ns = 9 * S, .address = A, .want = "bpf_prog_1_stays+0" },
+		{ .time_ns = 9 * S, .address = A + 0x100, .want = "" },
+		/* When it went nobody knows. */
+		{ .time_ns = 9 * S, .address = A + 0x200, .want = "" },
+		{ .time_ns = 9 * S, .address = A + 0x400, .want = "" },
+		{ .time_ns = 11 * S, .address = A, .want = "bpf_prog_1_stays+0" },
+		{ .time_ns = 13 * S, .address = A + 1, .want = "bpf_prog_1_stays+1" },
+		{ .time_ns = 13 * S, .address = A + 0x200, .want = "bpf_prog_4_other+0" },
+	};
+
+	CHECK(events, samples);
+}
+
+/* One that was read before the loss says nothing of it. */
+static void test_listed_too_early(void **state)
+{
+	static const struct happened events[] = {
+		{ 1 * S, A, A + 0x100, LISTED, "bpf_prog_1_one" },
+		{ 1 * S + 1, 0, 0, LIST_END, NULL },
+		{ 10 * S, 0, 0, LOSE, NULL },
+		{ 10 * S, A, A + 0x100, LISTED, "bpf_prog_1_one" },
+		{ 10 * S, 0, 0, LIST_END, NULL },
+	};
+	struct sampled samples[] = { { .time_ns = 9 * S, .address = A, .want = "" } };
+
+	CHECK(events, samples);
+}
+
+/* The list no longer has what is about to go; its event comes a little later. */
+static void test_gone_after_the_list(void **state)
+{
+	static const struct happened events[] = {
+		{ 1 * S, A, A + 0x100, LOAD, "bpf_prog_1_one" },
+		{ 10 * S, 0, 0, LIST_END, NULL },
+		{ 10 * S + 5, A, A + 0x100, UNLOAD, "bpf_prog_1_one" },
+	};
+	struct sampled samples[] = { { .time_ns = 9 * S, .address = A, .want = "bpf_prog_1_one+0" },
+				     { .time_ns = 12 * S, .address = A, .want = "" } };
+
+	CHECK(events, samples);
 }
 
 /* Where there is no room nothing is made up. */
@@ -224,6 +313,10 @@ int main(void)
 		cmocka_unit_test(test_was_there_before_us),
 		cmocka_unit_test(test_one_in_another),
 		cmocka_unit_test(test_losses),
+		cmocka_unit_test(test_listed_at_the_start),
+		cmocka_unit_test(test_listed_after_a_loss),
+		cmocka_unit_test(test_listed_too_early),
+		cmocka_unit_test(test_gone_after_the_list),
 		cmocka_unit_test(test_too_many),
 		cmocka_unit_test(test_no_name),
 		cmocka_unit_test(test_out_of_memory),

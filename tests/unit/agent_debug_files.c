@@ -288,8 +288,35 @@ static void none_is_remembered(void **state)
 	expect(b, 7, fd, -ENOENT, "1 0 0 0");
 	assert_int_equal(b->starter.starts, starts);
 	expect(b, 6, fd, 0, "1 0 0 0");
+	/* It is looked for again, and then in no counter any more. */
+	debug_files_forget(b->debug);
+	expect(b, 7, fd, 0, "0 0 0 0");
 	close(fd);
 	buffer_release(&right);
+}
+
+/* For lines alone: a binary that has none is missed by nobody, until it is for its names. */
+static void none_for_lines(void **state)
+{
+	struct bench *b = *state;
+	struct buffer right = debug_file("right"), wrong = debug_file("wrong");
+	int fd = linked(b, &right), found = -1;
+
+	assert_int_equal(debug_files_find_lines(b->debug, 1, &b->place, fd, &found), -ENOENT);
+	assert_int_equal(counter_get(&b->counters, COUNTER_DEBUG_FILES_MISSING), 0);
+	expect(b, 1, fd, -ENOENT, "1 0 0 0");
+	assert_int_equal(debug_files_find_lines(b->debug, 1, &b->place, fd, &found), -ENOENT);
+	assert_int_equal(counter_get(&b->counters, COUNTER_DEBUG_FILES_MISSING), 1);
+	put(b, "a.debug", &wrong);
+	assert_int_equal(debug_files_find_lines(b->debug, 2, &b->place, fd, &found), -ESTALE);
+	assert_int_equal(counter_get(&b->counters, COUNTER_DEBUG_FILES_REFUSED), 1);
+	put(b, "a.debug", &right);
+	assert_int_equal(debug_files_find_lines(b->debug, 3, &b->place, fd, &found), 0);
+	assert_true(found >= 0);
+	close(found);
+	close(fd);
+	buffer_release(&right);
+	buffer_release(&wrong);
 }
 
 static void nothing_in_it(void **state)
@@ -392,6 +419,8 @@ static void alternates(void **state)
 	char path[200];
 	int fd = binary(b, list), found = -1;
 
+	/* As dwz writes them. */
+	((Elf64_Ehdr *)bytes.data)->e_type = ET_REL;
 	if (geteuid() != 0 || access("/usr/lib/debug", F_OK) < 0)
 		skip();
 	assert_int_equal(unshare(CLONE_NEWNS), 0);
@@ -426,6 +455,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		TEST(the_one_that_belongs),
 		TEST(none_is_remembered),
+		TEST(none_for_lines),
 		TEST(nothing_in_it),
 		TEST(nobody_is_asked_about_what_names_none),
 		TEST(the_owner),

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Damaged ELF files, asked for names of the real symbolizer in its real sandbox: one process outlives them all, none
- * takes it more than two seconds, and its memory stays small. The symbolizer is this test itself, run with the role
+ * Damaged ELF files, asked for names and lines of the real symbolizer in its real sandbox: one process outlives them all,
+ * none takes it more than two seconds, and its memory stays small. The symbolizer is this test itself, run with the role
  * as argv[1].
  *
  * MUTANTS, MUTANT_SEED and MUTANT as in symbolizer_mutants.c.
  */
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -88,6 +89,7 @@ static uint64_t ask(struct mutants *m, struct symbols_client *client, int fd)
 	struct err err = { 0 };
 	struct symbols s;
 	struct debug_reply debug;
+	struct lines_answers lines;
 	const void *bytes;
 	uint64_t begin;
 	uint32_t len;
@@ -99,6 +101,8 @@ static uint64_t ask(struct mutants *m, struct symbols_client *client, int fd)
 		fail_msg("%s: %s", mutants_story(m), err.text);
 	if (symbols_client_ask(client, SYMBOLS_ELF, (const int[]){ fd, fd }, 2, offsets, count, &s,
 			       &bytes, &len, &err) < 0)
+		fail_msg("%s: %s", mutants_story(m), err.text);
+	if (symbols_client_lines(client, &fd, 1, offsets, count, MAX_NS, &lines, &err) < 0)
 		fail_msg("%s: %s", mutants_story(m), err.text);
 	return clock_ns(CLOCK_MONOTONIC) - begin;
 }
@@ -112,10 +116,11 @@ static void test_mutants(void **state)
 	const struct starter starter = { .ctx = &here, .start = start };
 	struct counters counters = { 0 };
 	struct symbols_client *client;
-	char worst_story[2048] = "";
+	char worst_story[2048] = "", folder[PATH_MAX];
 	struct err err = { 0 };
 
 	(void)state;
+	mutants_add_folder(m, mutants_built_corpus("symbolizer_dwarf", folder, sizeof(folder)));
 	printf("# MUTANT_SEED=%llu\n", (unsigned long long)mutants_seed(m));
 	if (symbols_client_new(&client, &starter, &counters, &err) < 0)
 		fail_msg("%s", err.text);

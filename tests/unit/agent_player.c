@@ -236,9 +236,9 @@ static int recording_write(int fd, uint32_t drains, uint32_t samples, uint16_t f
 		}
 	}
 	len = reply_make(&reply, 0x1100, 1, "do_syscall");
-	recorder_symbols(r, WINDOW_SPACE_KERNEL, &reply, len);
+	recorder_names(r, NAMES_SYMBOLS, WINDOW_SPACE_KERNEL, &reply, len);
 	len = reply_make(&reply, 0x100, frames, "spin_loop");
-	recorder_symbols(r, WINDOW_SPACE_FILES, &reply, len);
+	recorder_names(r, NAMES_SYMBOLS, WINDOW_SPACE_FILES, &reply, len);
 	facts.counters.value[COUNTER_SAMPLES_LOST_RING] = 5;
 	facts.profile.own_cpu_ns = 12345;
 	recorder_facts(r, &facts);
@@ -557,6 +557,170 @@ static void files_come_back(void **state)
 	player_free(p);
 }
 
+/* ---- code that processes made, and lines ---- */
+
+/* Looks at the map of owner 3: it isn't there, then it is, then it has grown. */
+static int growing_look(void *ctx, uint32_t owner, const struct process_id *id, uint64_t *ret_bytes)
+{
+	uint64_t *looks = ctx;
+
+	(void)id;
+	if (owner != 3)
+		return -EACCES;
+	if ((*looks)++ == 0)
+		return -ENOENT;
+	*ret_bytes = 100 * *looks;
+	return 0;
+}
+
+static void expect_look(struct player *p, uint32_t owner, int want, uint64_t want_bytes)
+{
+	const struct process_id id = { .pid = PID };
+	struct code_source code = player_code(p);
+	uint64_t bytes = 7;
+	int r = code.look(code.ctx, owner, &id, &bytes);
+
+	if (r != want || bytes != (want < 0 ? 7 : want_bytes))
+		fail_msg("owner %u: got %d and %d bytes, want %d and %d", owner, r, (int)bytes,
+			 want, (int)want_bytes);
+}
+
+static void looks_at_perf_maps_come_back(void **state)
+{
+	const struct process_id id = { .pid = PID };
+	_cleanup_(fd_close) int fd = file_new();
+	struct facts facts = machine_facts();
+	struct code_source live, recorded;
+	struct recorder *r = NULL;
+	struct player *p = NULL;
+	uint64_t looks = 0, bytes = 7;
+	struct err err = { "" };
+
+	(void)state;
+	assert_int_equal(recorder_new(&r, fd, &machine), 0);
+	recorder_facts(r, &facts);
+	live = (struct code_source){ &looks, growing_look };
+	recorded = recorder_code(r, &live);
+	assert_int_equal(recorded.look(recorded.ctx, 3, &id, &bytes), -ENOENT);
+	assert_int_equal(bytes, 7);
+	assert_int_equal(recorded.look(recorded.ctx, 4, &id, &bytes), -EACCES);
+	assert_int_equal(recorded.look(recorded.ctx, 3, &id, &bytes), 0);
+	assert_int_equal(bytes, 200);
+	assert_int_equal(recorded.look(recorded.ctx, 3, &id, &bytes), 0);
+	assert_int_equal(recorder_close(r), 0);
+	recorder_free(r);
+
+	assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
+	assert_int_equal(player_new(&p, fd, &err), 0);
+	expect_look(p, 4, -EACCES, 0);
+	expect_look(p, 3, -ENOENT, 0);
+	expect_look(p, 3, 0, 200);
+	expect_look(p, 3, 0, 300);
+	expect_look(p, 3, -ENODATA, 0); /* nobody looked again */
+	expect_look(p, 5, -ENODATA, 0);
+	player_free(p);
+}
+
+static void odd_looks_are_no_news(void **state)
+{
+	static const struct recorded_look odd[] = {
+		{ .bytes = 1, .result = 1 },
+		{ .bytes = 1, .result = -5000 },
+		{ .bytes = 1, .result = INT32_MIN },
+	};
+	struct tampered t = tampered_new(true);
+	struct player *p = NULL;
+	struct err err = { "" };
+
+	tampered_text(&t, STREAM_CODE, 0, "x");
+	for (size_t i = 0; i < sizeof(odd) / sizeof(odd[0]); i++)
+		stream_write(t.writer, STREAM_CODE, 1 + i, &odd[i], sizeof(odd[i]));
+	assert_int_equal(player_open(&t, &p, &err), 0);
+	for (uint32_t owner = 0; owner < 4; owner++)
+		expect_look(p, owner, -ENODATA, 0);
+	player_free(p);
+	close(t.fd);
+}
+
+/* Of `count` addresses, each in "fold" (fold.h:LINE). */
+struct lines_message {
+	struct lines_reply head;
+	unsigned char rest[4096];
+};
+
+static uint32_t lines_make(struct lines_message *to, uint32_t count, uint32_t line)
+{
+	static const char strings[] = "\0fold\0fold.h";
+	unsigned char *at = to->rest;
+
+	to->head = (struct lines_reply){ .answer_count = count,
+					 .place_count = count,
+					 .string_bytes = sizeof(strings) };
+	for (uint32_t i = 0; i < count; i++, at += sizeof(struct lines_answer))
+		memcpy(at, &(struct lines_answer){ i, 1 }, sizeof(struct lines_answer));
+	for (uint32_t i = 0; i < count; i++, at += sizeof(struct lines_place))
+		memcpy(at, &(struct lines_place){ 1, 1, 6, line }, sizeof(struct lines_place));
+	memcpy(at, strings, sizeof(strings));
+	return (uint32_t)(at + sizeof(strings) - (unsigned char *)to);
+}
+
+/* The line of the first of `count` addresses; negative errno. */
+static int line_ask(struct player *p, uint32_t space, uint32_t count)
+{
+	const struct line_files none = LINE_FILES_NONE;
+	struct name_source names = player_names(p);
+	uint64_t vaddrs[8] = { 0 };
+	struct lines_answers a;
+	struct err err = { "" };
+	int r = names.ask_lines(names.ctx, space, &none, vaddrs, count, &a, &err);
+
+	if (r < 0 && !*err.text)
+		fail_msg("space %u: got %d without a sentence", space, r);
+	return r < 0 ? r : (int)a.places[0].line;
+}
+
+/* In the order in which they were asked for, each once; and not another question's. */
+static void lines_and_late_names_come_back(void **state)
+{
+	_cleanup_(fd_close) int fd = file_new();
+	struct facts facts = machine_facts();
+	struct name_source names;
+	struct lines_message lines;
+	uint64_t addresses[8] = { 0 };
+	struct recorder *r = NULL;
+	struct player *p = NULL;
+	struct reply reply;
+	struct symbols s;
+	struct err err = { "" };
+
+	assert_int_equal(recorder_new(&r, fd, &machine), 0);
+	recorder_facts(r, &facts);
+	recorder_names(r, NAMES_SYMBOLS, 16, &reply, reply_make(&reply, 0x100, 2, "early"));
+	recorder_names(r, NAMES_LINES, 16, &lines, lines_make(&lines, 3, 7));
+	recorder_names(r, NAMES_LATE, 16, &reply, reply_make(&reply, 0x100, 1, "late"));
+	recorder_names(r, NAMES_LINES, 17, &lines, lines_make(&lines, 1, 8));
+	recorder_names(r, NAMES_LINES, 16, &lines, lines_make(&lines, 2, 9));
+	recorder_names(r, NAMES_LINES, 18, NULL, 0);
+	assert_int_equal(recorder_close(r), 0);
+	recorder_free(r);
+
+	assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
+	assert_int_equal(player_new(&p, fd, &err), 0);
+	names = player_names(p);
+	assert_true(names.recorded);
+	assert_int_equal(names.ask_late(names.ctx, 16, -1, addresses, 1, &s, &err), 0);
+	assert_string_equal(s.strings + s.functions[0].name, "late");
+	assert_int_equal(names.ask_late(names.ctx, 16, -1, addresses, 1, &s, &err), -ENOENT);
+	assert_int_equal(expect_names(p, 16, 2, &s), 0);
+	assert_string_equal(s.strings + s.functions[0].name, "early");
+	assert_int_equal(line_ask(p, 17, 1), 8);
+	assert_int_equal(line_ask(p, 16, 3), 7);
+	assert_int_equal(line_ask(p, 16, 3), -EINVAL); /* it is of two */
+	assert_int_equal(line_ask(p, 16, 2), -ENOENT);
+	assert_int_equal(line_ask(p, 18, 1), -ENOENT);
+	player_free(p);
+}
+
 /* An older recording: results of four bytes, no kinds, and files are kept until the end. */
 static void older_files_come_back(void **state)
 {
@@ -795,7 +959,7 @@ static void a_replay_makes_a_profile(void **state)
 
 	assert_int_equal(recording_write(fd, 3, 5, 4), 0);
 	assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
-	r = capture_replay(fd, &profile, &err);
+	r = capture_replay(fd, false, &profile, &err);
 	if (r != 0)
 		fail_msg("got %d (%s), want 0", r, err.text);
 	assert_int_equal(profile_total_count(&profile), 15);
@@ -926,15 +1090,15 @@ static void what_became_of_rests_comes_back(void **state)
 	recorder_record(r, BATCH_SAMPLE, &refused, sizeof(struct record_sample));
 	recorder_drain(r, UINT64_MAX);
 	len = reply_make(&reply, 0x1100, 1, "do_syscall");
-	recorder_symbols(r, WINDOW_SPACE_KERNEL, &reply, len);
+	recorder_names(r, NAMES_SYMBOLS, WINDOW_SPACE_KERNEL, &reply, len);
 	len = reply_make(&reply, 0x100, 4, "spin_loop");
-	recorder_symbols(r, WINDOW_SPACE_FILES, &reply, len);
+	recorder_names(r, NAMES_SYMBOLS, WINDOW_SPACE_FILES, &reply, len);
 	recorder_facts(r, &facts);
 	assert_int_equal(recorder_close(r), 0);
 	recorder_free(r);
 
 	assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
-	e = capture_replay(fd, &profile, &err);
+	e = capture_replay(fd, false, &profile, &err);
 	if (e != 0)
 		fail_msg("got %d (%s), want 0", e, err.text);
 	assert_int_equal(profile_total_count(&profile), 4);
@@ -1044,7 +1208,7 @@ static int64_t replay(const uint8_t *data, size_t len, int *ret_r)
 
 	assert_int_equal(fd_write_all(fd, data, len), 0);
 	assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
-	*ret_r = capture_replay(fd, &profile, &err);
+	*ret_r = capture_replay(fd, false, &profile, &err);
 	if (*ret_r < 0) {
 		if (!*err.text)
 			fail_msg("got %d without a sentence", *ret_r);
@@ -1190,7 +1354,7 @@ static int replay_whole(void *ctx)
 	int r;
 
 	assert_int_equal(lseek(*fd, 0, SEEK_SET), 0);
-	r = capture_replay(*fd, &profile, NULL);
+	r = capture_replay(*fd, false, &profile, NULL);
 	if (r >= 0) {
 		/* What memory was missing for is counted. */
 		assert_int_equal(profile_total_count(&profile) +
@@ -1218,6 +1382,9 @@ int main(void)
 		cmocka_unit_test(records_come_back),
 		cmocka_unit_test(cgroups_and_names_come_back),
 		cmocka_unit_test(files_come_back),
+		cmocka_unit_test(looks_at_perf_maps_come_back),
+		cmocka_unit_test(odd_looks_are_no_news),
+		cmocka_unit_test(lines_and_late_names_come_back),
 		cmocka_unit_test(older_files_come_back),
 		cmocka_unit_test(answers_keep_their_order),
 		cmocka_unit_test(what_was_not_asked_is_dropped),

@@ -5,12 +5,15 @@
 #include "profiler/agent/resolve.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -39,6 +42,7 @@ static int machine_read(void *ctx, enum process_text what, uint32_t pid, struct 
 
 /* How the machine's file systems are. */
 static struct {
+	bool opens_really; /* descriptors are some */
 	int kind; /* enum process_file_kind */
 	int fetch_error;
 	uint32_t opens, fetches;
@@ -49,7 +53,7 @@ static int machine_open(void *ctx, const struct file_place *place, int *ret_fd)
 	(void)ctx;
 	(void)place;
 	disk.opens++;
-	*ret_fd = -1;
+	*ret_fd = disk.opens_really ? open("/", O_RDONLY | O_CLOEXEC) : -1;
 	return disk.kind;
 }
 
@@ -606,7 +610,7 @@ static void a_bpf_program_has_no_other_s_name(void **state)
 		samples_take(f, PROGRAM, 1);
 		samples_take(f, PROGRAM + 0x40, 2);
 		if (rows[i].lost)
-			bpf_code_lost(f->pipeline.bpf);
+			bpf_code_lost(f->pipeline.bpf, 2);
 		assert_int_equal(resolver_finish(f->resolver, &f->facts), 0);
 		assert_string_equal(name_of(&f->profile, 1), rows[i].in);
 		assert_string_equal(name_of(&f->profile, 2), rows[i].behind);
@@ -615,6 +619,301 @@ static void a_bpf_program_has_no_other_s_name(void **state)
 				 withheld);
 		teardown(&fresh);
 	}
+}
+
+/* ---- lines, and names that turn up late ---- */
+
+#define VADDR_BIAS 0x400000ULL
+#define MAX_ASKED 16
+
+/* A symbolizer that knows one segment, the symbol "spin" up to a limit, and one chain of inlined functions. */
+struct dwarf {
+	uint64_t named_below, named_late_below; /* file offsets */
+	uint32_t late; /* requests */
+	int found_fd; /* of the last find_lines(), or -1: there is no DWARF */
+	uint32_t finds, asks;
+	uint32_t spaces[MAX_ASKED];
+	int asked_fd;
+	uint64_t vaddrs[MAX_ASKED];
+	uint32_t fail_from; /* this request for lines and later ones fail */
+};
+
+static int spin_names(uint64_t below, const uint64_t *addresses, uint32_t count,
+		      struct symbols *ret)
+{
+	static const char strings[] = "\0spin\0_Z4spinv";
+	static const struct symbol_function function = { VADDR_BIAS, 0x200000, 1, 6 };
+	static const struct symbol_module module = { VADDR_BIAS, VADDR_BIAS + 0x200000, 0, 0, 0 };
+	static struct symbol_answer answers[MAX_ASKED];
+	static struct symbol_reply reply;
+
+	assert_true(count <= MAX_ASKED);
+	for (uint32_t i = 0; i < count; i++)
+		answers[i] = (struct symbol_answer){ addresses[i] + VADDR_BIAS,
+						     addresses[i] < below ? 0 : SYMBOLS_NONE, 0 };
+	reply = (struct symbol_reply){ .answer_count = count,
+				       .function_count = 1,
+				       .module_count = 1 };
+	*ret = (struct symbols){ &reply, answers, &function, &module, strings };
+	return 0;
+}
+
+static int dwarf_names(void *ctx, uint32_t space, int fd, const uint64_t *addresses, uint32_t count,
+		       struct symbols *ret, struct err *err)
+{
+	const struct dwarf *d = ctx;
+
+	(void)space;
+	(void)fd;
+	(void)err;
+	return spin_names(d->named_below, addresses, count, ret);
+}
+
+static int dwarf_late(void *ctx, uint32_t space, int fd, const uint64_t *addresses, uint32_t count,
+		      struct symbols *ret, struct err *err)
+{
+	struct dwarf *d = ctx;
+
+	(void)space;
+	(void)err;
+	d->late++;
+	assert_true(fd >= 0);
+	return spin_names(d->named_late_below, addresses, count, ret);
+}
+
+static int dwarf_find(void *ctx, uint32_t space, int fd, struct line_files *ret)
+{
+	struct dwarf *d = ctx;
+
+	(void)space;
+	d->finds++;
+	if (d->found_fd < 0)
+		return -ENOENT;
+	d->found_fd = dup(fd >= 0 ? fd : 0);
+	ret->dwarf = d->found_fd;
+	return 0;
+}
+
+/* "fold" (fold.h:7), inlined into what DWARF calls "outer" (spin.c:12), and no line at an address that ends in f. */
+static int dwarf_lines(void *ctx, uint32_t space, const struct line_files *files,
+		       const uint64_t *vaddrs, uint32_t count, struct lines_answers *ret,
+		       struct err *err)
+{
+	static const char strings[] = "\0fold\0fold.h\0outer\0spin.c";
+	static const struct lines_place chain[] = { { 1, 1, 6, 7 }, { 13, 13, 19, 12 } };
+	static struct lines_place places[2 * MAX_ASKED];
+	static struct lines_answer answers[MAX_ASKED];
+	static struct lines_reply reply;
+	struct dwarf *d = ctx;
+	uint32_t known = 0;
+
+	assert_true(count <= MAX_ASKED && d->asks < MAX_ASKED);
+	d->asked_fd = files->dwarf;
+	d->spaces[d->asks++] = space;
+	if (files->dwarf < 0 || (d->fail_from && d->asks >= d->fail_from))
+		return err_set(err, -ENOENT, "no lines");
+	memcpy(d->vaddrs, vaddrs, count * sizeof(*vaddrs));
+	for (uint32_t i = 0; i < count; i++) {
+		answers[i] = (struct lines_answer){ 2 * known, vaddrs[i] % 16 == 15 ? 0 : 2 };
+		if (!answers[i].count)
+			continue;
+		memcpy(&places[2 * known++], chain, sizeof(chain));
+	}
+	reply = (struct lines_reply){ .answer_count = count, .place_count = 2 * known };
+	*ret = (struct lines_answers){ &reply, answers, places, strings };
+	return 0;
+}
+
+/* The fixture's names are this symbolizer's from now on. */
+static struct dwarf *dwarf_use(struct fixture *f)
+{
+	static struct dwarf d;
+
+	d = (struct dwarf){ .named_below = UINT64_MAX };
+	disk.opens_really = true;
+	f->names = (struct name_source){ .ctx = &d,
+					 .ask = dwarf_names,
+					 .ask_late = dwarf_late,
+					 .find_lines = dwarf_find,
+					 .ask_lines = dwarf_lines };
+	return &d;
+}
+
+/* "fold fold.h:7 < spin spin.c:12", of the leaf of the samples that are so many. */
+static const char *frames_of(const struct profile *p, uint64_t samples)
+{
+	static char text[512];
+	size_t len = 0;
+
+	text[0] = '\0';
+	for (uint32_t i = 0; i < p->samples.count; i++) {
+		const struct profile_node *node = &p->nodes.items[p->samples.items[i].node];
+		const struct profile_location *l = &p->locations.items[node->location];
+
+		for (uint32_t j = 0; p->samples.items[i].count == samples && j < l->line_count;
+		     j++) {
+			const struct profile_line *line = &p->lines.items[l->first_line + j];
+			const struct profile_function *fn = &p->functions.items[line->function];
+
+			len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%s %s:%u",
+						j ? " < " : "", profile_text(p, fn->name),
+						profile_text(p, fn->file), line->line);
+		}
+	}
+	return text;
+}
+
+static uint32_t named_count(const struct profile *p)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < p->locations.count; i++)
+		count += p->locations.items[i].named;
+	return count;
+}
+
+/* The symbol names the outermost function; DWARF does where there is no symbol; and where it knows nothing, all stays. */
+static void a_chain_of_inlined_functions(void **state)
+{
+	struct fixture *f = *state;
+	struct dwarf *d = dwarf_use(f);
+
+	d->named_below = 0x100;
+	samples_take(f, BINARY + 0x10, 1);
+	samples_take(f, BINARY + 0x200, 2);
+	samples_take(f, BINARY + 0x2f, 3);
+	samples_take(f, BINARY + 0x30f, 4);
+	assert_int_equal(resolver_finish(f->resolver, &f->facts), 0);
+	assert_string_equal(frames_of(&f->profile, 1), "fold fold.h:7 < spin spin.c:12");
+	assert_string_equal(frames_of(&f->profile, 2), "fold fold.h:7 < outer spin.c:12");
+	assert_string_equal(frames_of(&f->profile, 3), "spin :0");
+	assert_string_equal(frames_of(&f->profile, 4), "[spin] :0");
+	assert_int_equal(named_count(&f->profile), 3);
+	assert_int_equal(d->asks, 1);
+	assert_true(d->vaddrs[0] == VADDR_BIAS + 0x10);
+	assert_int_equal(d->late, 0);
+}
+
+static void hot_files_are_asked_about_first(void **state)
+{
+	struct fixture *f = *state;
+	struct dwarf *d = dwarf_use(f);
+
+	samples_take(f, BINARY + 0x10, 2);
+	samples_take(f, LIBRARY + 0x10, 3);
+	samples_take(f, BINARY + 0x20, 4);
+	d->fail_from = 2;
+	assert_int_equal(resolver_finish(f->resolver, &f->facts), 0);
+	assert_int_equal(d->asks, 2);
+	assert_int_equal(d->spaces[0], WINDOW_SPACE_FILES);
+	assert_int_equal(d->spaces[1], WINDOW_SPACE_FILES + 1);
+	/* What failed has the names of symbol tables. */
+	assert_string_equal(frames_of(&f->profile, 4), "fold fold.h:7 < spin spin.c:12");
+	assert_string_equal(frames_of(&f->profile, 3), "spin :0");
+}
+
+static void nobody_wants_lines(void **state)
+{
+	struct fixture *f = *state;
+	struct dwarf *d = dwarf_use(f);
+
+	f->names.ask_lines = NULL;
+	f->names.find_lines = NULL;
+	samples_take(f, BINARY + 0x10, 2);
+	assert_int_equal(resolver_finish(f->resolver, &f->facts), 0);
+	assert_int_equal(d->asks, 0);
+	assert_string_equal(frames_of(&f->profile, 2), "spin :0");
+}
+
+/* Its descriptors are kept: those that were found while it could be found. */
+static void what_is_let_go_keeps_its_lines(void **state)
+{
+	struct fixture *f = *state;
+	struct dwarf *d = dwarf_use(f);
+
+	samples_take(f, BINARY + 0x10, 2);
+	assert_int_equal(resolver_let_go(f->resolver, 10 * S), 0);
+	binary_left(f);
+	assert_int_equal(resolver_let_go(f->resolver, 15 * S), 0);
+	assert_int_equal(file_table_pinned(f->pipeline.files), 0);
+	assert_int_equal(d->finds, 1);
+	assert_int_equal(d->asks, 0);
+	assert_int_equal(resolver_finish(f->resolver, &f->facts), 0);
+	assert_int_equal(d->finds, 1);
+	assert_int_equal(d->asked_fd, d->found_fd);
+	assert_string_equal(frames_of(&f->profile, 2), "fold fold.h:7 < spin spin.c:12");
+	assert_int_equal(d->late, 0);
+}
+
+/* Neither a name nor DWARF when its last process ended; both when the capture does. */
+static void a_debug_file_turns_up(void **state)
+{
+	struct fixture *f = *state;
+	struct dwarf *d = dwarf_use(f);
+
+	d->named_below = 0;
+	d->found_fd = -1;
+	samples_take(f, BINARY + 0x1f, 2);
+	samples_take(f, BINARY + 0x20, 3);
+	assert_int_equal(resolver_let_go(f->resolver, 10 * S), 0);
+	binary_left(f);
+	assert_int_equal(resolver_let_go(f->resolver, 15 * S), 0);
+	d->named_late_below = UINT64_MAX;
+	d->found_fd = 0;
+	assert_int_equal(resolver_finish(f->resolver, &f->facts), 0);
+	assert_int_equal(d->late, 1);
+	assert_string_equal(frames_of(&f->profile, 2), "spin :0");
+	assert_string_equal(frames_of(&f->profile, 3), "fold fold.h:7 < spin spin.c:12");
+}
+
+/* What doesn't turn up stays as it was. */
+static void no_debug_file_turns_up(void **state)
+{
+	struct fixture *f = *state;
+	struct dwarf *d = dwarf_use(f);
+
+	d->named_below = 0x20;
+	d->found_fd = -1;
+	samples_take(f, BINARY + 0x10, 2);
+	samples_take(f, BINARY + 0x20, 3);
+	assert_int_equal(resolver_relieve(f->resolver, 0), 0);
+	assert_int_equal(resolver_finish(f->resolver, &f->facts), 0);
+	assert_int_equal(d->late, 1);
+	assert_string_equal(frames_of(&f->profile, 2), "spin :0");
+	assert_string_equal(frames_of(&f->profile, 3), "[spin] :0");
+}
+
+/* A recording has answers and no descriptors. */
+static void a_replay_asks_without_descriptors(void **state)
+{
+	struct fixture *f = *state;
+	struct dwarf *d = dwarf_use(f);
+
+	disk.opens_really = false;
+	f->names.recorded = true;
+	f->names.ask_late = dwarf_names;
+	d->named_below = 0x20;
+	samples_take(f, BINARY + 0x20, 3);
+	assert_int_equal(resolver_relieve(f->resolver, 0), 0);
+	d->named_below = UINT64_MAX;
+	assert_int_equal(resolver_finish(f->resolver, &f->facts), 0);
+	assert_int_equal(d->finds, 0);
+	assert_int_equal(d->asks, 1);
+	assert_string_equal(frames_of(&f->profile, 3), "spin :0");
+}
+
+/* Lines don't take what other names need. */
+static void lines_without_room(void **state)
+{
+	struct fixture *f = *state;
+	struct dwarf *d = dwarf_use(f);
+
+	(void)d;
+	f->profile.arena.max_bytes = f->profile.arena.used_bytes;
+	samples_take(f, BINARY + 0x10, 2);
+	assert_int_equal(resolver_finish(f->resolver, &f->facts), 0);
+	assert_int_equal(f->profile.locations.items[0].line_count, 1);
+	assert_true(counter_get(&f->profile.counters, COUNTER_NAMES_DROPPED_MEMORY) > 0);
 }
 
 int main(void)
@@ -634,6 +933,14 @@ int main(void)
 		cmocka_unit_test_setup_teardown(names_without_room, setup, teardown),
 		cmocka_unit_test_setup_teardown(each_end_has_its_frame, setup, teardown),
 		cmocka_unit_test(a_bpf_program_has_no_other_s_name),
+		cmocka_unit_test_setup_teardown(a_chain_of_inlined_functions, setup, teardown),
+		cmocka_unit_test_setup_teardown(hot_files_are_asked_about_first, setup, teardown),
+		cmocka_unit_test_setup_teardown(nobody_wants_lines, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_is_let_go_keeps_its_lines, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_debug_file_turns_up, setup, teardown),
+		cmocka_unit_test_setup_teardown(no_debug_file_turns_up, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_replay_asks_without_descriptors, setup, teardown),
+		cmocka_unit_test_setup_teardown(lines_without_room, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_reason_is_part_of_the_stack, setup, teardown),
 	};
 

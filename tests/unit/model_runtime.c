@@ -62,6 +62,8 @@ static void test_advice(void **state)
 		assert_int_equal(runtime_stand_in(r)[0], '[');
 		assert_ptr_equal(runtime_advice_for(runtime_stand_in(r)), runtime_advice(r));
 	}
+	assert_string_equal(runtime_prefix(RUNTIME_PYTHON), "py::");
+	assert_null(runtime_prefix(RUNTIME_NONE));
 	assert_non_null(strstr(runtime_advice(RUNTIME_NODE), "--perf-basic-prof"));
 	assert_non_null(strstr(runtime_advice(RUNTIME_JAVA), "Compiler.perfmap"));
 }

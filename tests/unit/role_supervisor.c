@@ -8,6 +8,7 @@
  */
 #include "profiler/role/supervisor.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -18,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -89,6 +91,9 @@ struct team {
 	struct started started;
 	struct err err;
 	struct service_usage usage;
+	const char *entry;
+	struct service_cache_word word;
+	int fd; /* found, or to be kept */
 	int r;
 	int count;
 	bool done;
@@ -517,6 +522,134 @@ static void test_unasked_descriptor(void **state)
 	team_end(&t);
 }
 
+static void ask_find(struct team *t)
+{
+	t->fd = -1;
+	t->r = service_cache_find(t->service, t->entry, &t->fd, &t->word);
+}
+
+static void ask_keep(struct team *t)
+{
+	t->r = service_cache_keep(t->service, t->entry, t->fd, &t->word);
+}
+
+static void ask_drop(struct team *t)
+{
+	t->r = service_cache_drop(t->service, t->entry);
+}
+
+static void expect_found(struct team *t, const char *want)
+{
+	char text[16] = "";
+
+	ask(t, ask_find);
+	assert_int_equal(t->r, want ? 0 : -ENOENT);
+	if (want) {
+		assert_int_equal(pread(t->fd, text, sizeof(text) - 1, 0), strlen(want));
+		assert_string_equal(text, want);
+	}
+	fd_close(&t->fd);
+}
+
+static void expect_kept(struct team *t, const char *text, int want)
+{
+	t->fd = memfd_create("kept", MFD_CLOEXEC);
+	assert_int_equal(write(t->fd, text, strlen(text)), strlen(text));
+	ask(t, ask_keep);
+	assert_int_equal(t->r, want);
+	fd_close(&t->fd);
+}
+
+/* The cache, as the leader has it. */
+static void test_cache(void **state)
+{
+	char path[] = "/tmp/slowburn-supervisor.XXXXXX";
+	struct cache *cache;
+	struct team t;
+	DIR *dir;
+
+	assert_non_null(mkdtemp(path));
+	team_start(&t, NULL);
+	t.entry = "a-1";
+	ask(&t, ask_find);
+	assert_int_equal(t.r, -ENODEV);
+	assert_string_equal(t.word.text, "there is no cache");
+	supervisor_keep_cache(t.s, NULL, "somebody said no");
+	expect_kept(&t, "text", -ENODEV);
+	assert_string_equal(t.word.text, "somebody said no");
+
+	assert_int_equal(cache_open(&cache, path, CACHE_DEFAULT_BYTES, NULL), 0);
+	supervisor_keep_cache(t.s, cache, "");
+	expect_found(&t, NULL);
+	assert_string_equal(t.word.text, path);
+	expect_kept(&t, "text", 0);
+	expect_found(&t, "text");
+	expect_kept(&t, "", -EINVAL);
+	t.entry = "../../etc/passwd";
+	expect_kept(&t, "text", -EINVAL);
+	ask(&t, ask_find);
+	assert_int_equal(t.r, -EINVAL);
+	t.entry = "a-1";
+	ask(&t, ask_drop);
+	assert_int_equal(t.r, 0);
+	expect_found(&t, NULL);
+	team_end(&t);
+	cache_free(cache);
+	dir = opendir(path);
+	assert_non_null(dir);
+	while (readdir(dir))
+		t.count++;
+	closedir(dir);
+	assert_int_equal(t.count, 2); /* . and .. */
+	assert_int_equal(rmdir(path), 0);
+}
+
+/* What is to be kept comes with one descriptor; a name has no NUL. */
+static void test_cache_nonsense(void **state)
+{
+	static const struct {
+		uint32_t what;
+		const char *name;
+		size_t len;
+		uint32_t fds;
+	} cases[] = {
+		{ SERVICE_CACHE_KEEP, "a", 1, 0 },    { SERVICE_CACHE_KEEP, "a", 1, 2 },
+		{ SERVICE_CACHE_FIND, "a", 1, 1 },    { SERVICE_CACHE_DROP, "a", 1, 1 },
+		{ SERVICE_CACHE_FIND, "a\0b", 3, 0 },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const int fds[] = { 0, 0 };
+		struct team t;
+
+		team_start(&t, NULL);
+		assert_int_equal(socket_send(t.service, cases[i].what, cases[i].name, cases[i].len,
+					     fds, cases[i].fds, UINT64_MAX),
+				 0);
+		assert_int_equal(supervisor_serve(t.s), -EPROTO);
+		team_end(&t);
+	}
+}
+
+/* A supervisor that is busy costs its deadline. */
+static void test_cache_late(void **state)
+{
+	uint64_t before, took;
+	struct team t;
+
+	team_start(&t, NULL);
+	t.entry = "a";
+	before = clock_ns(CLOCK_MONOTONIC);
+	ask_find(&t); /* nobody serves */
+	took = clock_ns(CLOCK_MONOTONIC) - before;
+	assert_int_equal(t.r, -ETIMEDOUT);
+	assert_true(took >= SERVICE_CACHE_DEADLINE_NS && took < 3 * SERVICE_CACHE_DEADLINE_NS);
+	assert_int_equal(supervisor_serve(t.s), 0);
+	ask(&t, ask_usage); /* what came late is passed over */
+	assert_int_equal(t.r, 0);
+	team_end(&t);
+}
+
 /* Who stays when the sockets end is killed; who can't be is left. */
 static void test_end(void **state)
 {
@@ -575,6 +708,9 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_nonsense),
 		cmocka_unit_test(test_half_a_request),
 		cmocka_unit_test(test_unasked_descriptor),
+		cmocka_unit_test(test_cache),
+		cmocka_unit_test(test_cache_nonsense),
+		cmocka_unit_test(test_cache_late),
 		cmocka_unit_test(test_end),
 		cmocka_unit_test(test_limits_checked),
 	};

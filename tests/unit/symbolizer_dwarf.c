@@ -201,10 +201,14 @@ static const struct {
 } requests[] = {
 	{ "good", { 2, 0 }, { 1, 1 }, 24, 1, 0 },
 	{ "of nothing", { 0, 0 }, { 0 }, 8, 1, 0 },
-	{ "with an alternate", { 1, 0 }, { 5 }, 16, 2, 0 },
+	{ "with an alternate", { 1, LINES_WITH_ALTERNATE }, { 5 }, 16, 2, 0 },
+	{ "with all", { 1, LINES_WITH_ALL }, { 5 }, 16, 4, 0 },
+	{ "of all one too few", { 1, LINES_WITH_ALL }, { 5 }, 16, 3, -EPROTO },
+	{ "with what isn't said", { 1, 0 }, { 5 }, 16, 2, -EPROTO },
+	{ "with what there isn't", { 1, 8 }, { 5 }, 16, 2, -EPROTO },
 	{ "descending", { 2, 0 }, { 2, 1 }, 24, 1, -EPROTO },
 	{ "no descriptor", { 1, 0 }, { 1 }, 16, 0, -EPROTO },
-	{ "a descriptor too many", { 1, 0 }, { 1 }, 16, 3, -EPROTO },
+	{ "a descriptor too many", { 1, LINES_WITH_ALTERNATE }, { 1 }, 16, 3, -EPROTO },
 	{ "half a head", { 0, 0 }, { 0 }, 4, 1, -EPROTO },
 	{ "an address too few", { 2, 0 }, { 1, 2 }, 16, 1, -EPROTO },
 	{ "an address too many", { 1, 0 }, { 1, 2 }, 24, 1, -EPROTO },
@@ -214,7 +218,7 @@ static const struct {
 static void test_requests(void **state)
 {
 	_cleanup_(fd_close) int self = open_self(), none = memory_copy(self, 0);
-	const int fds[] = { none, none, none };
+	const int fds[] = { none, none, none, none };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(requests) / sizeof(requests[0]); i++) {

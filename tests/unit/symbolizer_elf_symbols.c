@@ -64,10 +64,10 @@ static const struct sample samples[] = {
 		{ "weak", C, 0x10, .type = STT_GNU_IFUNC, .bind = STB_WEAK },
 		{ "x_label", C + 0x10, 0, LABEL }, { "unsized", C + 0x10, 0, FUNC },
 		{ "sized", C + 0x10, 0x10, .type = STT_NOTYPE, .bind = STB_LOCAL },
-		{ "weak2", C + 0x20, 0x10, .type = STT_FUNC, .bind = STB_WEAK },
-		{ "the_global", C + 0x20, 0x10, FUNC } }, {
+		{ "duplocale", C + 0x20, 0x10, .type = STT_FUNC, .bind = STB_WEAK },
+		{ "__duplocale", C + 0x20, 0x10, FUNC } }, {
 		{ 0, "weak 401000+10" }, { 0x10, "sized 401010+10" },
-		{ 0x20, "the_global 401020+10" } } },
+		{ 0x20, "duplocale 401020+10" } } },
 	{ "aliases: underscores, length, alphabet", {
 		{ "__libc_malloc", C, 0x10, FUNC }, { "malloc_alias", C, 0x10, FUNC },
 		{ "lseek64", C + 0x10, 0x10, FUNC }, { "lseek", C + 0x10, 0x10, FUNC },

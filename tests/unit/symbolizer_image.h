@@ -6,7 +6,7 @@
  *	0      file header
  *	0x100  program headers: PT_LOAD of the code, PT_LOAD of data, PT_NOTE
  *	0x200  a note with the build id 0123…cdef
- *	0x1000 code: sections of 0x800 bytes at vaddr 0x401000, of 0x400 bytes; 0x400 in none
+ *	0x1000 code, all of it nop: sections of 0x800 bytes at vaddr 0x401000, of 0x400 bytes; 0x400 in none
  *	0x2000 data, at vaddr 0x403000
  *	0x2100 .symtab, its strings, .dynsym, its strings, section headers
  */
@@ -176,6 +176,7 @@ static inline void image_make(struct image *im, bool narrow, const struct image_
 
 	*im = (struct image){ .bytes = BUFFER_INIT(64 << 20), .narrow = narrow };
 	memset(buffer_extend(&im->bytes, IMAGE_TABLES), 0, IMAGE_TABLES);
+	memset(im->bytes.data + IMAGE_CODE_OFFSET, 0x90, IMAGE_DATA_OFFSET - IMAGE_CODE_OFFSET);
 	memcpy(im->bytes.data + 0x200, note, sizeof(note));
 	image_put_symbols(im, symtab, &at[0], &size[0], &names[0], &names_size[0]);
 	image_put_symbols(im, dynsym, &at[1], &size[1], &names[1], &names_size[1]);

@@ -99,6 +99,16 @@ static const struct sample samples[] = {
 		{ M, "bpf:bpf_prog_a 0+10000" }, { M + 0xffff, "bpf:bpf_prog_a 0+10000" },
 		{ M + 0x10000, "?" }, { M + 0x100000, "bpf:bpf_prog_b 100000+10000" },
 	} },
+	{ "what calls BPF programs is a page at most",
+	  "ffffffff81000000 T _stext\n"
+	  "ffffffffc0200000 t bpf_dispatcher_xdp\t[bpf]\n"
+	  "ffffffffc0210000 t bpf_trampoline_1\t[bpf]\n"
+	  "ffffffffc0220000 t bpf_dispatcher_\t[bpf]\n", NULL,
+	SYMBOLS_OK, {
+		{ M + 0xfff, "bpf:bpf_dispatcher_xdp 0+1000" }, { M + 0x1000, "?" },
+		{ M + 0x10fff, "bpf:bpf_trampoline_1 10000+1000" }, { M + 0x11000, "?" },
+		{ M + 0x2ffff, "bpf:bpf_dispatcher_ 20000+10000" },
+	} },
 	{ "what has no size ends where a module begins, though its first symbol is further on",
 	  "ffffffff81000000 T _stext\n" "ffffffffc0200000 t bpf_a\t[bpf]\n"
 	  "ffffffffc0203000 t m_one\t[m]\n" "ffffffffc0206000 t bpf_b\t[bpf]\n"

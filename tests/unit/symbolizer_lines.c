@@ -183,6 +183,71 @@ static void test_answers(void **state)
 	buffer_release(&image);
 }
 
+/* ---- pages ---- */
+
+#define PAGE_ROWS 500u
+
+/* Rows that are this far apart at the most, from one byte to more than a page of any size has. */
+static const uint32_t gaps[] = { 1, 2, 63, 64, 65, 1000, 1u << 16, 1u << 22 };
+
+/* Row i is of line i + 1; `starts` has one more: where the last one ends. */
+static int sequence_make(uint32_t gap, uint64_t *starts, struct buffer *ret)
+{
+	static struct elf_range all = { CODE, UINT32_MAX };
+	struct elf_file f = { .wide = true, .code = { .items = &all, .count = 1 } };
+	struct lines_header h = { 0 };
+	struct lines_builder b;
+	uint64_t at = CODE + gap;
+	int r = lines_builder_init(&b, &f);
+
+	for (uint32_t i = 0; i < PAGE_ROWS; i++) {
+		starts[i] = at;
+		lines_builder_row(&b, at, text(&b, "/a.c"), i + 1);
+		at += 1 + (i * 2654435761u >> 8) % gap;
+	}
+	starts[PAGE_ROWS] = at;
+	lines_builder_end_sequence(&b, at);
+	if (r == 0)
+		r = lines_builder_write(&b, &h, ret);
+	lines_builder_release(&b);
+	return r;
+}
+
+static void assert_line(const struct lines *x, uint32_t gap, uint64_t vaddr, uint32_t want)
+{
+	struct lines_frame frame = { 0 };
+	uint32_t count = lines_find(x, vaddr, &frame, 1);
+
+	if (count != (want ? 1 : 0) || frame.line != want)
+		fail_msg("gap %u, %#llx: line %u of %u frames, not %u", gap,
+			 (unsigned long long)vaddr, frame.line, count, want);
+}
+
+static void test_pages(void **state)
+{
+	uint64_t starts[PAGE_ROWS + 1];
+	struct lines x;
+
+	(void)state;
+	for (size_t g = 0; g < sizeof(gaps) / sizeof(gaps[0]); g++) {
+		struct buffer image = BUFFER_INIT(1u << 20);
+
+		assert_int_equal(sequence_make(gaps[g], starts, &image), 0);
+		assert_int_equal(lines_open(&x, image.data, image.len), 0);
+		assert_in_range(x.header->page_count, 1, x.header->stretch_count);
+		assert_line(&x, gaps[g], starts[0] - 1, 0);
+		for (uint32_t i = 0; i < PAGE_ROWS; i++) {
+			assert_line(&x, gaps[g], starts[i], i + 1);
+			assert_line(&x, gaps[g], starts[i + 1] - 1, i + 1);
+			/* The pages that it reaches over have no stretch of their own. */
+			assert_line(&x, gaps[g], starts[i] + (starts[i + 1] - starts[i]) / 2,
+				    i + 1);
+		}
+		assert_line(&x, gaps[g], starts[PAGE_ROWS], 0);
+		buffer_release(&image);
+	}
+}
+
 /* Each byte in turn, each length: whatever is damaged is found. */
 static void test_damage(void **state)
 {
@@ -301,9 +366,10 @@ static void test_torture(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_answers), cmocka_unit_test(test_damage),
-		cmocka_unit_test(test_forged),  cmocka_unit_test(test_empty),
-		cmocka_unit_test(test_strings), cmocka_unit_test(test_torture),
+		cmocka_unit_test(test_answers), cmocka_unit_test(test_pages),
+		cmocka_unit_test(test_damage),  cmocka_unit_test(test_forged),
+		cmocka_unit_test(test_empty),   cmocka_unit_test(test_strings),
+		cmocka_unit_test(test_torture),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Which files a window's samples go through most.
+ */
+#ifndef AGENT_HEAT_H
+#define AGENT_HEAT_H
+
+#include <stdint.h>
+
+#include "profiler/aggregate/window.h"
+
+/* Frames of samples in each of `files` files, by number; the caller's to free(). 0 or -ENOMEM. */
+int heat_find(const struct window *w, uint32_t files, uint64_t **ret_frames);
+
+#endif

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Sites get the names of symbol tables: a request for each run of window locations that has none yet. What is in no
+ * file gets a stand-in. A file, or a process's code, whose names can't be had is counted, and not asked about again; only -ENOMEM and
+ * -E2BIG are errors.
+ */
+#ifndef AGENT_NAMING_H
+#define AGENT_NAMING_H
+
+#include "profiler/agent/names.h"
+#include "profiler/agent/pipeline.h"
+#include "profiler/agent/run.h"
+#include "profiler/agent/site.h"
+#include "profiler/model/profile.h"
+
+struct naming {
+	struct pipeline *pipeline; /* borrowed, as the next two */
+	const struct name_source *names;
+	struct profile *profile;
+	struct sites sites;
+	ARRAY(uint32_t) functions; /* of the reply at hand: its function → the profile's */
+	ARRAY(uint32_t) mappings; /* of the reply at hand: its module → the profile's */
+	ARRAY(bool) nameless; /* by space: a request failed or found no ELF file; ask no more */
+};
+
+/* Who wants some spaces named, and hears of each run whose space was. */
+struct naming_wish {
+	void *ctx;
+	bool (*wanted)(void *ctx, uint32_t space);
+	int (*named)(void *ctx, const struct run *run); /* 0 or -ENOMEM, -E2BIG */
+};
+
+void naming_init(struct naming *n, struct pipeline *pipeline, const struct name_source *names,
+		 struct profile *profile);
+void naming_release(struct naming *n);
+
+/* Names what has no name yet in the spaces that are wanted. */
+int naming_run(struct naming *n, const struct naming_wish *wish);
+
+/* Asks once more for what a file has no name for: the descriptor is the file's, or -1. */
+int naming_again(struct naming *n, const struct run *run, int fd);
+
+/* Does it have no name although its file was read? */
+static inline bool naming_lacks(const struct naming *n, uint32_t location)
+{
+	const struct site *s = &n->sites.items.items[location];
+
+	return s->in_segment && !s->named && !s->located;
+}
+
+/* Is the file, or the code, at fault: not to be asked about? */
+bool naming_gave_up(const struct naming *n, uint32_t space);
+
+#endif

@@ -41,7 +41,7 @@
 #define DUMPER_ID 65524
 #define TRACER_ID 65525
 #define UNWINDER_ID 65526
-#define STOREKEEPER_ID 65518
+#define STOREKEEPER_ID 65529
 
 /* ---- conditions ---- */
 
@@ -554,11 +554,7 @@ static const struct role_limit storekeeper_limits[] = {
 };
 
 static const struct role_call storekeeper_descriptor_calls[] = {
-	CALL("read"),
-	CALL("pread64"),
-	CALL("lseek"),
-	CALL("fstat"),
-	CALL("close"),
+	CALL("read"), CALL("pread64"), CALL("lseek"), CALL("fstat"), CALL("close"),
 };
 
 static const struct role_calls storekeeper_groups[] = {

@@ -3,9 +3,14 @@
 #ifndef TESTS_UNIT_MODEL_LINES_H
 #define TESTS_UNIT_MODEL_LINES_H
 
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <cmocka.h>
 
 #include "profiler/base/buffer.h"
 #include "profiler/model/profile.h"

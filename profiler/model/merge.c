@@ -267,11 +267,13 @@ static struct recent *recent_at(struct profile_merge *m, uint32_t series, uint32
 static bool recent_is(const struct profile_merge *m, const struct recent *x, uint32_t series,
 		      uint32_t node)
 {
-	const struct profile_sample *s = m->into->samples.items + x->sample;
+	const struct profile_sample *s;
 
-	return x->series == series && x->node == node && x->sample < m->into->samples.count &&
-	       (!node || node < m->nodes.count) && series < m->series.count &&
-	       s->series == m->series.items[series] && s->node == (node ? m->nodes.items[node] : 0);
+	if (x->series != series || x->node != node || x->sample >= m->into->samples.count ||
+	    series >= m->series.count || (node && node >= m->nodes.count))
+		return false;
+	s = &m->into->samples.items[x->sample];
+	return s->series == m->series.items[series] && s->node == (node ? m->nodes.items[node] : 0);
 }
 
 int profile_merge_sample(struct profile_merge *m, uint32_t series, uint32_t node, uint64_t count,

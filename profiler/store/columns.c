@@ -233,19 +233,13 @@ static void write_text(struct buffer *out, const char *text)
 }
 
 /* The file's order of numbers in facts: more may come behind them, in a later version. */
-#define FACTS(X, f)                                                          \
-	X((f)->duration_ns)                                                  \
-	X((f)->period)                                                       \
-	X((f)->frequency_hz)                                                 \
-	X((f)->cpus_profiled)                                                \
-	X((f)->cpus_online)                                                  \
-	X((f)->filtered)                                                     \
-	X((f)->machine_ns)                                                   \
-	X((f)->busy_ns)                                                      \
-	X((f)->steal_ns)                                                     \
-	X((f)->own_cpu_ns)                                                   \
-	X((f)->own_bpf_ns) X((f)->own_memory_bytes) X((f)->own_kernel_bytes) \
-		X((f)->memory_kernel_bytes) X((f)->memory_budget_bytes)
+/* clang-format off */
+#define FACTS(X, f)                                                                     \
+	X((f)->duration_ns) X((f)->period) X((f)->frequency_hz) X((f)->cpus_profiled)   \
+	X((f)->cpus_online) X((f)->filtered) X((f)->machine_ns) X((f)->busy_ns)         \
+	X((f)->steal_ns) X((f)->own_cpu_ns) X((f)->own_bpf_ns) X((f)->own_memory_bytes) \
+	X((f)->own_kernel_bytes) X((f)->memory_kernel_bytes) X((f)->memory_budget_bytes)
+/* clang-format on */
 
 static void write_facts(const struct profile_facts *f, const struct counters *c, struct buffer *out)
 {

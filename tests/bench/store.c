@@ -54,7 +54,7 @@ static void source_read(struct source *s, const char *path)
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	struct err err = { "cannot open" };
 
-	if (fd < 0 || capture_replay(fd, &s->profile, &err) < 0)
+	if (fd < 0 || capture_replay(fd, false, &s->profile, &err) < 0)
 		die(path, &err);
 	close(fd);
 	s->taken = calloc(profile_total_count(&s->profile) + 1, sizeof(*s->taken));

@@ -471,7 +471,7 @@ static int read_functions(struct columns_dictionary *d, struct varint_reader *r,
 	uint32_t last = 0;
 	int e = room(d, r, &p->functions, n);
 
-	if (e < 0)
+	if (e < 0 || !n)
 		return e;
 	f = p->functions.items + p->functions.count;
 	for (uint32_t i = 0; i < n; i++)
@@ -496,7 +496,7 @@ static int read_lines(struct columns_dictionary *d, struct varint_reader *r, uin
 	uint32_t last = 0;
 	int e = room(d, r, &p->lines, n);
 
-	if (e < 0)
+	if (e < 0 || !n)
 		return e;
 	l = p->lines.items + p->lines.count;
 	for (uint64_t i = 0; i < n; i++)
@@ -514,7 +514,7 @@ static int read_locations(struct columns_dictionary *d, struct varint_reader *r,
 	uint64_t address = 0, lines = 0;
 	int e = room(d, r, &p->locations, n);
 
-	if (e < 0)
+	if (e < 0 || !n)
 		return e;
 	l = p->locations.items + p->locations.count;
 	for (uint32_t i = 0; i < n; i++) {
@@ -564,7 +564,7 @@ static int read_labels(struct columns_dictionary *d, struct varint_reader *r, ui
 	struct profile_label *l;
 	int e = room(d, r, &p->labels, n);
 
-	if (e < 0)
+	if (e < 0 || !n)
 		return e;
 	l = p->labels.items + p->labels.count;
 	for (uint64_t i = 0; i < n; i++)
@@ -580,8 +580,11 @@ static int read_labels(struct columns_dictionary *d, struct varint_reader *r, ui
 /* Each key once: nobody who asks for a label is to find another one behind it. */
 static bool keys_differ(const struct profile *p, const struct profile_series *s)
 {
-	const struct profile_label *l = p->labels.items + s->first_label;
+	const struct profile_label *l;
 
+	if (!s->label_count)
+		return true;
+	l = &p->labels.items[s->first_label];
 	for (uint32_t i = 0; i < s->label_count; i++)
 		for (uint32_t j = 0; j < i; j++)
 			if (l[i].key == l[j].key ||
@@ -598,7 +601,7 @@ static int read_series(struct columns_dictionary *d, struct varint_reader *r, ui
 	uint64_t labels = 0;
 	int e = room(d, r, &p->series, n);
 
-	if (e < 0)
+	if (e < 0 || !n)
 		return e;
 	s = p->series.items + first;
 	for (uint32_t i = 0; i < n; i++) {

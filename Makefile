@@ -67,7 +67,7 @@ as_user = $(if $(SUDO_USER),$(if $(filter $(SUDO_USER),$(shell stat -c %U .)),ru
 # The one table of who knows whom. It decides what an archive and a unit test are linked with, and
 # what `make layers` lets their #include lines name. Every layer stands left of those it uses.
 
-LAYERS := command reader dump agent tables symbolizer opener role cache decode encode query model aggregate process collect base
+LAYERS := command reader storekeeper dump agent tables symbolizer opener role cache decode encode query store model aggregate process collect base
 
 folder = $(if $(filter symbolizer,$(1)),symbolizer,profiler/$(1))
 
@@ -81,6 +81,7 @@ uses_model      := base
 uses_query      := base model
 uses_encode     := base model query
 uses_decode     := base model encode
+uses_store      := base model
 uses_cache      := base
 uses_role       := base cache
 uses_opener     := base process role
@@ -88,7 +89,8 @@ uses_tables     := base bpf collect process symbolizer/protocol.h
 uses_agent      := base bpf cache symbolizer opener collect process tables aggregate model encode role
 uses_dump       := base bpf symbolizer opener process role agent model
 uses_reader     := base role model query encode decode agent
-uses_command    := base cache symbolizer opener collect process aggregate model query encode role agent dump reader
+uses_storekeeper := base model encode store role
+uses_command    := base cache symbolizer opener collect process aggregate model query encode role agent dump reader store storekeeper
 
 # The libraries it is linked with: pkg-config's names, and those that pkg-config doesn't know.
 pkgs_base       := libxxhash
@@ -103,6 +105,7 @@ pkgs_encode     := libprotobuf-c libdeflate
 pkgs_decode     := libprotobuf-c libdeflate
 pkgs_query      := libpcre2-8
 libs_query      := -lm
+pkgs_store      := libzstd libxxhash
 
 # The headers (beginnings of names) that nobody else may include, but who has the same line.
 only_bpf        := bpf/bpf_helpers.h bpf/bpf_tracing.h bpf/bpf_core_read.h bpf/bpf_endian.h
@@ -112,6 +115,7 @@ only_dump       := libunwind
 only_encode     := libdeflate.h protobuf-c/ profiler/encode/pprof.pb-c.h
 only_decode     := libdeflate.h protobuf-c/ profiler/encode/pprof.pb-c.h
 only_query      := pcre2.h
+only_store      := zstd.h
 only_role       := seccomp.h sys/capability.h
 
 # What a single unit test needs beside its layers.
@@ -359,6 +363,13 @@ $(BUILD)/tests/bench/compiler: tests/bench/compiler.c $(foreach l,$(call below,s
 	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(WARN) $(LDFLAGS_ALL) -o $@ $< $(foreach l,$(call below,symbolizer),$(call archive,$(l))) \
 		$(call pkg_libs,$(call below,symbolizer))
 
+# Simulated days of a store, for the bench.
+$(BUILD)/tests/bench/store: tests/bench/store.c $(foreach l,$(EXISTING),$(call archive,$(l))) $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(WARN) $(LDFLAGS_ALL) -o $@ $< $(foreach l,$(EXISTING),$(call archive,$(l))) \
+		$(call pkg_libs,$(EXISTING)) -lpthread
+
 # The index of lines and inlined functions alone, and libdw for the same.
 $(BUILD)/tests/bench/indexer: tests/bench/indexer.c $(foreach l,$(call below,symbolizer),$(call archive,$(l))) $(BUILD)/flags
 	@mkdir -p $(@D)
@@ -382,7 +393,7 @@ $(BUILD)/tests/bench/unit: tests/bench/cxxsource.py
 check-build: check-build-unit check-build-fuzz check-build-cli check-build-e2e
 check-build-unit: $(UNIT_BIN) ; @:
 check-build-fuzz: $(FUZZ_BIN) $(if $(filter symbolizer_dwarf,$(FUZZ)),$(BUILD)/tests/fuzz/corpus/symbolizer_dwarf/.built) ; @:
-check-build-cli: all ; @:
+check-build-cli: all $(BUILD)/tests/bench/store ; @:
 check-build-e2e: all $(WORK_BIN) $(BUILD)/tests/liar $(BUILD)/tests/chains/built $(BUILD)/tests/kernels/verify ; @:
 
 # tests/check runs suites and sums them up. What it needs to know, it is told by its environment.
@@ -445,7 +456,7 @@ profile: ## install what is missing (as root), build, profile this machine for 1
 bench: ## install what is missing (as root), build, measure beside perf and others
 	+@deploy/install-packages --if-root build bench
 	+@$(as_user) $(MAKE) all check-build-e2e $(BUILD)/tests/bench/stopwatch $(BUILD)/tests/bench/compiler \
-		$(if $(filter names,$(or $(ONLY),names)),$(addprefix $(BUILD)/tests/bench/,indexer libdw unit))
+		$(if $(filter names,$(or $(ONLY),names)),$(addprefix $(BUILD)/tests/bench/,indexer libdw unit)) $(BUILD)/tests/bench/store
 	+@BUILD='$(BUILD)' tests/bench/run
 
 programs: ## install what is missing (as root), build, unwind real programs: how many stacks are whole

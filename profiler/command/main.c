@@ -22,6 +22,7 @@
 #include "profiler/role/child.h"
 #include "profiler/role/role.h"
 #include "profiler/role/sandbox.h"
+#include "profiler/storekeeper/job.h"
 #include "symbolizer/protocol.h"
 
 /* Words that people try first. */
@@ -68,6 +69,7 @@ static const struct {
 	{ FETCHER_ROLE, run_fetcher },     { SYMBOLS_ROLE, symbolizer_serve },
 	{ DUMPER_ROLE, dumper_serve },     { TRACER_ROLE, tracer_serve },
 	{ UNWINDER_ROLE, unwinder_serve }, { READER_ROLE, reader_serve },
+	{ UNWINDER_ROLE, unwinder_serve }, { STOREKEEPER_ROLE, storekeeper_serve },
 };
 
 /* Is this one of ours, and has it run? */

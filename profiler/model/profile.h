@@ -162,6 +162,12 @@ int profile_series(struct profile *p, const struct profile_label *labels, uint32
 /* Adds to the sample of (series, node), makes it if need be. */
 int profile_add(struct profile *p, uint32_t series, uint32_t node, uint64_t count, uint64_t value);
 
+/* The same for a sample that is there. */
+void profile_add_to(struct profile *p, uint32_t sample, uint64_t count, uint64_t value);
+
+/* Forgets the samples and nothing else: what comes next is another window of the same capture. */
+void profile_clear_samples(struct profile *p);
+
 static inline const char *profile_text(const struct profile *p, uint32_t string)
 {
 	return p->strings.items[string].text;

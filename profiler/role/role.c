@@ -42,6 +42,7 @@
 #define TRACER_ID 65525
 #define UNWINDER_ID 65526
 #define READER_ID 65527
+#define STOREKEEPER_ID 65529
 
 /* ---- conditions ---- */
 
@@ -563,6 +564,31 @@ static const struct role_calls reader_groups[] = {
 	{ "what every process needs", false, process_calls, COUNT(process_calls) },
 };
 
+/* ---- the storekeeper ---- */
+
+static const struct role_limit storekeeper_limits[] = {
+	{ RLIMIT_CORE, "RLIMIT_CORE", 0 },
+	{ RLIMIT_NPROC, "RLIMIT_NPROC", 0 },
+	{ RLIMIT_NOFILE, "RLIMIT_NOFILE", 4096 }, /* all files of a store */
+	{ RLIMIT_STACK, "RLIMIT_STACK", 8 << 20 },
+#if !ROLE_SANITIZED
+	{ RLIMIT_FSIZE, "RLIMIT_FSIZE", 0 },
+	{ RLIMIT_DATA, "RLIMIT_DATA", 2u << 30 }, /* a range of much, as one profile */
+#endif
+};
+
+static const struct role_call storekeeper_descriptor_calls[] = {
+	CALL("read"), CALL("pread64"), CALL("lseek"), CALL("fstat"), CALL("close"),
+};
+
+static const struct role_calls storekeeper_groups[] = {
+	{ "files that it was handed", false, storekeeper_descriptor_calls,
+	  COUNT(storekeeper_descriptor_calls) },
+	{ "its conversation", false, conversation_calls, COUNT(conversation_calls) },
+	{ "memory", false, memory_calls, COUNT(memory_calls) },
+	{ "what every process needs", false, process_calls, COUNT(process_calls) },
+};
+
 /* ---- the roles ---- */
 
 #define CAPABILITIES(list) .capabilities = list, .capability_count = COUNT(list)
@@ -674,6 +700,14 @@ static const struct role roles[] = {
 		.fallback_id = READER_ID,
 		LIMITS(reader_limits),
 		GROUPS(reader_groups),
+	},
+	{
+		.name = "storekeeper",
+		.work = "Reads the files of a store for slowburn store, which hands them to it",
+		.user = "slowburn-storekeeper",
+		.fallback_id = STOREKEEPER_ID,
+		LIMITS(storekeeper_limits),
+		GROUPS(storekeeper_groups),
 	},
 };
 

@@ -707,6 +707,14 @@ static const struct attempt unwinder_attempts[] = {
 	ENTRY(read, 0), ENTRY(memory, 0), ENTRY(clock, 0),
 };
 
+/* As the unwinder: it writes nothing, and what it reads it was handed. */
+static const struct attempt storekeeper_attempts[] = {
+	NO_TO_CHILDREN, NO(openat), NO(openat2), NO(newfstatat), NO(statx), NO(memfd_create),
+	NO(getdents64), NO(write), NO(write_readable), NO(ftruncate), NO(ioctl), NO(fcntl),
+	NO(map_file), NO(map_shared), NO(bpf), NO(perf_event_open), NO(sendto), NO(sendmsg),
+	ENTRY(read, 0), ENTRY(memory, 0), ENTRY(clock, 0),
+};
+
 static const struct attempt dumper_attempts[] = {
 	NO_TO_CHILDREN, NO(openat), NO(openat2), NO(newfstatat), NO(statx), NO(getdents64),
 	NO(readlink), NO(ftruncate), NO(ioctl), NO(fcntl), NO(map_file), NO(map_shared), NO(bpf),
@@ -794,6 +802,7 @@ static const struct {
 	{ "unwinder", unwinder_attempts, COUNT(unwinder_attempts) },
 	{ "reader supervisor", reader_supervisor_attempts, COUNT(reader_supervisor_attempts) },
 	{ "reader", unwinder_attempts, COUNT(unwinder_attempts) },
+	{ "storekeeper", storekeeper_attempts, COUNT(storekeeper_attempts) },
 	{ "leaky", in_a_leaky_filter, COUNT(in_a_leaky_filter) },
 };
 

@@ -73,6 +73,11 @@ static void test_reader_roles(void **state)
 	expect_role("reader supervisor");
 }
 
+static void test_storekeeper(void **state)
+{
+	expect_role("storekeeper");
+}
+
 static void test_supervisor(void **state)
 {
 	expect_role("supervisor");
@@ -267,6 +272,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_supervisor),
 		cmocka_unit_test(test_dump_roles),
 		cmocka_unit_test(test_reader_roles),
+		cmocka_unit_test(test_storekeeper),
 		cmocka_unit_test(test_roles_under_supervisor),
 #if !ROLE_SANITIZED
 		cmocka_unit_test(test_less_memory),

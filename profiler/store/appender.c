@@ -15,6 +15,7 @@
 #include <zstd.h>
 
 #include "profiler/base/cleanup.h"
+#include "profiler/store/catalog.h"
 
 #define FILE_MODE 0640
 
@@ -43,21 +44,21 @@ static int write_all(int fd, const void *bytes, size_t len, uint64_t at)
 	return 0;
 }
 
-int appender_new(struct appender **ret, int dirfd, const char *name,
-		 const struct layout_header *header, int effort, struct err *err)
+int appender_new(struct appender **ret, int dirfd, const struct layout_header *header, int effort,
+		 struct err *err)
 {
 	unsigned char bytes[LAYOUT_HEADER_BYTES];
 	struct appender *a = calloc(1, sizeof(*a));
 	int r = -ENOMEM;
 
 	if (!a)
-		return err_errno(err, -ENOMEM, "cannot create \"%s\"", name);
+		return err_errno(err, -ENOMEM, "cannot begin a file of the store");
 	a->effort = effort;
 	buffer_init(&a->raw, LAYOUT_MAX_PART_BYTES);
 	buffer_init(&a->bytes, LAYOUT_FRAME_BYTES + LAYOUT_PARTS * (size_t)LAYOUT_MAX_PART_BYTES);
 	a->packer = ZSTD_createCCtx();
-	a->fd = openat(dirfd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-		       FILE_MODE);
+	a->fd = openat(dirfd, CATALOG_TEMPORARY,
+		       O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, FILE_MODE);
 	if (a->fd < 0)
 		r = -errno;
 	if (a->fd >= 0 && a->packer) {
@@ -66,12 +67,19 @@ int appender_new(struct appender **ret, int dirfd, const char *name,
 	}
 	if (r < 0) {
 		if (a->fd >= 0)
-			unlinkat(dirfd, name, 0);
+			unlinkat(dirfd, CATALOG_TEMPORARY, 0);
 		appender_free(a);
-		return err_errno(err, r, "cannot create \"%s\"", name);
+		return err_errno(err, r, "cannot begin a file of the store");
 	}
 	a->at = sizeof(bytes);
 	*ret = a;
+	return 0;
+}
+
+int appender_publish(int dirfd, const char *name, struct err *err)
+{
+	if (renameat(dirfd, CATALOG_TEMPORARY, dirfd, name) < 0)
+		return err_errno(err, -errno, "cannot name a file \"%s\"", name);
 	return 0;
 }
 

@@ -15,11 +15,15 @@
 struct appender;
 
 /*
- * A file that isn't there yet (-EEXIST). `effort`: zstd's level. 0, or negative errno and a sentence; then there
- * is no file.
+ * A file with its header, as CATALOG_TEMPORARY (there is none: -EEXIST). `effort`: zstd's level. 0, or negative errno and a
+ * sentence; then there is no file.
  */
-int appender_new(struct appender **ret, int dirfd, const char *name,
-		 const struct layout_header *header, int effort, struct err *err);
+int appender_new(struct appender **ret, int dirfd, const struct layout_header *header, int effort,
+		 struct err *err);
+
+/* Gives CATALOG_TEMPORARY the name by which it is read. 0, or negative errno and a sentence. */
+int appender_publish(int dirfd, const char *name, struct err *err);
+
 /* Closes it as it stands. */
 void appender_free(struct appender *a);
 

@@ -18,7 +18,7 @@
 #include "profiler/base/err.h"
 
 #define CATALOG_NAME_BYTES 96
-#define CATALOG_TEMPORARY "unfinished" /* the one file that is being rolled up */
+#define CATALOG_TEMPORARY "unfinished" /* the one file that has no name yet */
 #define CATALOG_MAX_FILES 65536u
 
 struct catalog_file {

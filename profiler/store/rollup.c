@@ -136,7 +136,7 @@ static int add_source(struct making *m, const struct catalog_file *source)
 	if (r == -ENOMEM)
 		return err_set(m->err, r, "%s", why.text);
 	if (r < 0) {
-		m->x->bad++;
+		m->x->bad += r != -ESTALE;
 		return 0;
 	}
 	r = profile_merge_new(&merge, &m->profile, segment_profile(s));
@@ -194,11 +194,14 @@ static int publish(struct making *m)
 {
 	char name[CATALOG_NAME_BYTES];
 	struct stat st;
+	int r;
 
 	catalog_name(&m->file, name);
-	if (renameat(m->x->dirfd, CATALOG_TEMPORARY, m->x->dirfd, name) < 0 ||
-	    fstat(appender_fd(m->to), &st) < 0)
+	if (fstat(appender_fd(m->to), &st) < 0)
 		return err_errno(m->err, -errno, "cannot write \"%s\"", name);
+	r = appender_publish(m->x->dirfd, name, m->err);
+	if (r < 0)
+		return r;
 	m->file.bytes = catalog_bytes(&st);
 	/* The name, too, is to survive a power cut; if not, the sources are still there. */
 	(void)fsync(m->x->dirfd);
@@ -228,7 +231,7 @@ int rollup_run(struct rollup *x, struct catalog_file *ret, struct err *err)
 	r = profile_init(&m.profile, x->limits.text_bytes, x->limits.max_items);
 	if (r < 0)
 		return err_errno(err, r, "cannot roll up");
-	r = appender_new(&m.to, x->dirfd, CATALOG_TEMPORARY, &header, EFFORT, err);
+	r = appender_new(&m.to, x->dirfd, &header, EFFORT, err);
 	if (r == 0)
 		r = make(&m);
 	if (r == 0)

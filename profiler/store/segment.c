@@ -53,8 +53,12 @@ static int read_header(struct segment *s, struct err *err)
 	unsigned char bytes[LAYOUT_HEADER_BYTES];
 	struct catalog_file f;
 	struct err why;
-	int r = read_all(s->fd, bytes, sizeof(bytes), 0);
+	int r;
 
+	/* What is given up is emptied before it loses its name. */
+	if (lseek(s->fd, 0, SEEK_END) == 0)
+		return err_set(err, -ESTALE, "\"%s\" was given up: nothing is in it", s->name);
+	r = read_all(s->fd, bytes, sizeof(bytes), 0);
 	if (r == -ESTALE)
 		return err_set(err, -EBADMSG, "\"%s\" is cut off within its header", s->name);
 	if (r < 0)

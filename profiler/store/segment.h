@@ -19,7 +19,8 @@ struct segment;
 
 /*
  * Takes `fd`, also when it fails. `name` is for sentences, and is checked against the header if it is a store's.
- * 0; -EBADMSG, -EPROTONOSUPPORT, -ENOMEM or another negative errno, and a sentence.
+ * 0; -ESTALE: it is empty, as one that was given up is; -EBADMSG, -EPROTONOSUPPORT, -ENOMEM or another negative errno; and a
+ * sentence.
  */
 int segment_open(struct segment **ret, int fd, const char *name, const struct store_limits *limits,
 		 struct err *err);

@@ -292,6 +292,23 @@ void store_writer_free(struct store_writer *w)
 	free(w);
 }
 
+/* It gets its name with its header in it: a kill, or a reader, never meets a file without one. */
+static int create_live(struct store_writer *w, const char *name, const struct layout_header *header,
+		       struct err *err)
+{
+	int r = appender_new(&w->live, w->dirfd, header, EFFORT, err);
+
+	if (r < 0)
+		return r;
+	r = appender_publish(w->dirfd, name, err);
+	if (r < 0) {
+		unlinkat(w->dirfd, CATALOG_TEMPORARY, 0);
+		appender_free(w->live);
+		w->live = NULL;
+	}
+	return r;
+}
+
 static int begin_live(struct store_writer *w, uint64_t start_ns, struct err *err)
 {
 	struct catalog_file f = { .slot_ns = store_slot(0, start_ns),
@@ -310,9 +327,9 @@ static int begin_live(struct store_writer *w, uint64_t start_ns, struct err *err
 	if (r < 0)
 		return err_errno(err, r, "cannot begin a file of the store");
 	catalog_name(&f, name);
-	r = appender_new(&w->live, w->dirfd, name, &header, EFFORT, err);
+	r = create_live(w, name, &header, err);
 	if (give_way(w, r))
-		r = appender_new(&w->live, w->dirfd, name, &header, EFFORT, err);
+		r = create_live(w, name, &header, err);
 	if (r < 0) {
 		for (uint32_t i = 0; i < w->catalog.files.count; i++)
 			if (!w->catalog.files.items[i].level &&

@@ -189,6 +189,38 @@ static uint64_t write_days(struct store_writer *w, uint32_t steps, uint64_t *cou
 }
 
 /* Any range has exactly its windows, from whatever levels they come. */
+/* As a kill between the two steps of giving it up leaves it, at each level. */
+static void test_emptied(void **state)
+{
+	static const char *const names[] = { "10s-20251123T03-900-900.slowburn",
+					     "5min-20251123T03-900-950.slowburn",
+					     "1h-20251123T00-900-950.slowburn" };
+	struct test_store t;
+
+	(void)state;
+	test_store_new(&t);
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		int fd = openat(t.fd, names[i], O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+		struct store_result result;
+		struct profile is;
+
+		assert_true(fd >= 0);
+		result = test_read(&t, 0, UINT64_MAX, UINT64_MAX, &is);
+		profile_release(&is);
+		if (result.bad)
+			fail_msg("empty: %s", result.damage.text);
+		assert_int_equal(result.gone, 1);
+		/* Part of a header is no step of ours. */
+		assert_int_equal(write(fd, "slowburn", 8), 8);
+		result = test_read(&t, 0, UINT64_MAX, UINT64_MAX, &is);
+		profile_release(&is);
+		assert_int_equal(result.bad, 1);
+		close(fd);
+		assert_int_equal(unlinkat(t.fd, names[i], 0), 0);
+	}
+	test_store_release(&t);
+}
+
 static void test_ranges(void **state)
 {
 	static uint64_t counts[STEPS];
@@ -482,11 +514,11 @@ static void test_moments(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_same),           cmocka_unit_test(test_second_writer),
-		cmocka_unit_test(test_restarts),       cmocka_unit_test(test_ranges),
-		cmocka_unit_test(test_month),          cmocka_unit_test(test_clock),
-		cmocka_unit_test(test_endless_reader), cmocka_unit_test(test_full_disk),
-		cmocka_unit_test(test_moments),
+		cmocka_unit_test(test_same),      cmocka_unit_test(test_second_writer),
+		cmocka_unit_test(test_restarts),  cmocka_unit_test(test_emptied),
+		cmocka_unit_test(test_ranges),    cmocka_unit_test(test_month),
+		cmocka_unit_test(test_clock),     cmocka_unit_test(test_endless_reader),
+		cmocka_unit_test(test_full_disk), cmocka_unit_test(test_moments),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

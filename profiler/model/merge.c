@@ -153,44 +153,39 @@ static int merge_function(struct profile_merge *m, uint32_t id)
 	return ids_set(&m->functions, id, profile_function(m->into, &to));
 }
 
-static int merge_lines(struct profile_merge *m, const struct profile_location *l)
+int profile_merge_lines(struct profile_merge *m, uint32_t location,
+			const struct profile_line *lines, uint32_t count)
 {
-	int r = array_reserve((void **)&m->lines.items, &m->lines.capacity, l->line_count,
+	const struct profile_location *l = &m->from->locations.items[location];
+	uint32_t mapping = PROFILE_NONE;
+	int r = array_reserve((void **)&m->lines.items, &m->lines.capacity, count,
 			      sizeof(*m->lines.items), UINT32_MAX);
 
+	if (r == 0 && l->mapping != PROFILE_NONE) {
+		r = merge_mapping(m, l->mapping);
+		mapping = (uint32_t)r;
+	}
 	if (r < 0)
 		return r;
-	for (uint32_t i = 0; i < l->line_count; i++) {
-		const struct profile_line *line = &m->from->lines.items[l->first_line + i];
-
-		r = merge_function(m, line->function);
+	for (uint32_t i = 0; i < count; i++) {
+		r = merge_function(m, lines[i].function);
 		if (r < 0)
 			return r;
-		m->lines.items[i] = (struct profile_line){ (uint32_t)r, line->line };
+		m->lines.items[i] = (struct profile_line){ (uint32_t)r, lines[i].line };
 	}
-	return 0;
+	return profile_location(m->into, mapping, l->address, l->named, m->lines.items, count);
 }
 
 static int merge_location(struct profile_merge *m, uint32_t id)
 {
 	const struct profile_location *l = &m->from->locations.items[id];
 	int r = ids_find(&m->locations, id, m->from->locations.count);
-	uint32_t mapping = PROFILE_NONE;
 
 	if (r != -ENOENT)
 		return r;
-	if (l->mapping != PROFILE_NONE) {
-		r = merge_mapping(m, l->mapping);
-		if (r < 0)
-			return r;
-		mapping = (uint32_t)r;
-	}
-	r = merge_lines(m, l);
-	if (r < 0)
-		return r;
 	return ids_set(&m->locations, id,
-		       profile_location(m->into, mapping, l->address, l->named, m->lines.items,
-					l->line_count));
+		       profile_merge_lines(m, id, &m->from->lines.items[l->first_line],
+					   l->line_count));
 }
 
 /* Leaf first, those that are to be translated; returns what the last one's parent is in `into`. */
@@ -323,6 +318,12 @@ static uint64_t most(uint64_t a, uint64_t b)
 	return a > b ? a : b;
 }
 
+bool profile_merge_fits(const struct profile *into, const struct profile_facts *facts)
+{
+	return !strcmp(into->facts.value_type, facts->value_type) &&
+	       !strcmp(into->facts.value_unit, facts->value_unit);
+}
+
 int profile_merge_facts(struct profile *into, const struct profile_facts *facts,
 			const struct counters *counters)
 {
@@ -332,6 +333,8 @@ int profile_merge_facts(struct profile *into, const struct profile_facts *facts,
 
 	if (r < 0)
 		return r;
+	if (!first && !profile_merge_fits(into, facts))
+		return -EINVAL;
 	for (size_t i = 0; i < COUNTER_COUNT; i++)
 		counter_add(&into->counters, (enum counter)i, counters->value[i]);
 	if (first) {

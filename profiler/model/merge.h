@@ -24,6 +24,10 @@ void profile_merge_free(struct profile_merge *m);
 int profile_merge_series(struct profile_merge *m, uint32_t series);
 int profile_merge_node(struct profile_merge *m, uint32_t node);
 
+/* The id in `into` of what is left of a location of `from`: some of its lines, as they are there; 1 to 1,000. */
+int profile_merge_lines(struct profile_merge *m, uint32_t location,
+			const struct profile_line *lines, uint32_t count);
+
 /* As profile_add(), of a series and a node of `from`. */
 int profile_merge_sample(struct profile_merge *m, uint32_t series, uint32_t node, uint64_t count,
 			 uint64_t value);
@@ -31,10 +35,13 @@ int profile_merge_sample(struct profile_merge *m, uint32_t series, uint32_t node
 /*
  * Adds what is true of one capture to what is true of others before it (none, while duration_ns is 0): time begins with the
  * earliest, durations, costs and losses add up, memory is the most there was. The texts are interned in `into`. A
- * filtered one makes the whole filtered.
+ * filtered one makes the whole filtered. 0, -ENOMEM, -E2BIG; -EINVAL: values are of another type or unit, nothing was added.
  */
 int profile_merge_facts(struct profile *into, const struct profile_facts *facts,
 			const struct counters *counters);
+
+/* Are values of one type and unit? */
+bool profile_merge_fits(const struct profile *into, const struct profile_facts *facts);
 
 /* All samples, facts and counters of `from`. 0, or as above: then part of it has been added. */
 int profile_merge(struct profile *into, const struct profile *from);

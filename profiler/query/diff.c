@@ -15,7 +15,7 @@
 #include <string.h>
 
 #include "profiler/base/clock.h"
-#include "profiler/query/merge.h"
+#include "profiler/model/merge.h"
 #include "profiler/query/significance.h"
 
 #define MAX_ITEMS (1U << 24)
@@ -26,8 +26,8 @@ static_assert(offsetof(struct diff_item, self) == 8, "group and what are the key
 
 static int add_side(struct diff *d, struct diff_side *side, const struct profile *p)
 {
-	struct merge m;
-	int r = merge_init(&m, &d->both, p);
+	struct profile_merge *m = NULL;
+	int r = profile_merge_new(&m, &d->both, p);
 
 	if (r < 0)
 		return r;
@@ -35,7 +35,8 @@ static int add_side(struct diff *d, struct diff_side *side, const struct profile
 	side->lost = counters_lost(&p->counters);
 	for (uint32_t i = 0; i < p->samples.count && r >= 0; i++) {
 		struct profile_sample s = p->samples.items[i];
-		int series = merge_series(&m, s.series), node = merge_node(&m, s.node);
+		int series = profile_merge_series(m, s.series);
+		int node = profile_merge_node(m, s.node);
 		struct profile_sample *added = array_push(&side->samples, p->samples.count);
 
 		r = series < 0 ? series : node < 0 ? node : added ? 0 : -ENOMEM;
@@ -47,7 +48,7 @@ static int add_side(struct diff *d, struct diff_side *side, const struct profile
 		side->count += s.count;
 		side->value += s.value;
 	}
-	merge_release(&m);
+	profile_merge_free(m);
 	return r;
 }
 

@@ -24,7 +24,8 @@ struct view {
 struct frames {
 	const struct frames_options *options;
 	const struct profile *p;
-	struct merge *m;
+	struct profile *into;
+	struct profile_merge *m;
 	uint32_t given; /* BIT() of the patterns that there are */
 	uint8_t *function_bits, *mapping_bits; /* which patterns match */
 	struct view *views;
@@ -184,13 +185,13 @@ static int prepare(struct frames *f)
 }
 
 int frames_new(struct frames **ret, const struct frames_options *options, const struct profile *p,
-	       struct merge *m, struct err *err)
+	       struct profile *into, struct profile_merge *m, struct err *err)
 {
 	struct frames *f = calloc(1, sizeof(*f));
 	int r = f ? 0 : -ENOMEM;
 
 	if (r == 0) {
-		*f = (struct frames){ .options = options, .p = p, .m = m };
+		*f = (struct frames){ .options = options, .p = p, .into = into, .m = m };
 		for (int k = 0; k < FRAMES_PATTERN_COUNT; k++)
 			f->given |= options->patterns[k] ? BIT(k) : 0;
 		r = prepare(f);
@@ -262,12 +263,11 @@ static int make_node(struct frames *f, uint32_t node)
 		count--;
 	if (!count)
 		return (int)parent;
-	r = merge_lines(f->m, &f->p->locations.items[n->location], &f->lines.items[v->first],
-			count);
+	r = profile_merge_lines(f->m, n->location, &f->lines.items[v->first], count);
 	if (r < 0)
 		return r;
 	f->inner[node] = n->location + 1;
-	return profile_node(f->m->to, parent, (uint32_t)r, n->flags);
+	return profile_node(f->into, parent, (uint32_t)r, n->flags);
 }
 
 int frames_node(struct frames *f, uint32_t node)

@@ -18,8 +18,8 @@
 #include <stdint.h>
 
 #include "profiler/base/err.h"
+#include "profiler/model/merge.h"
 #include "profiler/model/profile.h"
-#include "profiler/query/merge.h"
 #include "profiler/query/pattern.h"
 
 enum frames_pattern {
@@ -38,9 +38,9 @@ struct frames_options {
 
 struct frames;
 
-/* Borrows all three until frames_free(). 0, -ENOMEM; -ELOOP and a sentence if an expression takes too long. */
+/* `m` takes from `p` to `into`. Borrows all until frames_free(). 0, -ENOMEM; -ELOOP and a sentence if an expression takes too long. */
 int frames_new(struct frames **ret, const struct frames_options *options, const struct profile *p,
-	       struct merge *m, struct err *err);
+	       struct profile *into, struct profile_merge *m, struct err *err);
 void frames_free(struct frames *f);
 
 /* Is a sample with this stack kept? */

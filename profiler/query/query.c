@@ -8,9 +8,9 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "profiler/model/merge.h"
 #include "profiler/query/frames.h"
 #include "profiler/query/matchers.h"
-#include "profiler/query/merge.h"
 
 static const char *const names[] = {
 #define X(id, name, help) [QUERY_##id] = name,
@@ -102,18 +102,25 @@ static int select_series(const struct query *q, const struct profile *p, uint8_t
 	return 0;
 }
 
-static int add_samples(struct merge *m, struct frames *f, const uint8_t *selected)
+/* What is read, what is made of it, and the way there. */
+struct run {
+	const struct profile *from;
+	struct profile *into;
+	struct profile_merge *merge;
+};
+
+static int add_samples(const struct run *x, struct frames *f, const uint8_t *selected)
 {
-	for (uint32_t i = 0; i < m->from->samples.count; i++) {
-		const struct profile_sample *s = &m->from->samples.items[i];
+	for (uint32_t i = 0; i < x->from->samples.count; i++) {
+		const struct profile_sample *s = &x->from->samples.items[i];
 		int series, node, r;
 
 		if (!selected[s->series] || !frames_keep(f, s->node))
 			continue;
-		series = merge_series(m, s->series);
+		series = profile_merge_series(x->merge, s->series);
 		node = series < 0 ? series : frames_node(f, s->node);
 		r = node < 0 ? node
-			     : profile_add(m->to, (uint32_t)series, (uint32_t)node, s->count,
+			     : profile_add(x->into, (uint32_t)series, (uint32_t)node, s->count,
 					   s->value);
 		if (r < 0)
 			return r;
@@ -121,19 +128,19 @@ static int add_samples(struct merge *m, struct frames *f, const uint8_t *selecte
 	return 0;
 }
 
-static int run(const struct query *q, struct merge *m, struct err *err)
+static int run(const struct query *q, const struct run *x, struct err *err)
 {
-	uint8_t *selected = calloc((size_t)m->from->series.count + 1, 1);
+	uint8_t *selected = calloc((size_t)x->from->series.count + 1, 1);
 	struct frames *f = NULL;
 	int r;
 
 	if (!selected)
 		return err_errno(err, -ENOMEM, "cannot select samples");
-	r = select_series(q, m->from, selected, err);
+	r = select_series(q, x->from, selected, err);
 	if (r == 0)
-		r = frames_new(&f, &q->frames, m->from, m, err);
+		r = frames_new(&f, &q->frames, x->from, x->into, x->merge, err);
 	if (r == 0) {
-		r = add_samples(m, f, selected);
+		r = add_samples(x, f, selected);
 		if (r < 0)
 			err_errno(err, r, "cannot select samples");
 	}
@@ -145,25 +152,25 @@ static int run(const struct query *q, struct merge *m, struct err *err)
 int query_run(const struct query *q, const struct profile *from, struct profile *ret,
 	      struct err *err)
 {
-	struct merge m = { 0 };
+	struct run x = { .from = from, .into = ret };
 	int r = profile_init(ret, from->arena.max_bytes, from->max_items);
 
 	if (r < 0)
 		return err_errno(err, r, "cannot select samples");
-	r = merge_facts(ret, &from->facts);
+	r = profile_merge_facts(ret, &from->facts, &from->counters);
 	if (r == 0)
-		r = merge_init(&m, ret, from);
+		r = profile_merge_new(&x.merge, ret, from);
 	if (r < 0)
 		err_errno(err, r, "cannot select samples");
 	else
-		r = run(q, &m, err);
+		r = run(q, &x, err);
 	if (r == 0) {
 		ret->selected = from->selected || query_selects(q);
 		ret->facts.filtered |= ret->selected;
-		if (!ret->selected)
-			ret->counters = from->counters;
+		if (ret->selected)
+			ret->counters = (struct counters){ 0 };
 	}
-	merge_release(&m);
+	profile_merge_free(x.merge);
 	if (r < 0)
 		profile_release(ret);
 	return r;

@@ -277,6 +277,11 @@ static int add_window(void *ctx, const struct segment *s, const struct layout_fr
 		if (r == 1)
 			r = profile_merge_sample(x->merge, m->series, m->node, m->count, m->value);
 	}
+	if (r == -EINVAL)
+		return err_set(
+			err, r,
+			"this range has values of different kinds, \"%s\" and \"%s\": ask for a shorter one",
+			x->into->facts.value_type, p->facts.value_type);
 	if (r == -E2BIG)
 		return err_set(err, r, "there is more in this range than fits into one profile");
 	return r < 0 ? err_errno(err, r, "cannot read the store") : 0;

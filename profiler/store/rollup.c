@@ -88,11 +88,13 @@ static int add(struct making *m, struct profile_merge *merge, const struct segme
 	return r < 0 ? err_errno(m->err, r, "cannot roll up") : 0;
 }
 
-static bool is_other_window(const struct making *m, uint64_t start_ns)
+/* Does what was loaded begin another window: of another time, or with values of another kind? */
+static bool is_other_window(const struct making *m, const struct segment *s, uint64_t start_ns)
 {
 	uint64_t span_ns = store_levels[m->file.level].window_ns;
 
-	return m->window.end_ns && start_ns / span_ns != m->window.start_ns / span_ns;
+	return m->window.end_ns && (start_ns / span_ns != m->window.start_ns / span_ns ||
+				    !profile_merge_fits(&m->profile, &segment_profile(s)->facts));
 }
 
 /* Stops for what can't be written; what can't be read is an end. */
@@ -114,7 +116,7 @@ static int add_windows(struct making *m, struct segment *s, struct profile_merge
 			m->x->bad++;
 		if (r <= 0)
 			return 0;
-		r = is_other_window(m, f.start_ns) ? flush(m) : 0;
+		r = is_other_window(m, s, f.start_ns) ? flush(m) : 0;
 		if (r == 0)
 			r = add(m, merge, s, &f);
 		if (r < 0)

@@ -135,12 +135,38 @@ static void test_torture(void **state)
 	profile_release(&from);
 }
 
+/* Two windows of one capture are that capture again. */
+static void test_again(void **state)
+{
+	struct profile p, to;
+	uint64_t total;
+
+	test_random_profile(&p, 5, 500);
+	p.counters.value[COUNTER_SAMPLES_MISSED] = 3;
+	total = profile_total_value(&p);
+	assert_int_equal(profile_init(&to, 64 << 20, 1 << 22), 0);
+	assert_int_equal(profile_merge(&to, &p), 0);
+	assert_int_equal(to.samples.count, p.samples.count);
+	assert_int_equal(profile_total_value(&to), total);
+	assert_int_equal(profile_merge(&to, &p), 0);
+	assert_int_equal(to.samples.count, p.samples.count);
+	assert_int_equal(to.nodes.count, p.nodes.count);
+	assert_int_equal(profile_total_value(&to), 2 * total);
+	assert_int_equal(to.facts.duration_ns, 2 * p.facts.duration_ns);
+	assert_int_equal(to.facts.time_ns, p.facts.time_ns);
+	assert_int_equal(counters_lost(&to.counters), 6);
+	p.facts.value_unit = "count";
+	assert_int_equal(profile_merge(&to, &p), -EINVAL);
+	profile_release(&p);
+	profile_release(&to);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_same),    cmocka_unit_test(test_growing),
-		cmocka_unit_test(test_facts),   cmocka_unit_test(test_full),
-		cmocka_unit_test(test_torture),
+		cmocka_unit_test(test_same),  cmocka_unit_test(test_growing),
+		cmocka_unit_test(test_facts), cmocka_unit_test(test_full),
+		cmocka_unit_test(test_again), cmocka_unit_test(test_torture),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

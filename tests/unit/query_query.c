@@ -13,7 +13,6 @@
 
 #include <cmocka.h>
 
-#include "profiler/query/merge.h"
 #include "tests/unit/encode_profile.h"
 #include "tests/unit/torture.h"
 
@@ -175,32 +174,6 @@ static void test_refused(void **state)
 	query_free(q);
 }
 
-/* Two windows of one capture are that capture again. */
-static void test_merge(void **state)
-{
-	struct profile p, to;
-	uint64_t total;
-
-	test_random_profile(&p, 5, 500);
-	p.counters.value[COUNTER_SAMPLES_MISSED] = 3;
-	total = profile_total_value(&p);
-	assert_int_equal(profile_init(&to, 64 << 20, 1 << 22), 0);
-	assert_int_equal(merge_profile(&to, &p), 0);
-	assert_int_equal(to.samples.count, p.samples.count);
-	assert_int_equal(profile_total_value(&to), total);
-	assert_int_equal(merge_profile(&to, &p), 0);
-	assert_int_equal(to.samples.count, p.samples.count);
-	assert_int_equal(to.nodes.count, p.nodes.count);
-	assert_int_equal(profile_total_value(&to), 2 * total);
-	assert_int_equal(to.facts.duration_ns, 2 * p.facts.duration_ns);
-	assert_int_equal(to.facts.time_ns, p.facts.time_ns);
-	assert_int_equal(counters_lost(&to.counters), 6);
-	p.facts.value_unit = "count";
-	assert_int_equal(merge_profile(&to, &p), -EINVAL);
-	profile_release(&p);
-	profile_release(&to);
-}
-
 static int query_some(void *ctx)
 {
 	struct profile selected;
@@ -232,8 +205,9 @@ static void test_torture(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_selections), cmocka_unit_test(test_only_what_is_used),
-		cmocka_unit_test(test_refused),    cmocka_unit_test(test_merge),
+		cmocka_unit_test(test_selections),
+		cmocka_unit_test(test_only_what_is_used),
+		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_torture),
 	};
 

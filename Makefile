@@ -88,7 +88,7 @@ uses_opener     := base process role
 uses_tables     := base bpf collect process symbolizer/protocol.h
 uses_agent      := base bpf cache symbolizer opener collect process tables aggregate model encode role
 uses_dump       := base bpf symbolizer opener process role agent model
-uses_reader     := base role model query encode decode agent
+uses_reader     := base role model query encode decode store agent
 uses_storekeeper := base model encode store role
 uses_command    := base cache symbolizer opener collect process aggregate model query encode role agent dump reader store storekeeper
 

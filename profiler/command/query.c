@@ -1,40 +1,97 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * slowburn query: a profile from a file, or what is asked for of it, in any format.
+ * slowburn query: a profile from a file or a range of a store, or what is asked for of it, in any format.
  */
 #include "profiler/command/command.h"
 
 #include <errno.h>
 
+#include "profiler/base/clock.h"
+#include "profiler/command/moment.h"
 #include "profiler/command/options.h"
 #include "profiler/command/reading.h"
 
+enum { OPTION_STORE = 0xb10, OPTION_FROM, OPTION_TO };
+
+struct request {
+	struct reading reading;
+	const char *from, *to;
+};
+
+static int take_file(struct reading *x, const char *arg, bool store, struct err *err)
+{
+	if (x->files[0])
+		return err_set(err, -EINVAL, "one file or store at a time: \"%s\" or \"%s\"",
+			       x->files[0], arg);
+	x->job.store = store;
+	return reading_take(x, 0, arg, err);
+}
+
 static int take(void *into, int key, const char *arg, struct err *err)
 {
-	struct reading *x = into;
+	struct request *q = into;
 
-	if (key == 0 && x->files[0])
-		return err_set(err, -EINVAL, "one file at a time: \"%s\" or \"%s\"", x->files[0],
-			       arg);
-	return reading_take(x, key, arg, err);
+	switch (key) {
+	case 0:
+	case OPTION_STORE:
+		return take_file(&q->reading, arg, key == OPTION_STORE, err);
+	case OPTION_FROM:
+		q->from = arg;
+		return 0;
+	case OPTION_TO:
+		q->to = arg;
+		return 0;
+	default:
+		return reading_take(&q->reading, key, arg, err);
+	}
+}
+
+static int check(struct request *q, struct err *err)
+{
+	struct reader_job *job = &q->reading.job;
+	uint64_t now_ns = clock_ns(CLOCK_REALTIME);
+	int r = 0;
+
+	if (!q->reading.files[0])
+		return err_set(err, -EINVAL, "which file? See 'slowburn help query'");
+	if (!job->store)
+		return q->from || q->to ? err_set(err, -EINVAL, "--from and --to are for --store")
+					: 0;
+	job->to_ns = UINT64_MAX;
+	if (q->from)
+		r = moment_parse(q->from, now_ns, &job->from_ns, err);
+	if (r == 0 && q->to)
+		r = moment_parse(q->to, now_ns, &job->to_ns, err);
+	if (r == 0 && job->from_ns >= job->to_ns)
+		r = err_set(err, -EINVAL, "--from is not before --to");
+	return r;
 }
 
 static int run(int argc, char **argv, uint64_t start_ns)
 {
-	static struct reading x = { .job.file_count = 1 };
+	static struct request q = { .reading.job.file_count = 1 };
 	struct err err;
-	int r = options_parse(&query_command, argc, argv, &x, NULL, &err);
+	int r = options_parse(&query_command, argc, argv, &q, NULL, &err);
 
 	(void)start_ns;
-	if (r == 0 && !x.files[0])
-		r = err_set(&err, -EINVAL, "which file? See 'slowburn help query'");
-	return r == 0 ? reading_run(&x) : options_status(r, &err);
+	if (r == 0)
+		r = check(&q, &err);
+	return r == 0 ? reading_run(&q.reading) : options_status(r, &err);
 }
+
+static const struct argp_option query_options[] = {
+	{ "store", OPTION_STORE, "DIR", 0, "instead of a file: a range of time of the store DIR",
+	  1 },
+	{ "from", OPTION_FROM, "TIME", 0,
+	  "of a store: windows that start then or later (default: the first)", 1 },
+	{ "to", OPTION_TO, "TIME", 0, "of a store: and before then (default: the last)", 1 },
+	{ 0 },
+};
 
 const struct command query_command = {
 	.name = "query",
-	.summary = "Show a profile from a file, or a part of it, in any format",
-	.operands = "FILE",
+	.summary = "Show a profile from a file or a store, or a part of it, in any format",
+	.operands = "FILE|--store=DIR",
 	.about =
 		"FILE is a pprof file (slowburn's, Go's, perf_to_profile's, Parca's …), collapsed stacks, or a recording "
 		"of slowburn profile --record; which, is told by what is in it. Without -o and --format the answer is text on "
@@ -42,8 +99,9 @@ const struct command query_command = {
 		"A query is label matchers as in PromQL: comm=\"postgres\",cgroup=~\"/api.*\"; =, !=, =~ and !~. Expressions on "
 		"frames are looked for in a function's name, its source file and its binary's path, with the meaning that "
 		"they have for go tool pprof. docs/QUERY.md has all of it.\n"
+		"TIME is as in 2025-11-23T05:30:00Z (RFC 3339), -1h30m (ago), or now. "
 		"Files are parsed by a process that has no privileges.",
-	.options = { reading_options, answer_options, help_options },
+	.options = { query_options, reading_options, answer_options, help_options },
 	.take = take,
 	.run = run,
 };

@@ -6,6 +6,7 @@
 #include "profiler/command/reading.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <string.h>
 
@@ -15,6 +16,7 @@
 #include "profiler/command/inspection.h"
 #include "profiler/command/interrupt.h"
 #include "profiler/command/output.h"
+#include "profiler/command/store_files.h"
 #include "profiler/role/socket.h"
 #include "profiler/role/supervisor.h"
 
@@ -161,6 +163,22 @@ static int converse(struct conversation *c, struct err *err)
 	return r;
 }
 
+/* The files as they were opened, or the job alone, behind a store's. */
+static int tell(const struct conversation *c, const struct reader_job *job, const int *files,
+		struct err *err)
+{
+	int r = job->store ? store_files_send(files[0], job->from_ns, job->to_ns, c->reader,
+					      READER_STORE_FILE, err)
+			   : 0;
+
+	if (r < 0)
+		return r;
+	r = socket_send(c->reader, READER_JOB, job, sizeof(*job), files,
+			job->store ? 0 : job->file_count,
+			clock_ns(CLOCK_MONOTONIC) + MESSAGE_PATIENCE_NS);
+	return r < 0 ? err_errno(err, r, "cannot tell the reader what to do") : 0;
+}
+
 static int start(struct conversation *c, const struct reader_job *job, const int *files,
 		 struct err *err)
 {
@@ -171,11 +189,7 @@ static int start(struct conversation *c, const struct reader_job *job, const int
 		r = supervisor_new(&c->supervisor, NULL, err);
 	if (r == 0)
 		r = supervisor_lead(c->supervisor, READER_ROLE, &c->reader, &service, err);
-	if (r < 0)
-		return r;
-	r = socket_send(c->reader, READER_JOB, job, sizeof(*job), files, job->file_count,
-			clock_ns(CLOCK_MONOTONIC) + MESSAGE_PATIENCE_NS);
-	return r < 0 ? err_errno(err, r, "cannot tell the reader what to do") : 0;
+	return r < 0 ? r : tell(c, job, files, err);
 }
 
 /* ---- life ---- */
@@ -195,6 +209,13 @@ static void describe(struct reading *x, const struct answer *a)
 	}
 }
 
+static int open_store(const char *path, struct err *err)
+{
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	return fd < 0 ? err_errno(err, -errno, "cannot open the store \"%s\"", path) : fd;
+}
+
 static int open_files(struct reading *x, int *files, struct err *err)
 {
 	for (uint32_t i = 0; i < x->job.file_count; i++) {
@@ -202,7 +223,8 @@ static int open_files(struct reading *x, int *files, struct err *err)
 		const char *end = len > most ? x->files[i] + len - most : x->files[i];
 
 		memcpy(x->job.names[i], end, strlen(end) + 1);
-		files[i] = inspection_open(x->files[i], err);
+		files[i] = x->job.store ? open_store(x->files[i], err)
+					: inspection_open(x->files[i], err);
 		if (files[i] < 0)
 			return files[i];
 	}

@@ -16,7 +16,7 @@
 struct reading {
 	struct reader_job job;
 	struct answer_options answer;
-	const char *files[READER_MAX_FILES];
+	const char *files[READER_MAX_FILES]; /* or the first: a store's directory (job.store) */
 };
 
 /* What both commands take: query parameters. */

@@ -18,10 +18,9 @@
 #include "profiler/command/moment.h"
 #include "profiler/command/options.h"
 #include "profiler/command/output.h"
+#include "profiler/command/store_files.h"
 #include "profiler/role/child.h"
 #include "profiler/role/socket.h"
-#include "profiler/store/catalog.h"
-#include "profiler/store/level.h"
 #include "profiler/storekeeper/job.h"
 
 #define PATIENCE_NS (300 * NS_PER_S)
@@ -99,43 +98,12 @@ static int check(struct request *q, struct err *err)
 	return r;
 }
 
-/* Nothing in it is looked at that the range has no part in. */
-static bool is_asked_for(const struct request *q, const struct catalog_file *f)
+static int hand_over(const struct request *q, int dirfd, int socket, struct err *err)
 {
-	return q->job.kind != STOREKEEPER_EXPORT ||
-	       (f->slot_ns < q->job.to_ns &&
-		f->slot_ns + store_levels[f->level].span_ns > q->job.from_ns);
-}
+	bool all = q->job.kind != STOREKEEPER_EXPORT;
+	int r = store_files_send(dirfd, all ? 0 : q->job.from_ns, all ? UINT64_MAX : q->job.to_ns,
+				 socket, STOREKEEPER_FILE, err);
 
-static int hand_file(int dirfd, int socket, const struct catalog_file *f, struct err *err)
-{
-	_cleanup_(fd_close) int fd = -1;
-	char name[CATALOG_NAME_BYTES];
-	int r;
-
-	catalog_name(f, name);
-	fd = catalog_open(dirfd, name, err);
-	/* The writer gave it up since. */
-	if (fd == -ENOENT)
-		return 0;
-	if (fd < 0)
-		return fd;
-	r = socket_send(socket, STOREKEEPER_FILE, f, sizeof(*f), &fd, 1,
-			clock_ns(CLOCK_MONOTONIC) + PATIENCE_NS);
-	return r < 0 ? err_errno(err, r, "the storekeeper doesn't take \"%s\"", name) : 0;
-}
-
-static int hand_over(const struct request *q, int dirfd, const struct catalog *c, int socket,
-		     struct err *err)
-{
-	int r = 0;
-
-	if (c->files.count > STOREKEEPER_MAX_FILES)
-		return err_set(err, -E2BIG, "the store has %u files: at most %u can be read",
-			       c->files.count, STOREKEEPER_MAX_FILES);
-	for (uint32_t i = 0; r == 0 && i < c->files.count; i++)
-		if (is_asked_for(q, &c->files.items[i]))
-			r = hand_file(dirfd, socket, &c->files.items[i], err);
 	if (r < 0)
 		return r;
 	r = socket_send(socket, STOREKEEPER_JOB, &q->job, sizeof(q->job), NULL, 0,
@@ -177,20 +145,17 @@ static int ask(const struct request *q, int dirfd, struct output *out, struct er
 {
 	struct child child = { .socket = -1 };
 	struct socket_message message;
-	struct catalog c = { 0 };
-	int r = catalog_read(&c, dirfd, err);
+	int r;
 
 	socket_message_init(&message, STOREKEEPER_MAX_MESSAGE_BYTES);
+	r = child_start(&child, STOREKEEPER_ROLE, err);
 	if (r == 0)
-		r = child_start(&child, STOREKEEPER_ROLE, err);
-	if (r == 0)
-		r = hand_over(q, dirfd, &c, child.socket, err);
+		r = hand_over(q, dirfd, child.socket, err);
 	if (r == 0)
 		r = hear(child.socket, &message, out, err);
 	if (child.pid)
 		child_stop(&child, NULL);
 	socket_message_release(&message);
-	catalog_release(&c);
 	return r;
 }
 

@@ -42,7 +42,7 @@ int reader_job_parse(struct reader_job *ret, const struct buffer *bytes)
 	valid = ret->file_count >= 1 && ret->file_count <= READER_MAX_FILES &&
 		ret->part_count >= 1 && ret->part_count <= READER_MAX_PARTS &&
 		(unsigned int)ret->mode <= DIFF_RELATIVE && ret->by.count <= GROUPS_MAX_KEYS &&
-		ret->root.count <= ROOT_MAX_KEYS;
+		ret->root.count <= ROOT_MAX_KEYS && (!ret->store || ret->file_count == 1);
 	for (size_t i = 0; i < READER_MAX_PARTS; i++)
 		valid &= ends(ret->parts[i].format, sizeof(ret->parts[i].format));
 	for (size_t i = 0; i < QUERY_PARAMETER_COUNT; i++)

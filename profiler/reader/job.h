@@ -3,6 +3,7 @@
  * What the supervisor has the reader do, and the conversation about it.
  *
  *	supervisor		reader
+ *	STORE_FILE	→	many, or none
  *	JOB		→
  *			←	for each part: ANSWER, many; ANSWERED
  *			←	SAID, about what is no reason to end
@@ -31,7 +32,8 @@
 #define READER_MAX_MESSAGE_BYTES (256u << 10)
 
 enum reader_message {
-	READER_JOB = 1, /* struct reader_job; descriptors: the files */
+	READER_JOB = 1, /* struct reader_job; descriptors: the files, none of a store's */
+	READER_STORE_FILE, /* before it, many: struct catalog_file, and its descriptor */
 	READER_ANSWER = 100, /* some more bytes of the next part */
 	READER_ANSWERED, /* that was all of it */
 	READER_SAID, /* a sentence */
@@ -58,6 +60,8 @@ struct reader_job {
 	bool given[QUERY_PARAMETER_COUNT];
 	char parameters[QUERY_PARAMETER_COUNT][MATCHERS_MAX_BYTES + 1];
 	char names[READER_MAX_FILES][256]; /* of the files, for sentences */
+	bool store; /* the one "file" is a range of a store */
+	uint64_t from_ns, to_ns; /* CLOCK_REALTIME: of windows that start then */
 };
 
 /* What both ends make of the parameters. 0, or negative errno and a sentence. */

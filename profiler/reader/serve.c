@@ -21,14 +21,17 @@
 #include "profiler/encode/pprof.h"
 #include "profiler/reader/job.h"
 #include "profiler/role/socket.h"
+#include "profiler/store/handed.h"
 
 #define JOB_PATIENCE_NS (10 * NS_PER_S)
 #define SAY_PATIENCE_NS (60 * NS_PER_S)
+#define MAX_STORE_ITEMS (1u << 24)
 #define MAX_ANSWER_BYTES ((size_t)512 << 20)
 
 struct reader {
 	int socket;
 	int files[READER_MAX_FILES];
+	struct handed store;
 	struct reader_job job;
 	struct reader_result result;
 	struct query *query;
@@ -95,6 +98,27 @@ static int read_file(struct reader *d, uint32_t i, struct err *err)
 		return say(d, READER_SAID, why.text, strlen(why.text));
 	}
 	return 0;
+}
+
+/* The rest of a damaged store is read; that it is, is said. */
+static int read_store(struct reader *d, struct err *err)
+{
+	const struct store_range range = { d->job.from_ns, d->job.to_ns, UINT64_MAX };
+	const struct store_source source = handed_source(&d->store);
+	struct store_result result;
+	int r = profile_init(&d->profiles[0], DECODE_MAX_FILE_BYTES, MAX_STORE_ITEMS);
+
+	if (r < 0)
+		return err_errno(err, r, "cannot read the store");
+	d->profile_count++;
+	r = store_read(&source, &range, NULL, NULL, &d->profiles[0], &result, err);
+	if (r == 0 && !result.windows && !result.bad)
+		r = err_set(err, -ENODATA, "the store \"%s\" has no window in that range",
+			    d->job.names[0]);
+	if (r < 0 || !result.bad)
+		return r;
+	d->result.broken_off++;
+	return say(d, READER_SAID, result.damage.text, strlen(result.damage.text));
 }
 
 /* The profile that is asked for takes the place of the one that was read. */
@@ -168,7 +192,7 @@ static int work(struct reader *d, struct err *err)
 	int r = reader_job_query(&d->job, &d->query, err);
 
 	for (uint32_t i = 0; i < d->job.file_count && r == 0; i++) {
-		r = read_file(d, i, err);
+		r = d->job.store ? read_store(d, err) : read_file(d, i, err);
 		if (r == 0)
 			r = ask(d, i, err);
 	}
@@ -182,19 +206,34 @@ static int work(struct reader *d, struct err *err)
 
 /* ---- life ---- */
 
+/* What comes before the job are files of a store. 1: it was one. */
+static int hear(struct reader *d, struct socket_message *m)
+{
+	int r = socket_receive(d->socket, m, clock_ns(CLOCK_MONOTONIC) + JOB_PATIENCE_NS);
+
+	if (r < 0)
+		return r;
+	if (m->type == READER_STORE_FILE) {
+		r = handed_take(&d->store, m->bytes.data, m->bytes.len, &m->fds[0]);
+		return r < 0 ? r : 1;
+	}
+	r = m->type == READER_JOB ? reader_job_parse(&d->job, &m->bytes) : -EPROTO;
+	if (r == 0 && m->fd_count != (d->job.store ? 0 : d->job.file_count))
+		r = -EPROTO;
+	for (uint32_t i = 0; i < READER_MAX_FILES && r == 0; i++)
+		d->files[i] = take_fd(&m->fds[i]);
+	return r;
+}
+
 static int receive_job(struct reader *d, struct err *err)
 {
 	struct socket_message m;
 	int r;
 
 	socket_message_init(&m, READER_MAX_JOB_BYTES);
-	r = socket_receive(d->socket, &m, clock_ns(CLOCK_MONOTONIC) + JOB_PATIENCE_NS);
-	if (r == 0)
-		r = m.type == READER_JOB ? reader_job_parse(&d->job, &m.bytes) : -EPROTO;
-	if (r == 0 && m.fd_count != d->job.file_count)
-		r = -EPROTO;
-	for (uint32_t i = 0; i < READER_MAX_FILES && r == 0; i++)
-		d->files[i] = take_fd(&m.fds[i]);
+	do
+		r = hear(d, &m);
+	while (r == 1);
 	socket_message_release(&m);
 	return r < 0 ? err_errno(err, r, "the reader got no job") : 0;
 }
@@ -230,6 +269,7 @@ int reader_serve(int socket)
 	for (uint32_t i = 0; i < d->profile_count; i++)
 		profile_release(&d->profiles[i]);
 	query_free(d->query);
+	handed_release(&d->store);
 	fd_close(&d->files[0]);
 	fd_close(&d->files[1]);
 	free(d);

@@ -545,10 +545,14 @@ static const struct role_calls unwinder_groups[] = {
 
 static const char *const reader_supervisor_crew[] = { "reader", NULL };
 
+static const struct role_call reader_descriptor_calls[] = {
+	CALL("read"), CALL("pread64"), CALL("lseek"), CALL("fstat"), CALL("close"),
+};
+
 static const struct role_limit reader_limits[] = {
 	{ RLIMIT_CORE, "RLIMIT_CORE", 0 },
 	{ RLIMIT_NPROC, "RLIMIT_NPROC", 0 },
-	{ RLIMIT_NOFILE, "RLIMIT_NOFILE", 16 },
+	{ RLIMIT_NOFILE, "RLIMIT_NOFILE", 4096 }, /* all files of a store */
 	{ RLIMIT_STACK, "RLIMIT_STACK", 8 << 20 },
 #if !ROLE_SANITIZED
 	{ RLIMIT_FSIZE, "RLIMIT_FSIZE", 0 },
@@ -558,7 +562,8 @@ static const struct role_limit reader_limits[] = {
 };
 
 static const struct role_calls reader_groups[] = {
-	{ "files that come with the job", false, descriptor_calls, COUNT(descriptor_calls) },
+	{ "files that it was handed", false, reader_descriptor_calls,
+	  COUNT(reader_descriptor_calls) },
 	{ "its conversation", false, conversation_calls, COUNT(conversation_calls) },
 	{ "memory", false, memory_calls, COUNT(memory_calls) },
 	{ "what every process needs", false, process_calls, COUNT(process_calls) },
@@ -577,13 +582,9 @@ static const struct role_limit storekeeper_limits[] = {
 #endif
 };
 
-static const struct role_call storekeeper_descriptor_calls[] = {
-	CALL("read"), CALL("pread64"), CALL("lseek"), CALL("fstat"), CALL("close"),
-};
-
 static const struct role_calls storekeeper_groups[] = {
-	{ "files that it was handed", false, storekeeper_descriptor_calls,
-	  COUNT(storekeeper_descriptor_calls) },
+	{ "files that it was handed", false, reader_descriptor_calls,
+	  COUNT(reader_descriptor_calls) },
 	{ "its conversation", false, conversation_calls, COUNT(conversation_calls) },
 	{ "memory", false, memory_calls, COUNT(memory_calls) },
 	{ "what every process needs", false, process_calls, COUNT(process_calls) },
@@ -695,7 +696,8 @@ static const struct role roles[] = {
 	},
 	{
 		.name = "reader",
-		.work = "Parses profiles from files, selects, compares, and makes the answer",
+		.work = "Parses profiles from files, or the files of a store, selects, compares, and makes the "
+			"answer",
 		.user = "slowburn-reader",
 		.fallback_id = READER_ID,
 		LIMITS(reader_limits),

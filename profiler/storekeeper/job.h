@@ -15,7 +15,6 @@
 #include <stdint.h>
 
 #define STOREKEEPER_ROLE "storekeeper"
-#define STOREKEEPER_MAX_FILES 4000u
 #define STOREKEEPER_MAX_MESSAGE_BYTES (256u << 10)
 
 enum storekeeper_message {

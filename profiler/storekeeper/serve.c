@@ -11,6 +11,7 @@
 #include "profiler/base/clock.h"
 #include "profiler/encode/pprof.h"
 #include "profiler/role/socket.h"
+#include "profiler/store/handed.h"
 #include "profiler/storekeeper/account.h"
 #include "profiler/storekeeper/job.h"
 
@@ -21,39 +22,8 @@
 
 struct keeper {
 	int socket;
-	struct catalog catalog;
-	struct {
-		int fd;
-		char name[CATALOG_NAME_BYTES];
-	} * files; /* as they came */
-	uint32_t count;
+	struct handed store;
 };
-
-static int open_file(void *ctx, const char *name, struct err *err)
-{
-	struct keeper *k = ctx;
-
-	for (uint32_t i = 0; i < k->count; i++)
-		if (k->files[i].fd >= 0 && !strcmp(k->files[i].name, name))
-			return take_fd(&k->files[i].fd);
-	return err_set(err, -ENOENT, "\"%s\" was given up", name);
-}
-
-static int take_file(struct keeper *k, struct socket_message *m)
-{
-	struct catalog_file f;
-	int r;
-
-	if (m->bytes.len != sizeof(f) || m->fd_count != 1 || k->count == STOREKEEPER_MAX_FILES)
-		return -EPROTO;
-	memcpy(&f, m->bytes.data, sizeof(f));
-	r = catalog_add(&k->catalog, &f);
-	if (r < 0)
-		return r;
-	catalog_name(&f, k->files[k->count].name);
-	k->files[k->count++].fd = take_fd(&m->fds[0]);
-	return 0;
-}
 
 static int export_range(const struct storekeeper_job *job, const struct store_source *source,
 			struct buffer *out, uint32_t *ret_bad, struct err *err)
@@ -83,7 +53,7 @@ static int export_range(const struct storekeeper_job *job, const struct store_so
 static int work(struct keeper *k, const struct storekeeper_job *job, struct buffer *out,
 		struct storekeeper_result *ret, struct err *err)
 {
-	const struct store_source source = { &k->catalog, open_file, k, STORE_LIMITS_DEFAULT };
+	const struct store_source source = handed_source(&k->store);
 
 	switch (job->kind) {
 	case STOREKEEPER_INFO:
@@ -140,7 +110,7 @@ static int hear(struct keeper *k, struct socket_message *m, bool *ret_done)
 	if (r < 0)
 		return r;
 	if (m->type == STOREKEEPER_FILE)
-		return take_file(k, m);
+		return handed_take(&k->store, m->bytes.data, m->bytes.len, &m->fds[0]);
 	if (m->type != STOREKEEPER_JOB || m->bytes.len != sizeof(job))
 		return -EPROTO;
 	memcpy(&job, m->bytes.data, sizeof(job));
@@ -155,16 +125,10 @@ int storekeeper_serve(int socket)
 	bool done = false;
 	int r = 0;
 
-	k.files = calloc(STOREKEEPER_MAX_FILES, sizeof(*k.files));
-	if (!k.files)
-		return EXIT_FAILURE;
 	socket_message_init(&message, 4096);
 	while (r == 0 && !done)
 		r = hear(&k, &message, &done);
 	socket_message_release(&message);
-	for (uint32_t i = 0; i < k.count; i++)
-		fd_close(&k.files[i].fd);
-	free(k.files);
-	catalog_release(&k.catalog);
+	handed_release(&k.store);
 	return r == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

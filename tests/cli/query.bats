@@ -84,7 +84,7 @@ stacks() {
 		refused 2 "$why" || return 1
 	done <<- 'EOT'
 		query|which file?
-		query before after|one file at a time
+		query before after|one file or store at a time
 		diff before|which two files?
 		diff before after before|one file too many
 		query before --query comm|at character 5: =, !=, =~ or !~ is expected

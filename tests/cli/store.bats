@@ -52,6 +52,43 @@ sum_of_bytes() {
 	[ ! -e none.pb.gz ]
 }
 
+@test "query of a range is query of what was exported" {
+	fill
+	slowburn store export store -o all.pb.gz
+	slowburn store export store --from 2025-11-23T00:10:00Z --to 2025-11-23T01:20:00Z -o part.pb.gz
+	for format in text json collapsed; do
+		equal "all as $format" "$(slowburn query --store store --format $format)" \
+			"$(slowburn query all.pb.gz --format $format)"
+	done
+	differ=$(slowburn query all.pb.gz --format collapsed | cksum)
+	part=$(slowburn query --store store --from 2025-11-23T00:10:00Z --to 2025-11-23T01:20:00Z \
+		--query 'comm="bash"' --focus . --format collapsed)
+	equal part "$part" "$(slowburn query part.pb.gz --query 'comm="bash"' --focus . --format collapsed)"
+	[ -n "$part" ]
+	[ "$(cksum <<< "$part")" != "$differ" ]
+	try slowburn query --store store --from 2025-11-24T00:00:00Z
+	equal status "$status" 1
+	equal stderr "$stderr" 'slowburn: the store "store" has no window in that range'
+	try slowburn query --from -1h all.pb.gz
+	equal status "$status" 2
+	equal stderr "$stderr" "slowburn: --from and --to are for --store"
+	try slowburn query --store store all.pb.gz
+	equal stderr "$stderr" 'slowburn: one file or store at a time: "store" or "all.pb.gz"'
+	try slowburn query --store none
+	equal stderr "$stderr" 'slowburn: cannot open the store "none": No such file or directory'
+}
+
+@test "query of a damaged store says so, and has the rest" {
+	fill
+	file=$(ls store/10s-20251123T01*)
+	byte "$file" 5000 a5
+	byte "$file" 5001 5a
+	try slowburn query --store store --format collapsed
+	equal status "$status" 1
+	holds stderr "$stderr" "is damaged in window"
+	[ -n "$output" ]
+}
+
 @test "a bit that was turned is found, with file and window, and the rest is there" {
 	fill
 	file=$(ls store/10s-20251123T00*)

@@ -29,7 +29,8 @@ struct recent {
 	uint32_t series, node, sample;
 };
 
-#define RECENT_BITS 13
+/* 384 KiB: some ten thousand stacks of an hour have few that take each other's place. */
+#define RECENT_BITS 15
 
 struct profile_merge {
 	struct profile *into;

@@ -221,6 +221,52 @@ static void test_emptied(void **state)
 	test_store_release(&t);
 }
 
+/* Windows of one 5 min that count different things are rolled up into two, and are not one profile. */
+static void test_kinds(void **state)
+{
+	static const struct {
+		const char *type, *unit;
+	} kinds[] = { { "cpu", "nanoseconds" }, { "cycles", "count" }, { "cycles", "count" } };
+	const struct store_range all = { 0, UINT64_MAX, UINT64_MAX };
+	struct catalog c = { 0 };
+	struct store_writer *w;
+	struct store_result result;
+	struct test_store t;
+	struct profile p, is;
+	uint64_t seed = 3, at = TEST_EPOCH_NS;
+	struct store_source source = { &c, store_source_open, &t.fd, STORE_LIMITS_DEFAULT };
+	struct err err = { "" };
+
+	(void)state;
+	test_store_new(&t);
+	w = test_writer(&t, NULL);
+	test_profile(&p);
+	for (size_t i = 0; i < 3; i++, at += TEST_WINDOW_NS) {
+		const struct store_window x = test_window_at(at);
+
+		test_window(&p, &seed, 40, at);
+		p.facts.value_type = kinds[i].type;
+		p.facts.value_unit = kinds[i].unit;
+		assert_int_equal(store_writer_append(w, &p, &x, &err), 0);
+	}
+	/* The hour is over: its file ends, and becomes windows of 5 min. */
+	store_writer_free(w);
+	w = test_writer(&t, NULL);
+	assert_int_equal(store_writer_tidy(w, TEST_EPOCH_NS + 3600 * NS_PER_S, &err), 1);
+	assert_int_equal(store_writer_stats(w)->rolled_up, 1);
+	store_writer_free(w);
+	assert_int_equal(catalog_read(&c, t.fd, &err), 0);
+	assert_int_equal(profile_init(&is, 64 << 20, 1 << 22), 0);
+	assert_int_equal(store_read(&source, &all, NULL, NULL, &is, &result, &err), -EINVAL);
+	assert_non_null(strstr(err.text, "\"cpu\" and \"cycles\""));
+	/* The first window of 5 min was read, and the second refused. */
+	assert_int_equal(result.windows, 2);
+	profile_release(&is);
+	profile_release(&p);
+	catalog_release(&c);
+	test_store_release(&t);
+}
+
 static void test_ranges(void **state)
 {
 	static uint64_t counts[STEPS];
@@ -514,11 +560,12 @@ static void test_moments(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_same),      cmocka_unit_test(test_second_writer),
-		cmocka_unit_test(test_restarts),  cmocka_unit_test(test_emptied),
-		cmocka_unit_test(test_ranges),    cmocka_unit_test(test_month),
-		cmocka_unit_test(test_clock),     cmocka_unit_test(test_endless_reader),
-		cmocka_unit_test(test_full_disk), cmocka_unit_test(test_moments),
+		cmocka_unit_test(test_same),           cmocka_unit_test(test_second_writer),
+		cmocka_unit_test(test_restarts),       cmocka_unit_test(test_emptied),
+		cmocka_unit_test(test_kinds),          cmocka_unit_test(test_ranges),
+		cmocka_unit_test(test_month),          cmocka_unit_test(test_clock),
+		cmocka_unit_test(test_endless_reader), cmocka_unit_test(test_full_disk),
+		cmocka_unit_test(test_moments),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -147,6 +147,7 @@ static int file_write(struct lookup *l, const struct place *all, uint32_t count,
 		.addresses = offsets,
 		.count = count,
 		.by_offset = true,
+		.patience_ns = FINDER_PATIENCE_NS,
 	};
 	char note[sizeof(struct err) + 16];
 	struct finder found;

@@ -88,6 +88,7 @@ int dump_names(struct dumper *d, int file, struct err *err)
 		.place = { .pid = d->job.supervisor_pid, .path = d->job.path }, /* ours */
 		.addresses = d->job.addresses,
 		.count = d->job.address_count,
+		.patience_ns = FINDER_PATIENCE_NS,
 	};
 	struct writer w = { .dumper = d };
 	struct finder found;

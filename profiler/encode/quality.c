@@ -201,7 +201,7 @@ static const char *unnamed_reason(const struct call_frame *f)
 {
 	switch (f->kind) {
 	case PROFILE_MAPPING_USER:
-		return "has no symbol there: it was stripped";
+		return "has no symbol there: stripped, or a stub of the linker";
 	case PROFILE_MAPPING_UNREAD:
 		return "could not be read: it was gone, is no binary, or reading it failed or took too long";
 	case PROFILE_MAPPING_KERNEL:

@@ -341,6 +341,26 @@ static void test_lines_fit(void **state)
 	}
 }
 
+/* Of what is left out in the middle all frames count, so that two depths of a recursion can be told apart. */
+static void test_depths(void **state)
+{
+	struct buffer out = BUFFER_INIT(1 << 20);
+	struct profile p;
+	uint32_t s;
+
+	test_profile(&p);
+	s = test_series(&p, "a", 1, 1);
+	test_stack(&p, s, 4, "_start@a", "main@a", "of_it_all@a", "sort@a", "the_first_of_them@a",
+		   "the_second_of_them@a", "the_third_of_them@a", NULL);
+	test_stack(&p, s, 3, "_start@a", "main@a", "of_it_all@a", "sort@a", "sort@a", "sort@a",
+		   "the_first_of_them@a", "the_second_of_them@a", "the_third_of_them@a", NULL);
+	assert_int_equal(text_encode(&p, &(struct text_options){ .columns = 60 }, &out), 0);
+	assert_non_null(strstr(buffer_cstr(&out), " ← … 3 more …"));
+	assert_non_null(strstr(buffer_cstr(&out), " ← … 5 more …"));
+	buffer_release(&out);
+	profile_release(&p);
+}
+
 /* Of which part of the time in files lines are known, and why not of the rest. */
 static void test_lines(void **state)
 {
@@ -441,21 +461,14 @@ static void test_torture(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_busy),
-		cmocka_unit_test(test_part_of_the_machine),
-		cmocka_unit_test(test_lines),
-		cmocka_unit_test(test_truncated),
-		cmocka_unit_test(test_each_truncation),
-		cmocka_unit_test(test_what_helps),
-		cmocka_unit_test(test_kernel_without_names),
-		cmocka_unit_test(test_cycles),
-		cmocka_unit_test(test_nothing),
-		cmocka_unit_test(test_hostile_names),
-		cmocka_unit_test(test_rest_of_functions),
-		cmocka_unit_test(test_lines_fit),
-		cmocka_unit_test(test_absurd_figures),
-		cmocka_unit_test(test_limit),
-		cmocka_unit_test(test_torture),
+		cmocka_unit_test(test_busy),          cmocka_unit_test(test_part_of_the_machine),
+		cmocka_unit_test(test_depths),        cmocka_unit_test(test_lines),
+		cmocka_unit_test(test_truncated),     cmocka_unit_test(test_each_truncation),
+		cmocka_unit_test(test_what_helps),    cmocka_unit_test(test_kernel_without_names),
+		cmocka_unit_test(test_cycles),        cmocka_unit_test(test_nothing),
+		cmocka_unit_test(test_hostile_names), cmocka_unit_test(test_rest_of_functions),
+		cmocka_unit_test(test_lines_fit),     cmocka_unit_test(test_absurd_figures),
+		cmocka_unit_test(test_limit),         cmocka_unit_test(test_torture),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

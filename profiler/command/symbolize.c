@@ -269,7 +269,7 @@ const struct command symbolize_command = {
 		"ADDR is hexadecimal, as the file's symbols have it; without any, addresses are read from "
 		"standard input up to its end, at most 65,536. With \"-\" a stack may be pasted there, as gdb, perf script or a "
 		"crash log prints it: in each line the first word that begins with 0x, or else the first word if it is "
-		"hexadecimal; other lines are passed over. An address that is below another there, or behind a number above #0, is where a call "
+		"hexadecimal; other lines are passed over. An address behind a number above #0, or in the line below another's if it doesn't stand alone, is where a call "
 		"comes back to: so what is told is the call, one byte before, and that is said. All others are looked up as they are. Names come from the file's symbols and DWARF, "
 		"or from its debug file (by build id or .gnu_debuglink, here on this machine). What each of them "
 		"gave is told at the end, in lines that begin with \"#\".\n"

@@ -9,12 +9,15 @@
 #include <stdint.h>
 
 #include "profiler/base/buffer.h"
+#include "profiler/base/clock.h"
 #include "profiler/base/err.h"
 #include "profiler/dump/dumper.h"
 #include "symbolizer/protocol.h"
 
 #define FINDER_MAX_ORIGINS 7u
 #define FINDER_MAX_FRAMES 128u /* of an address; the symbolizer gives no more */
+/* For the lines of one file: one of a gigabyte takes some seconds. */
+#define FINDER_PATIENCE_NS (30 * NS_PER_S)
 
 /* A place where names were sought. */
 struct origin {
@@ -31,6 +34,7 @@ struct finder_subject {
 	const uint64_t *addresses;
 	uint32_t count; /* <= SYMBOLS_MAX_ADDRESSES */
 	bool by_offset; /* they are offsets in the file, else ELF addresses */
+	uint64_t patience_ns; /* for lines; 0: only names are wanted */
 };
 
 struct asked;
@@ -47,7 +51,7 @@ struct finder {
 	struct buffer names;
 	struct origin origins[FINDER_MAX_ORIGINS];
 	uint32_t origin_count;
-	bool has_lines;
+	bool has_lines, lines_late; /* late: they took longer than the patience */
 	struct lines_answers lines; /* of vaddrs */
 };
 
@@ -67,6 +71,9 @@ void finder_release(struct finder *f);
 
 /* The ELF address of address number `i`. False: it is in no segment. */
 bool finder_vaddr(const struct finder *f, uint32_t i, uint64_t *ret);
+
+/* How far behind the beginning of its symbol address number `i` is. False: it has no symbol. */
+bool finder_within(const struct finder *f, uint32_t i, uint64_t *ret);
 
 /*
  * Address number `i`, until the symbolizer is asked again: the innermost function first, at most `max` (FINDER_MAX_FRAMES is all). The outermost is named by

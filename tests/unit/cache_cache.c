@@ -398,7 +398,7 @@ static void test_killed(void **state)
 	struct fixture *f = *state;
 	uint32_t there = 0;
 
-	for (int round = 0; round < 40; round++) {
+	for (int round = 0; there <= 20 && round < 200; round++) {
 		pid_t pids[2];
 
 		for (int i = 0; i < 2; i++) {
@@ -429,7 +429,7 @@ static void test_killed(void **state)
 			there++;
 		}
 	}
-	assert_true(there > 20);
+	assert_true(there > 20); /* a busy machine takes more rounds */
 	assert_int_equal(keep(f, "b", 1, 'b'), 0);
 	assert_int_equal(sum_of(f).writing, 0);
 }

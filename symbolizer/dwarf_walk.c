@@ -253,6 +253,7 @@ static int units_walk(struct walk *w)
 		if (u->type == DW_UT_type || u->type == DW_UT_split_type)
 			continue;
 		w->unit = u;
+		lines_builder_unit(&w->builder);
 		whole = dwarf_unit_prepare(d, u);
 		if (whole) {
 			whole = dwarf_line_read(d, u, &w->files, &w->builder);

@@ -222,8 +222,9 @@ struct lines_request {
 /* It is, and that file did not come or is no good: some names are missing. */
 #define LINES_NO_ALTERNATE 8u
 #define LINES_SPLIT 16u /* parts of it are in .dwo files, which are not read */
-#define LINES_INCOMPLETE 32u /* the reply was full: the last answers are empty */
-#define LINES_OF_FILE 63u /* the above; the rest is of this reply */
+#define LINES_OF_FILE 31u /* the above; the rest is of this reply */
+/* It was full: the last answers are empty, and may be asked for again. */
+#define LINES_INCOMPLETE 32u
 #define LINES_INDEX_USED 64u /* the one that came with the request */
 #define LINES_INDEX_BAD 128u /* that one is no good, and was not used */
 #define LINES_INDEX_MADE 256u /* now, from the file */

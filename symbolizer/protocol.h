@@ -263,6 +263,13 @@ struct lines_answers {
 /* 0, or -EINVAL and a sentence. `bytes` is 8-byte aligned and must outlive *ret. In lines_check.c. */
 int lines_check(const void *bytes, size_t len, uint32_t address_count, struct lines_answers *ret,
 		struct err *err);
+/*
+ * How many of the first addresses a reply that was checked is about: all, unless it was full. Those behind are to be asked about
+ * again; 0 of a full one: that would be of no use.
+ */
+uint32_t lines_answered(const struct lines_answers *a);
+/* Of the whole reply: it is its parts, and nothing else. */
+uint32_t lines_bytes(const struct lines_answers *a);
 
 #define DEBUG_MAX_LINK_BYTES 256u /* of a file's name, with its NUL */
 #define DEBUG_MAX_ALTERNATE_BYTES 1024u /* of a path, with its NUL */

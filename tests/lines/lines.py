@@ -112,7 +112,7 @@ def build_gold(out):
     os.makedirs(work, exist_ok=True)
     for command in (["tar", "xf", source, "--strip-components=1"],
                     ["./configure", "--quiet", "--enable-gold", "--enable-targets=all", *others, *flags],
-                    ["make", "-s", "MAKEINFO=true", "all-libiberty", "all-zlib", "configure-gold"],
+                    ["make", "-s", "MAKEINFO=true", "all-libiberty", "all-zlib", "configure-bfd", "configure-gold"],
                     ["nice", "make", "-s", f"-j{len(os.sched_getaffinity(0))}", "-C", "gold", "ld-new"]):
         done = subprocess.run(command, cwd=work, capture_output=True, text=True)
         if done.returncode:

@@ -163,7 +163,10 @@ void lines_builder_row(struct lines_builder *b, uint64_t vaddr, uint32_t file, u
 	struct lines_row *last, *row;
 	uint32_t at = (uint32_t)(vaddr - b->base);
 
-	if (vaddr < b->base || vaddr >= b->limit)
+	if (!b->sequence_begun)
+		b->sequence_gone = !lines_builder_has_code(b, vaddr);
+	b->sequence_begun = true;
+	if (b->sequence_gone || vaddr < b->base || vaddr >= b->limit)
 		return;
 	last = first ? NULL : &b->rows.items[b->rows.count - 1];
 	if (last && (at < last->start || (last->file == file && last->line == line)))
@@ -181,6 +184,7 @@ void lines_builder_row(struct lines_builder *b, uint64_t vaddr, uint32_t file, u
 void lines_builder_abandon_sequence(struct lines_builder *b)
 {
 	b->rows.count = b->sequence_first;
+	b->sequence_begun = false;
 }
 
 void lines_builder_end_sequence(struct lines_builder *b, uint64_t vaddr)
@@ -190,10 +194,11 @@ void lines_builder_end_sequence(struct lines_builder *b, uint64_t vaddr)
 	const struct lines_row *first;
 	struct lines_sequence *s;
 
+	b->sequence_begun = false;
 	if (!count)
 		return;
 	first = &b->rows.items[b->sequence_first];
-	if (limit <= b->base + first->start || !lines_builder_has_code(b, b->base + first->start)) {
+	if (limit <= b->base + first->start) {
 		lines_builder_abandon_sequence(b);
 		return;
 	}

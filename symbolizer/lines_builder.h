@@ -52,6 +52,8 @@ struct lines_builder {
 	struct index interned;
 	ARRAY(uint32_t) places; /* of the interned strings, by number */
 	uint32_t sequence_first; /* the first row of the sequence under way */
+	bool sequence_begun,
+		sequence_gone; /* it has a row; which is not in code, so that none of it counts */
 	int error; /* the first failure: -ENOMEM or -E2BIG; sticks */
 };
 
@@ -73,7 +75,7 @@ uint32_t lines_builder_scope(struct lines_builder *b, const struct lines_scope *
 /* Its code. What isn't where code can be is passed over. */
 void lines_builder_claim(struct lines_builder *b, uint32_t scope, uint64_t start, uint64_t limit);
 
-/* The rows of a sequence, by address, and its end. */
+/* The rows of a sequence, by address, and its end. One that begins where no code can be was thrown away by the linker. */
 void lines_builder_row(struct lines_builder *b, uint64_t vaddr, uint32_t file, uint32_t line);
 void lines_builder_end_sequence(struct lines_builder *b, uint64_t vaddr);
 /* Forgets rows of a sequence that did not end. */

@@ -37,6 +37,8 @@ GOLD = os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.c
 LABEL_BYTES = 4096  # of a symbol without a size
 
 CXX = ["-O2", "-g", "-o", "OUT", f"{HERE}/program.cc"]
+DEAD = ["-O1", "-g", "-fPIC", "-shared", "-ffunction-sections", "-fvisibility=hidden", "-Wl,--gc-sections", "-Wl,-u,alive",
+        "-o", "OUT", f"{HERE}/dead.c"]
 # Name, command, and the name of the program that llvm-symbolizer is asked about instead.
 PROGRAMS = [
     ("gcc-5", ["g++", "-gdwarf-5", *CXX], None),
@@ -47,6 +49,9 @@ PROGRAMS = [
     ("gcc-sections", ["g++", "-ffunction-sections", "-Wl,--gc-sections", *CXX], None),
     # Of two functions of one name the linker keeps the first: each speaks of it.
     ("gcc-kept", ["g++", "-O2", "-g", "-fuse-ld=bfd", "-o", "OUT", f"{HERE}/kept.cc", f"{HERE}/kept_again.cc"], None),
+    # A function that the linker throws away is at 0, and reaches to where others are.
+    ("gcc-dead", ["gcc", *DEAD, "-fuse-ld=bfd"], None),
+    ("gcc-dead-lld", ["gcc", *DEAD, "-fuse-ld=lld"], None),
     ("gcc-zlib", ["g++", "-gz=zlib", *CXX], None),
     ("gcc-zlib-gnu", ["objcopy", "--compress-debug-sections=zlib-gnu", "gcc-5", "OUT"], "gcc-5"),
     ("gcc-zstd", ["objcopy", "--compress-debug-sections=zstd", "gcc-5", "OUT"], "gcc-5"),

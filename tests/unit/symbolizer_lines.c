@@ -90,6 +90,11 @@ static void rows_add(struct lines_builder *b)
 	lines_builder_row(b, 0, a, 66);
 	lines_builder_row(b, 0x10, a, 67);
 	lines_builder_end_sequence(b, 0x20);
+	/* So was one that is long enough to reach into code. */
+	lines_builder_row(b, 0, a, 68);
+	lines_builder_row(b, 0x1000, a, 69);
+	lines_builder_row(b, 0x1048, a, 70);
+	lines_builder_end_sequence(b, 0x1220);
 	lines_builder_row(b, 0x10e0, a, 77);
 	lines_builder_end_sequence(b, 0x10f8);
 	lines_builder_row(b, 0x1200, a, 88);

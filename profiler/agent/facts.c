@@ -57,6 +57,8 @@ static bool counter_is_recorded(enum counter id)
 	       id == COUNTER_SAMPLES_MISSED || id == COUNTER_TICKS_MISSED ||
 	       (id >= COUNTER_DEBUG_FILES_MISSING && id <= COUNTER_DEBUG_FILES_UNASKED) ||
 	       (id >= COUNTER_LINES_NONE && id <= COUNTER_LINES_LET_GO) ||
+	       id == COUNTER_CODE_MAPS_UNASKED ||
+	       (id >= COUNTER_LINE_INDEXES_MADE && id <= COUNTER_LINE_INDEXES_UNKEPT) ||
 	       id == COUNTER_SYMBOLIZER_FAILED || id == COUNTER_OPENER_FAILED ||
 	       (id >= COUNTER_UNWIND_REFUSED && id <= COUNTER_UNWIND_FILES_BAD);
 }

@@ -89,6 +89,8 @@ static void counters_are_in_it_once(void **state)
 			id == COUNTER_SAMPLES_MISSED || id == COUNTER_TICKS_MISSED ||
 			(id >= COUNTER_DEBUG_FILES_MISSING && id <= COUNTER_DEBUG_FILES_UNASKED) ||
 			(id >= COUNTER_LINES_NONE && id <= COUNTER_LINES_LET_GO) ||
+			id == COUNTER_CODE_MAPS_UNASKED ||
+			(id >= COUNTER_LINE_INDEXES_MADE && id <= COUNTER_LINE_INDEXES_UNKEPT) ||
 			id == COUNTER_SYMBOLIZER_FAILED || id == COUNTER_OPENER_FAILED ||
 			(id >= COUNTER_UNWIND_REFUSED && id <= COUNTER_UNWIND_FILES_BAD);
 		uint64_t got = counter_get(&out.counters, id), want = kept ? id + 1000 : 0;

@@ -52,8 +52,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	check(fd >= 0);
 	if (newline) {
-		name = strndup((const char *)data, (size_t)(newline - data));
-		check(name && package_search_new(&s, paths, PATHS) == 0);
+		name = calloc(1, (size_t)(newline - data) + 1);
+		check(name);
+		memcpy(name, data, (size_t)(newline - data));
+		check(package_search_new(&s, paths, PATHS) == 0);
 		check(fd_write_all(fd, newline + 1, size - (size_t)(newline + 1 - data)) == 0);
 		for (int i = 0; i < 2; i++) {
 			check(lseek(fd, 0, SEEK_SET) == 0);

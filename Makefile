@@ -67,7 +67,7 @@ as_user = $(if $(SUDO_USER),$(if $(filter $(SUDO_USER),$(shell stat -c %U .)),ru
 # The one table of who knows whom. It decides what an archive and a unit test are linked with, and
 # what `make layers` lets their #include lines name. Every layer stands left of those it uses.
 
-LAYERS := command dump agent tables symbolizer opener role cache encode model aggregate process collect base
+LAYERS := command reader storekeeper dump agent tables symbolizer opener role cache decode encode query store model aggregate process collect base
 
 folder = $(if $(filter symbolizer,$(1)),symbolizer,profiler/$(1))
 
@@ -78,14 +78,19 @@ uses_collect    := base bpf
 uses_process    := base
 uses_aggregate  := base process
 uses_model      := base
-uses_encode     := base model
+uses_query      := base model
+uses_encode     := base model query
+uses_decode     := base model encode
+uses_store      := base model
 uses_cache      := base
 uses_role       := base cache
 uses_opener     := base process role
 uses_tables     := base bpf collect process symbolizer/protocol.h
 uses_agent      := base bpf cache symbolizer opener collect process tables aggregate model encode role
 uses_dump       := base bpf symbolizer opener process role agent model
-uses_command    := base cache symbolizer opener collect process aggregate model encode role agent dump
+uses_reader     := base role model query encode decode agent
+uses_storekeeper := base model encode store role
+uses_command    := base cache symbolizer opener collect process aggregate model query encode role agent dump reader store storekeeper
 
 # The libraries it is linked with: pkg-config's names, and those that pkg-config doesn't know.
 pkgs_base       := libxxhash
@@ -97,6 +102,10 @@ pkgs_collect    := libbpf libelf zlib libzstd
 libs_collect    := -lm
 pkgs_dump       := libunwind-generic
 pkgs_encode     := libprotobuf-c libdeflate
+pkgs_decode     := libprotobuf-c libdeflate
+pkgs_query      := libpcre2-8
+libs_query      := -lm
+pkgs_store      := libzstd libxxhash
 
 # The headers (beginnings of names) that nobody else may include, but who has the same line.
 only_bpf        := bpf/bpf_helpers.h bpf/bpf_tracing.h bpf/bpf_core_read.h bpf/bpf_endian.h
@@ -104,6 +113,9 @@ only_collect    := bpf/libbpf.h bpf/bpf.h bpf/btf.h bpf/sampler.skel.h zstd.h
 only_symbolizer := libelf.h gelf.h dwarf.h elfutils/ libdwfl demangle.h libiberty/ lzma.h zlib.h zstd.h Zydis/
 only_dump       := libunwind
 only_encode     := libdeflate.h protobuf-c/ profiler/encode/pprof.pb-c.h
+only_decode     := libdeflate.h protobuf-c/ profiler/encode/pprof.pb-c.h
+only_query      := pcre2.h
+only_store      := zstd.h
 only_role       := seccomp.h sys/capability.h
 
 # What a single unit test needs beside its layers.
@@ -264,7 +276,7 @@ $(foreach l,$(EXISTING),$(eval $(call archive_rule,$(l))))
 
 # Headers that are made must be there before what may include them is compiled the first time.
 $(call objects,collect) $(patsubst %,$(BUILD)/tests/unit/%.o,$(filter collect_%,$(UNIT))): | $(SKEL)
-$(call objects,encode) $(patsubst %,$(BUILD)/tests/unit/%.o,$(filter encode_%,$(UNIT))): | $(PROTO_H)
+$(call objects,encode) $(call objects,decode) $(patsubst %,$(BUILD)/tests/unit/%.o,$(filter encode_% decode_%,$(UNIT))): | $(PROTO_H)
 
 link = $(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@
 
@@ -351,6 +363,13 @@ $(BUILD)/tests/bench/compiler: tests/bench/compiler.c $(foreach l,$(call below,s
 	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(WARN) $(LDFLAGS_ALL) -o $@ $< $(foreach l,$(call below,symbolizer),$(call archive,$(l))) \
 		$(call pkg_libs,$(call below,symbolizer))
 
+# Simulated days of a store, for the bench.
+$(BUILD)/tests/bench/store: tests/bench/store.c $(foreach l,$(EXISTING),$(call archive,$(l))) $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(WARN) $(LDFLAGS_ALL) -o $@ $< $(foreach l,$(EXISTING),$(call archive,$(l))) \
+		$(call pkg_libs,$(EXISTING)) -lpthread
+
 # The index of lines and inlined functions alone, and libdw for the same.
 $(BUILD)/tests/bench/indexer: tests/bench/indexer.c $(foreach l,$(call below,symbolizer),$(call archive,$(l))) $(BUILD)/flags
 	@mkdir -p $(@D)
@@ -374,7 +393,7 @@ $(BUILD)/tests/bench/unit: tests/bench/cxxsource.py
 check-build: check-build-unit check-build-fuzz check-build-cli check-build-e2e
 check-build-unit: $(UNIT_BIN) ; @:
 check-build-fuzz: $(FUZZ_BIN) $(if $(filter symbolizer_dwarf,$(FUZZ)),$(BUILD)/tests/fuzz/corpus/symbolizer_dwarf/.built) ; @:
-check-build-cli: all ; @:
+check-build-cli: all $(BUILD)/tests/bench/store ; @:
 check-build-e2e: all $(WORK_BIN) $(BUILD)/tests/liar $(BUILD)/tests/chains/built $(BUILD)/tests/kernels/verify ; @:
 
 # tests/check runs suites and sums them up. What it needs to know, it is told by its environment.
@@ -437,7 +456,7 @@ profile: ## install what is missing (as root), build, profile this machine for 1
 bench: ## install what is missing (as root), build, measure beside perf and others
 	+@deploy/install-packages --if-root build bench
 	+@$(as_user) $(MAKE) all check-build-e2e $(BUILD)/tests/bench/stopwatch $(BUILD)/tests/bench/compiler \
-		$(if $(filter names,$(or $(ONLY),names)),$(addprefix $(BUILD)/tests/bench/,indexer libdw unit))
+		$(if $(filter names,$(or $(ONLY),names)),$(addprefix $(BUILD)/tests/bench/,indexer libdw unit)) $(BUILD)/tests/bench/store
 	+@BUILD='$(BUILD)' tests/bench/run
 
 programs: ## install what is missing (as root), build, unwind real programs: how many stacks are whole

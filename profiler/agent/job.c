@@ -31,7 +31,8 @@ struct head {
 	uint32_t no_inlines, zero;
 };
 
-static const struct format *const formats[] = { &format_text, &format_pprof, &format_collapsed };
+static const struct format *const formats[] = { &format_text, &format_pprof, &format_collapsed,
+						&format_json };
 #define FORMATS (sizeof(formats) / sizeof(formats[0]))
 
 static uint32_t format_number(const struct format *f)

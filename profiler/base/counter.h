@@ -98,7 +98,11 @@
 	  "processes whose mappings found no room among the unwind tables")                        \
 	X(UNWIND_COPIES_DROPPED, "unwind_copies_dropped",                                          \
 	  "copies of stacks dropped: their share of --memory was full")                            \
-	X(UNWIND_FILES_BAD, "unwind_files_bad", "binaries without a usable unwind table")
+	X(UNWIND_FILES_BAD, "unwind_files_bad", "binaries without a usable unwind table")          \
+	X(WINDOWS_DROPPED_STORE, "windows_dropped_store",                                          \
+	  "windows that the store could not take: disk full or failing, or its limit reached")     \
+	X(SAMPLES_DROPPED_STORE, "samples_dropped_store",                                          \
+	  "samples of windows that the store could not take")
 
 /* What STACKS_TRUNCATED counts, by why: each such stack is in one of these. */
 #define COUNTER_OF_TRUNCATED(words) "user stacks truncated: " words

@@ -32,10 +32,10 @@ const struct argp_option answer_options[] = {
 	{ NULL, 0, NULL, 0, "Where the answer goes:", 30 },
 	{ "output", 'o', "FILE", 0,
 	  "write this file, in the format that --format or its name says (.pb.gz, .pprof, .prof; "
-	  ".txt; .collapsed, .folded; else pprof); - is standard output",
+	  ".txt; .collapsed, .folded; .json; else pprof); - is standard output",
 	  30 },
 	{ "format", OPTION_FORMAT, "FORMAT", 0,
-	  "text, pprof or collapsed; on standard output, unless -o says otherwise", 30 },
+	  "text, pprof, collapsed or json; on standard output, unless -o says otherwise", 30 },
 	{ "root", OPTION_ROOT, "KEYS", 0,
 	  "put labels in as root frames, in pprof and collapsed: a list with commas of comm, thread, "
 	  "pid, tid, cgroup",

@@ -20,8 +20,9 @@
 #define NEAR_EDITS 2
 
 const struct command *const commands[] = {
-	&profile_command, &replay_command,  &symbolize_command, &dump_command, &debug_command,
-	&doctor_command,  &version_command, &help_command,      NULL,
+	&profile_command,   &replay_command,  &query_command, &diff_command,
+	&symbolize_command, &dump_command,    &debug_command, &doctor_command,
+	&store_command,     &version_command, &help_command,  NULL,
 };
 
 static size_t least(size_t a, size_t b, size_t c)

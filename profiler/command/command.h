@@ -37,8 +37,9 @@ struct command {
 	int (*run)(int argc, char **argv, uint64_t start_ns);
 };
 
-extern const struct command profile_command, replay_command, symbolize_command, dump_command,
-	debug_command, doctor_command, version_command, help_command;
+extern const struct command profile_command, replay_command, query_command, diff_command,
+	symbolize_command, dump_command, debug_command, doctor_command, version_command,
+	help_command, store_command;
 
 /* All of them, in the order of the manual; ends with NULL. */
 extern const struct command *const commands[];

@@ -18,9 +18,11 @@
 #include "profiler/dump/job.h"
 #include "profiler/dump/protocol.h"
 #include "profiler/opener/protocol.h"
+#include "profiler/reader/job.h"
 #include "profiler/role/child.h"
 #include "profiler/role/role.h"
 #include "profiler/role/sandbox.h"
+#include "profiler/storekeeper/job.h"
 #include "symbolizer/protocol.h"
 
 /* Words that people try first. */
@@ -66,7 +68,8 @@ static const struct {
 	{ AGENT_ROLE, agent_serve },       { OPENER_ROLE, run_opener },
 	{ FETCHER_ROLE, run_fetcher },     { SYMBOLS_ROLE, symbolizer_serve },
 	{ DUMPER_ROLE, dumper_serve },     { TRACER_ROLE, tracer_serve },
-	{ UNWINDER_ROLE, unwinder_serve },
+	{ UNWINDER_ROLE, unwinder_serve }, { READER_ROLE, reader_serve },
+	{ UNWINDER_ROLE, unwinder_serve }, { STOREKEEPER_ROLE, storekeeper_serve },
 };
 
 /* Is this one of ours, and has it run? */

@@ -14,11 +14,8 @@
 
 #include "profiler/agent/line_frames.h"
 #include "profiler/base/cleanup.h"
-#include "profiler/base/clock.h"
 
 #define MAX_NAME_BYTES (64u << 20)
-/* A file of a gigabyte takes some seconds. */
-#define LINES_PATIENCE_NS (30 * NS_PER_S)
 
 /* Of one address. */
 struct asked {
@@ -26,6 +23,7 @@ struct asked {
 	uint64_t offset; /* the same; if it was asked for by that */
 	uint32_t order; /* as it was asked for */
 	uint32_t name, system_name; /* in names; 0: none */
+	uint64_t within; /* the function, if it has a name */
 };
 
 /* ---- sources ---- */
@@ -149,6 +147,7 @@ static int names_take(struct finder *f, const char *what)
 			continue;
 		x->name = string_keep(f, s.strings + s.functions[a->function].name);
 		x->system_name = string_keep(f, s.strings + s.functions[a->function].system_name);
+		x->within = a->vaddr - s.functions[a->function].start;
 	}
 	origin_add(f, what, "%u of %u addresses named%s", named, f->count,
 		   symbols_words(s.reply->status));
@@ -211,7 +210,7 @@ static int part_ask(struct finder *f, int fd, uint32_t first, struct err *err)
 	const int fds[] = { fd, f->alternate };
 	struct lines_answers a;
 	int r = symbols_client_lines(f->client, fds, f->alternate < 0 ? 1 : 2, f->vaddrs + first,
-				     f->count - first, LINES_PATIENCE_NS, &a, err);
+				     f->count - first, f->subject.patience_ns, &a, err);
 
 	if (r < 0)
 		return r;
@@ -229,6 +228,7 @@ static void lines_take(struct finder *f, int fd, const char *what)
 		r = part_ask(f, fd, done, &err);
 		if (r < 0)
 			origin_add(f, what, "%s", err.text);
+		f->lines_late |= r == -ETIMEDOUT;
 		if (r > 0)
 			done += (uint32_t)r;
 		if (f->part_count == 1 && *symbols_client_index(f->client))
@@ -277,11 +277,11 @@ static int ask(struct finder *f, struct err *err)
 	dwarf = said.flags & DEBUG_REPLY_DWARF;
 	if (!dwarf)
 		origin_add(f, "DWARF", "the file has none");
-	if (!dwarf || (uint32_t)named < f->count)
+	if ((!dwarf && f->subject.patience_ns) || (uint32_t)named < f->count)
 		debug_find(f);
 	if (f->debug >= 0)
 		names_take(f, "symbols, debug file");
-	if (!dwarf && f->debug < 0)
+	if (!f->subject.patience_ns || (!dwarf && f->debug < 0))
 		return 0;
 	alternate_find(f, dwarf ? f->subject.fd : f->debug);
 	lines_take(f, dwarf ? f->subject.fd : f->debug, dwarf ? "DWARF" : "DWARF, debug file");
@@ -400,6 +400,14 @@ bool finder_vaddr(const struct finder *f, uint32_t i, uint64_t *ret)
 {
 	*ret = f->vaddrs[f->positions[i]];
 	return *ret != UINT64_MAX;
+}
+
+bool finder_within(const struct finder *f, uint32_t i, uint64_t *ret)
+{
+	const struct asked *x = &f->asked[f->positions[i]];
+
+	*ret = x->within;
+	return x->name;
 }
 
 /* The lines of the address at `position`, and its number among them; NULL: there are none. */

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "profiler/base/buffer.h"
+#include "profiler/base/clock.h"
 #include "profiler/base/err.h"
 #include "profiler/dump/dumper.h"
 #include "symbolizer/protocol.h"
@@ -16,6 +17,8 @@
 #define FINDER_MAX_ORIGINS 7u
 #define FINDER_MAX_PARTS 16u /* of lines: C++ fills a reply with some 10,000 addresses */
 #define FINDER_MAX_FRAMES 128u /* of an address; the symbolizer gives no more */
+/* For the lines of one file: one of a gigabyte takes some seconds. */
+#define FINDER_PATIENCE_NS (30 * NS_PER_S)
 
 /* A place where names were sought. */
 struct origin {
@@ -32,6 +35,7 @@ struct finder_subject {
 	const uint64_t *addresses;
 	uint32_t count; /* <= SYMBOLS_MAX_ADDRESSES */
 	bool by_offset; /* they are offsets in the file, else ELF addresses */
+	uint64_t patience_ns; /* for lines; 0: only names are wanted */
 };
 
 struct asked;
@@ -55,6 +59,7 @@ struct finder {
 	struct buffer names;
 	struct origin origins[FINDER_MAX_ORIGINS];
 	uint32_t origin_count;
+	bool lines_late; /* they took longer than the patience */
 	struct finder_part parts[FINDER_MAX_PARTS]; /* of vaddrs */
 	uint32_t part_count;
 	char index[600]; /* what became of the file's index; "" */
@@ -76,6 +81,9 @@ void finder_release(struct finder *f);
 
 /* The ELF address of address number `i`. False: it is in no segment. */
 bool finder_vaddr(const struct finder *f, uint32_t i, uint64_t *ret);
+
+/* How far behind the beginning of its symbol address number `i` is. False: it has no symbol. */
+bool finder_within(const struct finder *f, uint32_t i, uint64_t *ret);
 
 /*
  * Address number `i`, until finder_release(): the innermost function first, at most `max` (FINDER_MAX_FRAMES is all). The outermost is named by

@@ -15,7 +15,7 @@
 #include <string.h>
 
 #include "profiler/base/text.h"
-#include "profiler/encode/calltree.h"
+#include "profiler/model/calltree.h"
 
 #define MAX_TEXT_BYTES ((size_t)1 << 30)
 
@@ -282,5 +282,76 @@ int collapsed_encode(const struct profile *p, const struct root_keys *root, stru
 		r = buffer_error(out);
 	}
 	folding_release(&f);
+	return r;
+}
+
+/* ---- two of them ---- */
+
+/* A line of an encoded profile: "stack COUNT". */
+struct row {
+	const char *text, *count;
+	size_t text_len, count_len;
+};
+
+/* Takes the first line off what is left; false at the end. */
+static bool next_row(const char **at, const char *end, struct row *ret)
+{
+	const char *newline = *at < end ? memchr(*at, '\n', (size_t)(end - *at)) : NULL;
+	const char *space = newline ? memrchr(*at, ' ', (size_t)(newline - *at)) : NULL;
+
+	if (!space)
+		return false;
+	*ret = (struct row){ *at, space + 1, (size_t)(space - *at), (size_t)(newline - space - 1) };
+	*at = newline + 1;
+	return true;
+}
+
+static int compare_rows(const struct row *a, const struct row *b)
+{
+	size_t len = a->text_len < b->text_len ? a->text_len : b->text_len;
+	int r = memcmp(a->text, b->text, len);
+
+	return r ? r : (a->text_len > b->text_len) - (a->text_len < b->text_len);
+}
+
+/* Both are sorted: one pass. */
+static void join(const struct buffer *before, const struct buffer *after, struct buffer *out)
+{
+	const char *a = before->data, *a_end = a + before->len;
+	const char *b = after->data, *b_end = b + after->len;
+	struct row x, y;
+	bool has_x = next_row(&a, a_end, &x), has_y = next_row(&b, b_end, &y);
+
+	while (has_x || has_y) {
+		int order = !has_x ? 1 : !has_y ? -1 : compare_rows(&x, &y);
+		const struct row *first = order <= 0 ? &x : &y;
+
+		buffer_append(out, first->text, first->text_len);
+		buffer_text(out, " ");
+		buffer_append(out, order <= 0 ? x.count : "0", order <= 0 ? x.count_len : 1);
+		buffer_text(out, " ");
+		buffer_append(out, order >= 0 ? y.count : "0", order >= 0 ? y.count_len : 1);
+		buffer_text(out, "\n");
+		if (order <= 0)
+			has_x = next_row(&a, a_end, &x);
+		if (order >= 0)
+			has_y = next_row(&b, b_end, &y);
+	}
+}
+
+int collapsed_encode_pair(const struct profile *before, const struct profile *after,
+			  const struct root_keys *root, struct buffer *out)
+{
+	struct buffer texts[2] = { BUFFER_INIT(MAX_TEXT_BYTES), BUFFER_INIT(MAX_TEXT_BYTES) };
+	int r = collapsed_encode(before, root, &texts[0]);
+
+	if (r == 0)
+		r = collapsed_encode(after, root, &texts[1]);
+	if (r == 0) {
+		join(&texts[0], &texts[1], out);
+		r = buffer_error(out);
+	}
+	buffer_release(&texts[0]);
+	buffer_release(&texts[1]);
 	return r;
 }

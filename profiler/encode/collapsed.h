@@ -19,4 +19,8 @@
  */
 int collapsed_encode(const struct profile *p, const struct root_keys *root, struct buffer *out);
 
+/* Two beside each other, as FlameGraph's difffolded writes them: "root;caller;leaf COUNT COUNT\n". */
+int collapsed_encode_pair(const struct profile *before, const struct profile *after,
+			  const struct root_keys *root, struct buffer *out);
+
 #endif

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "profiler/encode/collapsed.h"
+#include "profiler/encode/json.h"
 #include "profiler/encode/pprof.h"
 
 static int encode_text(const struct profile *p, const struct root_keys *root,
@@ -31,6 +32,13 @@ static int encode_collapsed(const struct profile *p, const struct root_keys *roo
 	return collapsed_encode(p, root, out);
 }
 
+static int encode_json(const struct profile *p, const struct root_keys *root,
+		       const struct text_options *text, struct buffer *out)
+{
+	(void)root;
+	return json_encode(p, text && text->by.count ? &text->by : NULL, out);
+}
+
 const struct format format_text = {
 	.name = "text",
 	.suffixes = { ".txt" },
@@ -48,7 +56,14 @@ const struct format format_collapsed = {
 	.encode = encode_collapsed,
 };
 
-static const struct format *const formats[] = { &format_text, &format_pprof, &format_collapsed };
+const struct format format_json = {
+	.name = "json",
+	.suffixes = { ".json" },
+	.encode = encode_json,
+};
+
+static const struct format *const formats[] = { &format_text, &format_pprof, &format_collapsed,
+						&format_json };
 #define FORMATS (sizeof(formats) / sizeof(formats[0]))
 
 const struct format *format_by_name(const char *name, struct err *err)
@@ -56,7 +71,7 @@ const struct format *format_by_name(const char *name, struct err *err)
 	for (size_t i = 0; i < FORMATS; i++)
 		if (!strcmp(formats[i]->name, name))
 			return formats[i];
-	err_set(err, -EINVAL, "format \"%s\" is not text, pprof or collapsed", name);
+	err_set(err, -EINVAL, "format \"%s\" is not text, pprof, collapsed or json", name);
 	return NULL;
 }
 

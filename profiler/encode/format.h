@@ -21,7 +21,7 @@ struct format {
 		      const struct text_options *text, struct buffer *out);
 };
 
-extern const struct format format_text, format_pprof, format_collapsed;
+extern const struct format format_text, format_pprof, format_collapsed, format_json;
 
 /* NULL, and a sentence, if there is no such format. */
 const struct format *format_by_name(const char *name, struct err *err);

@@ -26,6 +26,7 @@
 
 #define MAX_RAW_BYTES ((size_t)1 << 30)
 #define MAX_SERIES_LABELS 64 /* profile_series() */
+#define MAX_LABELS (MAX_SERIES_LABELS + 1) /* and that of a base */
 #define MAX_LOCATION_LINES 1000 /* profile_location() */
 #define MAX_COMMENTS (COUNTER_COUNT + 5)
 #define GZIP_LEVEL 6
@@ -33,7 +34,7 @@
 /* What the samples and locations say of a mapping. */
 struct mapping_use {
 	uint64_t value; /* in it and below it, each sample once */
-	uint32_t last_sample; /* counted last, + 1 */
+	uint32_t last_sample; /* counted last; from 1 */
 	uint64_t lowest, highest; /* addresses */
 	bool has_filenames, has_line_numbers, has_inline_frames;
 };
@@ -47,7 +48,9 @@ struct writer {
 	struct root_texts root_texts;
 	uint32_t *root_of_series; /* root->count numbers into root_texts for each series */
 	ARRAY(uint64_t) stack;
-	uint32_t string_count;
+	uint32_t string_count, sample_count;
+	const struct diff *diff; /* or NULL */
+	size_t value_count; /* 1 if samples are all that is known */
 };
 
 /* Ids of what is made up here: behind those of the model, for functions and locations alike. */
@@ -230,11 +233,11 @@ static inline int stack_push(struct writer *w, uint64_t location_id)
 	return 0;
 }
 
-/* The locations of sample `number`, leaf first, then its root frames, the outermost last. */
-static int fill_stack(struct writer *w, uint32_t number)
+/* The locations of a sample, leaf first, then its root frames, the outermost last. */
+static int fill_stack(struct writer *w, const struct profile_sample *s)
 {
 	const struct profile *p = w->p;
-	const struct profile_sample *s = &p->samples.items[number];
+	uint32_t number = ++w->sample_count;
 	size_t keys = w->root ? w->root->count : 0;
 	int r = 0;
 
@@ -244,8 +247,8 @@ static int fill_stack(struct writer *w, uint32_t number)
 		uint32_t mapping = p->locations.items[location].mapping;
 
 		r = stack_push(w, (uint64_t)location + 1);
-		if (mapping != PROFILE_NONE && w->mappings[mapping].last_sample != number + 1) {
-			w->mappings[mapping].last_sample = number + 1;
+		if (mapping != PROFILE_NONE && w->mappings[mapping].last_sample != number) {
+			w->mappings[mapping].last_sample = number;
 			w->mappings[mapping].value += s->value;
 		}
 	}
@@ -256,17 +259,17 @@ static int fill_stack(struct writer *w, uint32_t number)
 }
 
 /* Writes the stack in w->stack. */
-static void put_sample(struct writer *w, uint64_t count, uint64_t value, Pprof__Label **labels,
+static void put_sample(struct writer *w, int64_t count, int64_t value, Pprof__Label **labels,
 		       size_t label_count)
 {
-	int64_t values[2] = { signed_capped(count), signed_capped(value) };
+	int64_t values[2] = { count, value };
 	Pprof__Sample s = PPROF__SAMPLE__INIT, *samples = &s;
 	Pprof__Profile part = PPROF__PROFILE__INIT;
 
 	s.location_id = w->stack.items;
 	s.n_location_id = w->stack.count;
 	s.value = values;
-	s.n_value = 2;
+	s.n_value = w->value_count;
 	s.label = labels;
 	s.n_label = label_count;
 	part.sample = &samples;
@@ -293,24 +296,43 @@ static uint32_t fill_labels(const struct profile *p, uint32_t series, Pprof__Lab
 	return count;
 }
 
-static int put_samples(struct writer *w)
+/* `base` is a label that they get, or NULL: those of a base are negative. */
+static int put_some(struct writer *w, const struct profile_sample *samples, uint32_t count,
+		    const Pprof__Label *base)
 {
-	const struct profile *p = w->p;
-	Pprof__Label labels[MAX_SERIES_LABELS], *pointers[MAX_SERIES_LABELS];
+	Pprof__Label labels[MAX_LABELS], *pointers[MAX_LABELS];
 
-	for (uint32_t i = 0; i < MAX_SERIES_LABELS; i++) {
+	for (uint32_t i = 0; i < MAX_LABELS; i++) {
 		pprof__label__init(&labels[i]);
 		pointers[i] = &labels[i];
 	}
-	for (uint32_t i = 0; i < p->samples.count; i++) {
-		const struct profile_sample *s = &p->samples.items[i];
-		int r = fill_stack(w, i);
+	for (uint32_t i = 0; i < count; i++) {
+		uint32_t label_count = fill_labels(w->p, samples[i].series, labels);
+		int r = fill_stack(w, &samples[i]);
 
 		if (r < 0)
 			return r;
-		put_sample(w, s->count, s->value, pointers, fill_labels(p, s->series, labels));
+		if (base)
+			labels[label_count++] = *base;
+		put_sample(w, signed_capped(samples[i].count) * (base ? -1 : 1),
+			   signed_capped(samples[i].value) * (base ? -1 : 1), pointers,
+			   label_count);
 	}
 	return 0;
+}
+
+static int put_samples(struct writer *w)
+{
+	const struct diff_side *sides = w->diff ? w->diff->sides : NULL;
+	Pprof__Label base = PPROF__LABEL__INIT;
+	int r;
+
+	if (!sides)
+		return put_some(w, w->p->samples.items, w->p->samples.count, NULL);
+	base.key = put_text(w, "pprof::base");
+	base.str = put_text(w, "true");
+	r = put_some(w, sides[1].samples.items, sides[1].samples.count, NULL);
+	return r < 0 ? r : put_some(w, sides[0].samples.items, sides[0].samples.count, &base);
 }
 
 static int put_lost(struct writer *w)
@@ -330,7 +352,7 @@ static int put_lost(struct writer *w)
 	r = stack_push(w, lost_id(p->locations.count));
 	if (r < 0)
 		return r;
-	put_sample(w, lost, value, NULL, 0);
+	put_sample(w, signed_capped(lost), signed_capped(value), NULL, 0);
 	return 0;
 }
 
@@ -458,6 +480,8 @@ static size_t put_comments(struct writer *w, int64_t *comments)
 	uint64_t lost = counters_lost(&w->p->counters);
 	size_t n = 0;
 
+	if (!f->cpus_online || w->diff) /* none of ours; of none */
+		return 0;
 	comments[n++] = put_printf(
 		w,
 		"slowburn: %s, %s, %" PRIu32 " samples a second on %" PRIu32 " of %" PRIu32 " CPUs",
@@ -503,7 +527,7 @@ static void put_facts(struct writer *w)
 	value.type = put_text(w, f->value_type);
 	value.unit = put_text(w, f->value_unit);
 	part.sample_type = types;
-	part.n_sample_type = 2;
+	part.n_sample_type = w->value_count;
 	part.period_type = &value;
 	part.default_sample_type = value.type;
 	part.period = signed_capped(f->period);
@@ -558,25 +582,45 @@ static int gzip(const struct buffer *raw, struct buffer *out)
 	return len ? 0 : -E2BIG;
 }
 
-int pprof_encode(const struct profile *p, const struct root_keys *root, struct buffer *out)
+/* Of a file that has no other values. */
+static bool counts_only(const struct profile *p)
 {
-	struct writer w = { .p = p, .root = root };
+	return !strcmp(p->facts.value_type, "samples") && !strcmp(p->facts.value_unit, "count");
+}
+
+static int encode(struct writer *w, struct buffer *out)
+{
 	int r = buffer_error(out);
 
 	if (r < 0)
 		return r;
-	buffer_init(&w.raw, MAX_RAW_BYTES);
-	buffer_init(&w.scratch, MAX_RAW_BYTES);
-	root_texts_init(&w.root_texts);
-	w.mappings = calloc((size_t)p->mappings.count + 1, sizeof(*w.mappings));
-	r = w.mappings ? put_all(&w) : -ENOMEM;
+	w->value_count = counts_only(w->p) ? 1 : 2;
+	buffer_init(&w->raw, MAX_RAW_BYTES);
+	buffer_init(&w->scratch, MAX_RAW_BYTES);
+	root_texts_init(&w->root_texts);
+	w->mappings = calloc((size_t)w->p->mappings.count + 1, sizeof(*w->mappings));
+	r = w->mappings ? put_all(w) : -ENOMEM;
 	if (r == 0)
-		r = gzip(&w.raw, out);
-	free(w.mappings);
-	free(w.root_of_series);
-	array_release(&w.stack);
-	root_texts_release(&w.root_texts);
-	buffer_release(&w.scratch);
-	buffer_release(&w.raw);
+		r = gzip(&w->raw, out);
+	free(w->mappings);
+	free(w->root_of_series);
+	array_release(&w->stack);
+	root_texts_release(&w->root_texts);
+	buffer_release(&w->scratch);
+	buffer_release(&w->raw);
 	return r;
+}
+
+int pprof_encode(const struct profile *p, const struct root_keys *root, struct buffer *out)
+{
+	struct writer w = { .p = p, .root = root };
+
+	return encode(&w, out);
+}
+
+int pprof_encode_diff(const struct diff *d, struct buffer *out)
+{
+	struct writer w = { .p = &d->both, .diff = d };
+
+	return encode(&w, out);
 }

@@ -13,6 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define MAX_NAME_BYTES (64u << 10)
+#define MAX_NAMES_BYTES (64u << 20)
+
 static_assert(offsetof(struct ranking_pid, value) == 16, "pid and process are the key");
 static_assert(offsetof(struct ranking_stack, count) == 8, "process and node are the key");
 static_assert(offsetof(struct ranking_line, count) == 16, "what is before it is the key");
@@ -80,36 +83,54 @@ static int add_stack(struct ranking *k, uint32_t process, uint32_t node,
 	return 0;
 }
 
-/* `process_of` is by comm, a string's number; 0 is none yet, else the process's number + 1. */
-static int find_owner(struct ranking *k, uint32_t series, uint32_t *process_of, struct owner *ret)
+/* What a group is called: a text of the profile where it is one, else one of ours. */
+static int name_group(struct ranking *k, uint32_t group, struct profile_string *ret)
 {
-	const struct profile_label *comm = profile_label_find(k->profile, series, "comm");
-	const struct profile_label *pid = profile_label_find(k->profile, series, "pid");
-	uint32_t name = comm && comm->text != PROFILE_NONE ? comm->text : 0;
+	const struct group_value *v = &k->groups.items.items[group].values[0];
+	struct buffer text = BUFFER_INIT(MAX_NAME_BYTES);
+	const char *copy;
+	int r;
 
-	if (!process_of[name]) {
+	if (k->groups.keys.count == 1 && v->text != PROFILE_NONE) {
+		*ret = k->profile->strings.items[v->text];
+		return 0;
+	}
+	group_name_write(&k->groups, k->profile, group, &text);
+	r = buffer_error(&text);
+	copy = r == 0 ? arena_copy(&k->names, text.data, text.len) : NULL;
+	if (copy)
+		*ret = (struct profile_string){ copy, (uint32_t)text.len };
+	buffer_release(&text);
+	return copy ? 0 : r < 0 ? r : -ENOMEM;
+}
+
+static int add_processes(struct ranking *k)
+{
+	for (uint32_t i = 0; i < k->groups.items.count; i++) {
 		struct ranking_process *added = array_push(&k->processes, k->profile->series.count);
+		int r;
 
 		if (!added)
 			return -ENOMEM;
-		*added = (struct ranking_process){ .comm = name };
-		process_of[name] = k->processes.count;
+		*added = (struct ranking_process){ 0 };
+		r = name_group(k, i, &added->name);
+		if (r < 0)
+			return r;
 	}
-	ret->process = process_of[name] - 1;
-	ret->pid = PROFILE_NONE;
-	if (!pid || pid->text != PROFILE_NONE)
-		return 0;
-	return add_pid(k, ret->process, pid->number, &ret->pid);
+	return 0;
 }
 
 static int find_owners(struct ranking *k, struct owner *owners)
 {
-	uint32_t *process_of = calloc(k->profile->strings.count, sizeof(*process_of));
-	int r = process_of ? 0 : -ENOMEM;
+	int r = add_processes(k);
 
-	for (uint32_t i = 0; i < k->profile->series.count && r == 0; i++)
-		r = find_owner(k, i, process_of, &owners[i]);
-	free(process_of);
+	for (uint32_t i = 0; i < k->profile->series.count && r == 0; i++) {
+		const struct profile_label *pid = profile_label_find(k->profile, i, "pid");
+
+		owners[i] = (struct owner){ k->groups.of_series[i], PROFILE_NONE };
+		if (pid && pid->text == PROFILE_NONE)
+			r = add_pid(k, owners[i].process, pid->number, &owners[i].pid);
+	}
 	return r;
 }
 
@@ -192,21 +213,25 @@ static int add_sample(struct ranking *k, const struct profile_sample *s, const s
 	return add_stack(k, owner->process, node, s);
 }
 
-int ranking_init(struct ranking *k, const struct profile *p)
+int ranking_init(struct ranking *k, const struct profile *p, const struct group_keys *by)
 {
 	struct owner *owners = NULL;
 	int r;
 
 	*k = (struct ranking){ .profile = p };
+	arena_init(&k->names, MAX_NAMES_BYTES);
 	k->is_time = !strcmp(p->facts.value_unit, "nanoseconds");
 	k->noun = k->is_time ? "CPU time" : p->facts.value_type;
 	r = calltree_init(&k->tree, p);
 	if (r < 0)
 		return r;
-	r = calltree_sums(&k->tree, &k->functions);
+	r = calltree_sums(&k->tree, p->samples.items, p->samples.count, &k->functions);
 	if (r < 0)
 		goto out;
 	r = truncations_find(&k->tree, &k->truncations);
+	if (r < 0)
+		goto out;
+	r = groups_init(&k->groups, by ? by : &group_by_comm, p);
 	if (r < 0)
 		goto out;
 	owners = calloc((size_t)p->series.count + 1, sizeof(*owners));
@@ -225,6 +250,8 @@ void ranking_release(struct ranking *k)
 	calltree_release(&k->tree);
 	free(k->functions);
 	k->functions = NULL;
+	groups_release(&k->groups);
+	arena_release(&k->names);
 	array_release(&k->processes);
 	array_release(&k->pids);
 	array_release(&k->stacks);
@@ -298,7 +325,7 @@ static bool hotter_process(const struct ranking *k, uint32_t a, uint32_t b)
 
 	if (x->value != y->value)
 		return x->value > y->value;
-	return compare_names(k, x->comm, y->comm) < 0;
+	return strcmp(x->name.text, y->name.text) < 0;
 }
 
 uint32_t ranking_top_processes(const struct ranking *k, uint32_t max, uint32_t *ret_processes)
@@ -359,8 +386,8 @@ static bool hotter_stack(const struct ranking *k, uint32_t a, uint32_t b)
 
 	if (x->value != y->value)
 		return x->value > y->value;
-	r = compare_names(k, k->processes.items[x->process].comm,
-			  k->processes.items[y->process].comm);
+	r = strcmp(k->processes.items[x->process].name.text,
+		   k->processes.items[y->process].name.text);
 	return r ? r < 0 : x->node < y->node;
 }
 

@@ -9,15 +9,17 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "profiler/base/arena.h"
 #include "profiler/base/array.h"
 #include "profiler/base/index.h"
-#include "profiler/encode/calltree.h"
+#include "profiler/model/calltree.h"
 #include "profiler/encode/truncations.h"
 #include "profiler/model/profile.h"
+#include "profiler/query/groups.h"
 
-/* All processes of one comm: a compile is one line, not two hundred. */
+/* All processes of one comm (a compile is one line, not two hundred), or of one group by other labels. */
 struct ranking_process {
-	uint32_t comm; /* string of the profile; 0: not known */
+	struct profile_string name; /* "": not known */
 	uint32_t pid_count;
 	uint64_t count, value;
 	uint64_t kernel_value; /* with a kernel function as the leaf */
@@ -30,7 +32,7 @@ struct ranking_pid {
 	uint64_t value;
 };
 
-/* A stack by function, of the processes of one comm. */
+/* A stack by function, of the processes of one group. */
 struct ranking_stack {
 	uint32_t process;
 	uint32_t node; /* of the call tree */
@@ -50,7 +52,9 @@ struct ranking {
 	struct calltree tree;
 	struct call_sum *functions; /* one for each of tree.frames */
 	struct truncations truncations;
-	ARRAY(struct ranking_process) processes;
+	struct groups groups;
+	ARRAY(struct ranking_process) processes; /* by number of the group */
+	struct arena names;
 	ARRAY(struct ranking_pid) pids;
 	ARRAY(struct ranking_stack) stacks;
 	ARRAY(struct ranking_line) lines;
@@ -65,8 +69,8 @@ struct ranking {
 	const char *noun; /* "CPU time", "cycles": what percentages are of */
 };
 
-/* Borrows the profile until ranking_release(). 0, -ENOMEM or -E2BIG. */
-int ranking_init(struct ranking *k, const struct profile *p);
+/* `by` NULL: by comm. Borrows the profile until ranking_release(). 0, -ENOMEM or -E2BIG. */
+int ranking_init(struct ranking *k, const struct profile *p, const struct group_keys *by);
 void ranking_release(struct ranking *k);
 
 /*

@@ -40,15 +40,44 @@ struct text {
 
 /* ---- the first lines ------------------------------------------------------------------------- */
 
+/* Time, and what is counted by the thousand million as time is; else each one. */
+static bool is_large(const struct text *t)
+{
+	return t->ranking.is_time || !strcmp(t->facts->event, "cycles");
+}
+
+static struct figure amount(const struct text *t, uint64_t value)
+{
+	return is_large(t) ? figure_value(value) : figure_count(value);
+}
+
 static void say_cpus(struct text *t)
 {
 	const struct profile_facts *f = t->facts;
 
-	page_say(&t->page, "in %s s on %" PRIu32, figure_value(f->duration_ns).text,
-		 f->cpus_profiled);
+	if (f->duration_ns || f->cpus_online)
+		page_say(&t->page, " in %s s", figure_value(f->duration_ns).text);
+	if (!f->cpus_online) /* another program's file */
+		return;
+	page_say(&t->page, " on %" PRIu32, f->cpus_profiled);
 	if (f->cpus_profiled < f->cpus_online)
 		page_say(&t->page, " of %" PRIu32, f->cpus_online);
 	page_say(&t->page, " CPU%s", figure_plural(f->cpus_online));
+}
+
+static void say_value(struct text *t)
+{
+	const struct profile_facts *f = t->facts;
+	const struct figure value = amount(t, t->ranking.value);
+
+	if (t->ranking.is_time)
+		page_say(&t->page, "%s s of CPU", value.text);
+	else if (is_large(t))
+		page_say(&t->page, "%s G %s", value.text, f->value_type);
+	else if (!strcmp(f->value_unit, "count"))
+		page_say(&t->page, "%s %s", value.text, f->value_type);
+	else
+		page_say(&t->page, "%s %s of %s", value.text, f->value_unit, f->value_type);
 }
 
 static void headline(struct text *t)
@@ -56,14 +85,13 @@ static void headline(struct text *t)
 	const struct profile_facts *f = t->facts;
 	uint64_t machine = f->machine_ns ? f->machine_ns : f->cpus_profiled * f->duration_ns;
 
-	if (t->ranking.is_time)
-		page_say(&t->page, "%s s of CPU ", figure_value(t->ranking.value).text);
-	else
-		page_say(&t->page, "%s G %s ", figure_value(t->ranking.value).text, f->value_type);
+	say_value(t);
 	say_cpus(t);
 	if (t->ranking.is_time && f->duration_ns)
-		page_say(&t->page, ": %.2f cores, %s %% of %s",
-			 (double)t->ranking.value / (double)f->duration_ns,
+		page_say(&t->page, ": %.2f cores",
+			 (double)t->ranking.value / (double)f->duration_ns);
+	if (t->ranking.is_time && machine)
+		page_say(&t->page, ", %s %% of %s",
 			 figure_percent(figure_share(t->ranking.value, machine)).text,
 			 f->cpus_profiled < f->cpus_online ? "these CPUs" : "the machine");
 	page_attribute(&t->page, PAGE_BOLD);
@@ -107,7 +135,10 @@ static void title(struct text *t, const char *name, const char *meaning)
 	buffer_text(t->page.out, name);
 	page_attribute(&t->page, PAGE_PLAIN);
 	page_attribute(&t->page, PAGE_DIM);
-	buffer_printf(t->page.out, "  %% of %s sampled%s\n", t->ranking.noun, meaning);
+	if (!strcmp(t->ranking.noun, "samples"))
+		buffer_printf(t->page.out, "  %% of samples%s\n", meaning);
+	else
+		buffer_printf(t->page.out, "  %% of %s sampled%s\n", t->ranking.noun, meaning);
 	page_attribute(&t->page, PAGE_PLAIN);
 }
 
@@ -260,23 +291,28 @@ static void put_pids(struct text *t, uint32_t process, size_t columns)
 
 static void processes_table(struct text *t)
 {
-	const size_t comm_columns = t->page.columns < 80 ? 16 : 24;
 	const struct ranking *k = &t->ranking;
+	const bool by_comm = group_keys_are_comm(&k->groups.keys);
+	const size_t comm_columns = !by_comm               ? t->page.columns - 58
+				    : t->page.columns < 80 ? 16
+							   : 24;
 	uint32_t count = ranking_top_processes(k, row_limit(t, 10), t->top), all = 0;
 	uint64_t rest = k->value;
 
-	title(t, "PROCESSES", "; kernel: % of its own");
+	title(t, by_comm ? "PROCESSES" : "GROUPS", "; kernel: % of its own");
 	buffer_printf(t->page.out, " share      ±  %6s  kernel  ",
-		      t->ranking.is_time ? "CPU s" : "G");
-	text_fit(t->page.out, "process", 7, comm_columns + 2, true);
+		      t->ranking.is_time ? "CPU s"
+		      : is_large(t)      ? "G"
+					 : "count");
+	text_fit(t->page.out, by_comm ? "process" : "group  ", 7, comm_columns + 2, true);
 	buffer_text(t->page.out, "pid\n");
 	for (uint32_t i = 0; i < count; i++) {
 		const struct ranking_process *row = &k->processes.items[t->top[i]];
 
 		put_share(t, row->value, row->count);
-		buffer_printf(t->page.out, "  %6s  %6.1f  ", figure_value(row->value).text,
+		buffer_printf(t->page.out, "  %6s  %6.1f  ", amount(t, row->value).text,
 			      figure_share(row->kernel_value, row->value));
-		put_name(t, t->page.out, row->comm, comm_columns, true);
+		page_name(&t->page, t->page.out, &row->name, comm_columns, true);
 		buffer_text(t->page.out, "  ");
 		put_pids(t, t->top[i], t->page.columns - comm_columns - 33);
 		page_end_row(&t->page);
@@ -285,9 +321,17 @@ static void processes_table(struct text *t)
 	for (uint32_t i = 0; i < k->processes.count; i++)
 		all += k->processes.items[i].value > 0;
 	if (all > count)
-		buffer_printf(t->page.out, "%6.1f  %7s%6s  %8sin processes of %s more name%s\n",
-			      figure_share(rest, k->value), "", figure_value(rest).text, "",
-			      figure_count(all - count).text, figure_plural(all - count));
+		buffer_printf(t->page.out, "%6.1f  %7s%6s  %8sin %s%s more %s%s\n",
+			      figure_share(rest, k->value), "", amount(t, rest).text, "",
+			      by_comm ? "processes of " : "", figure_count(all - count).text,
+			      by_comm ? "name" : "group", figure_plural(all - count));
+}
+
+/* Files of one program don't say whose their samples are. */
+static bool has_processes(const struct text *t)
+{
+	return t->facts->cpus_online || t->ranking.processes.count > 1 ||
+	       t->ranking.processes.items[0].name.len;
 }
 
 /* ---- stacks ---------------------------------------------------------------------------------- */
@@ -337,14 +381,19 @@ static void say_part(struct text *t, const struct stack_part *part, bool first)
 }
 
 /* "comm: leaf ← caller ← … 5 more … ← main", with `leaves` frames before what is left out. */
-static void say_stack(struct text *t, uint32_t comm, const struct stack_parts *s, uint32_t leaves)
+static void say_stack(struct text *t, uint32_t process, const struct stack_parts *s,
+		      uint32_t leaves)
 {
 	uint32_t all = s->parts.count;
 	uint32_t roots = all > STACK_ROOT_FRAMES ? STACK_ROOT_FRAMES : 0;
+	uint64_t hidden = 0;
 
 	page_discard(&t->page);
-	put_name(t, &t->page.sentence, comm, 32, false);
-	page_say(&t->page, ": ");
+	if (has_processes(t)) {
+		page_name(&t->page, &t->page.sentence, &t->ranking.processes.items[process].name,
+			  32, false);
+		page_say(&t->page, ": ");
+	}
 	if (!all)
 		page_say(&t->page, "[no stack]");
 	if (leaves + roots >= all) {
@@ -353,8 +402,11 @@ static void say_stack(struct text *t, uint32_t comm, const struct stack_parts *s
 	}
 	for (uint32_t i = 0; i < leaves; i++)
 		say_part(t, &s->parts.items[i], i == 0);
-	if (leaves + roots < all)
-		page_say(&t->page, PAGE_ARROW "… %" PRIu32 " more …", all - leaves - roots);
+	/* Frames, not parts: stacks that differ by a recursion there look different. */
+	for (uint32_t i = leaves; i < all - roots; i++)
+		hidden += s->parts.items[i].repeats;
+	if (hidden)
+		page_say(&t->page, PAGE_ARROW "… %" PRIu64 " more …", hidden);
 	for (uint32_t i = all - roots; i < all; i++)
 		say_part(t, &s->parts.items[i], false);
 }
@@ -371,7 +423,7 @@ static int put_stack(struct text *t, const struct ranking_stack *row, struct sta
 	put_share(t, row->value, row->count);
 	buffer_text(t->page.out, "  ");
 	do {
-		say_stack(t, t->ranking.processes.items[row->process].comm, s, leaves);
+		say_stack(t, row->process, s, leaves);
 	} while (page_stack_lines(&t->page, indent) > STACK_LINES && --leaves > 1);
 	page_hang_stack(&t->page, indent);
 	return 0;
@@ -394,12 +446,21 @@ static int stacks_table(struct text *t)
 
 /* ---- the whole ------------------------------------------------------------------------------- */
 
+/* The profile has samples, or had, and none of what was asked for. */
+static void nothing_selected(struct text *t)
+{
+	page_attribute(&t->page, PAGE_BOLD);
+	page_say(&t->page, "No sample is what was asked for.");
+	page_paragraph(&t->page, 0);
+	page_attribute(&t->page, PAGE_PLAIN);
+}
+
 static void nothing(struct text *t)
 {
 	uint64_t refused = counter_get(&t->p->counters, COUNTER_SAMPLES_FILTERED);
 
 	page_attribute(&t->page, PAGE_BOLD);
-	page_say(&t->page, "No %s was sampled ", t->ranking.noun);
+	page_say(&t->page, "No %s was sampled", t->ranking.noun);
 	say_cpus(t);
 	page_say(&t->page, ".");
 	page_paragraph(&t->page, 0);
@@ -424,6 +485,10 @@ static int answer(struct text *t)
 {
 	int r;
 
+	if (!t->ranking.count && t->p->selected) {
+		nothing_selected(t);
+		return 0;
+	}
 	if (!t->ranking.count) {
 		nothing(t);
 		quality_write(&t->page, &t->ranking);
@@ -433,7 +498,8 @@ static int answer(struct text *t)
 	split_line(t);
 	functions_table(t);
 	lines_table(t);
-	processes_table(t);
+	if (has_processes(t))
+		processes_table(t);
 	r = stacks_table(t);
 	if (r < 0)
 		return r;
@@ -462,7 +528,7 @@ int text_encode(const struct profile *p, const struct text_options *options, str
 	t->rows = clamp(o->rows, 0, 1, MAX_ROWS);
 	page_init(&t->page, out, clamp(o->columns, DEFAULT_COLUMNS, MIN_COLUMNS, MAX_COLUMNS),
 		  o->color);
-	r = ranking_init(&t->ranking, p);
+	r = ranking_init(&t->ranking, p, o->by.count ? &o->by : NULL);
 	if (r == 0)
 		r = answer(t);
 	if (r == 0)

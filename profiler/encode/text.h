@@ -21,11 +21,13 @@
 
 #include "profiler/base/buffer.h"
 #include "profiler/model/profile.h"
+#include "profiler/query/groups.h"
 
 struct text_options {
 	uint32_t columns; /* width to fit in, at least 60; 0: 100 */
 	uint32_t rows; /* entries a table; 0: 15 functions, 10 processes, 5 lines, 5 stacks */
 	bool color; /* terminal attributes */
+	struct group_keys by; /* whose samples are one row of PROCESSES; none: comm */
 };
 
 /* Appends to `out`; `options` may be NULL. 0 or negative errno, with part of it written. */

@@ -8,13 +8,14 @@
 #include <stdint.h>
 
 #include "profiler/base/truncation.h"
-#include "profiler/encode/calltree.h"
+#include "profiler/model/calltree.h"
 
 struct truncation_place {
 	uint64_t count; /* samples */
 	uint32_t module; /* of the tree: the one that most of them end in; 0 if there are none */
 	uint32_t kind; /* of code there: enum profile_mapping_kind */
 	uint64_t module_count; /* of them */
+	uint64_t python_count; /* of these: in code that CPython made to be seen by (-X perf) */
 };
 
 struct truncations {

@@ -308,7 +308,6 @@ static uint64_t add_capped(uint64_t a, uint64_t b)
 int profile_add(struct profile *p, uint32_t series, uint32_t node, uint64_t count, uint64_t value)
 {
 	const struct profile_sample s = { .series = series, .node = node };
-	struct profile_sample *found;
 	int r;
 
 	assert(series < p->series.count && node < p->nodes.count);
@@ -316,10 +315,22 @@ int profile_add(struct profile *p, uint32_t series, uint32_t node, uint64_t coun
 		    p->max_items);
 	if (r < 0)
 		return r;
-	found = &p->samples.items[r];
-	found->count = add_capped(found->count, count);
-	found->value = add_capped(found->value, value);
+	profile_add_to(p, (uint32_t)r, count, value);
 	return r;
+}
+
+void profile_add_to(struct profile *p, uint32_t sample, uint64_t count, uint64_t value)
+{
+	struct profile_sample *s = &p->samples.items[sample];
+
+	s->count = add_capped(s->count, count);
+	s->value = add_capped(s->value, value);
+}
+
+void profile_clear_samples(struct profile *p)
+{
+	index_release(&p->sample_index);
+	p->samples.count = 0;
 }
 
 const struct profile_label *profile_label_find(const struct profile *p, uint32_t series,

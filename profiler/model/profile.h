@@ -101,11 +101,12 @@ struct profile_facts {
 	uint64_t period; /* of value: 10,101,010 for 99 Hz; mean cycles for cycles */
 	uint32_t frequency_hz; /* per CPU */
 	uint32_t cpus_profiled;
-	uint32_t cpus_online;
+	uint32_t cpus_online; /* 0: of another program's file, which doesn't say */
 	bool filtered; /* a filter was on: samples don't stand for the whole machine */
-	const char *event; /* static: "cpu-clock", "cycles" */
-	const char *value_type; /* static: "cpu", "cycles" */
-	const char *value_unit; /* static: "nanoseconds", "count" */
+	/* Static, or in the profile's arena. */
+	const char *event; /* "cpu-clock", "cycles" */
+	const char *value_type; /* "cpu", "cycles", "samples" */
+	const char *value_unit; /* "nanoseconds", "count" */
 	/* From /proc/stat, over the profiled CPUs; all zero if it could not be read. */
 	uint64_t machine_ns; /* CPUs × time */
 	uint64_t busy_ns; /* user, system, interrupts */
@@ -140,6 +141,7 @@ struct profile {
 		series_index, sample_index;
 	struct profile_facts facts;
 	struct counters counters; /* the losses */
+	bool selected; /* samples were left out later: the counters, which are of all, are none of them */
 	uint32_t max_items; /* of each array */
 };
 
@@ -159,6 +161,12 @@ int profile_node(struct profile *p, uint32_t parent, uint32_t location, uint32_t
 int profile_series(struct profile *p, const struct profile_label *labels, uint32_t count);
 /* Adds to the sample of (series, node), makes it if need be. */
 int profile_add(struct profile *p, uint32_t series, uint32_t node, uint64_t count, uint64_t value);
+
+/* The same for a sample that is there. */
+void profile_add_to(struct profile *p, uint32_t sample, uint64_t count, uint64_t value);
+
+/* Forgets the samples and nothing else: what comes next is another window of the same capture. */
+void profile_clear_samples(struct profile *p);
 
 static inline const char *profile_text(const struct profile *p, uint32_t string)
 {

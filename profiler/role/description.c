@@ -99,11 +99,13 @@ static void describe_capability(const struct role_capability *c, const char *unt
 
 static void words_of_crew(struct lines *l, const char *const *crew)
 {
+	const char *const *first = crew;
 	char text[64];
 
 	words(l, "to pass them on, those of");
 	for (; *crew; crew++) {
-		snprintf(text, sizeof(text), "%s%s%s", crew[1] ? "" : "and ", *crew,
+		snprintf(text, sizeof(text), "%s%s%s", crew[1] || crew == first ? "" : "and ",
+			 *crew,
 			 crew[1] && crew[2] ? ","
 			 : crew[1]          ? ""
 					    : "; and");

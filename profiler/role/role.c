@@ -41,6 +41,8 @@
 #define DUMPER_ID 65524
 #define TRACER_ID 65525
 #define UNWINDER_ID 65526
+#define READER_ID 65527
+#define STOREKEEPER_ID 65529
 
 /* ---- conditions ---- */
 
@@ -539,6 +541,54 @@ static const struct role_calls unwinder_groups[] = {
 	{ "what every process needs", false, process_calls, COUNT(process_calls) },
 };
 
+/* ---- the reader ---- */
+
+static const char *const reader_supervisor_crew[] = { "reader", NULL };
+
+static const struct role_limit reader_limits[] = {
+	{ RLIMIT_CORE, "RLIMIT_CORE", 0 },
+	{ RLIMIT_NPROC, "RLIMIT_NPROC", 0 },
+	{ RLIMIT_NOFILE, "RLIMIT_NOFILE", 16 },
+	{ RLIMIT_STACK, "RLIMIT_STACK", 8 << 20 },
+#if !ROLE_SANITIZED
+	{ RLIMIT_FSIZE, "RLIMIT_FSIZE", 0 },
+	/* 256 MiB of a file, as much decompressed, 1 GiB of its messages, and two profiles. */
+	{ RLIMIT_DATA, "RLIMIT_DATA", 3ULL << 30 },
+#endif
+};
+
+static const struct role_calls reader_groups[] = {
+	{ "files that come with the job", false, descriptor_calls, COUNT(descriptor_calls) },
+	{ "its conversation", false, conversation_calls, COUNT(conversation_calls) },
+	{ "memory", false, memory_calls, COUNT(memory_calls) },
+	{ "what every process needs", false, process_calls, COUNT(process_calls) },
+};
+
+/* ---- the storekeeper ---- */
+
+static const struct role_limit storekeeper_limits[] = {
+	{ RLIMIT_CORE, "RLIMIT_CORE", 0 },
+	{ RLIMIT_NPROC, "RLIMIT_NPROC", 0 },
+	{ RLIMIT_NOFILE, "RLIMIT_NOFILE", 4096 }, /* all files of a store */
+	{ RLIMIT_STACK, "RLIMIT_STACK", 8 << 20 },
+#if !ROLE_SANITIZED
+	{ RLIMIT_FSIZE, "RLIMIT_FSIZE", 0 },
+	{ RLIMIT_DATA, "RLIMIT_DATA", 2u << 30 }, /* a range of much, as one profile */
+#endif
+};
+
+static const struct role_call storekeeper_descriptor_calls[] = {
+	CALL("read"), CALL("pread64"), CALL("lseek"), CALL("fstat"), CALL("close"),
+};
+
+static const struct role_calls storekeeper_groups[] = {
+	{ "files that it was handed", false, storekeeper_descriptor_calls,
+	  COUNT(storekeeper_descriptor_calls) },
+	{ "its conversation", false, conversation_calls, COUNT(conversation_calls) },
+	{ "memory", false, memory_calls, COUNT(memory_calls) },
+	{ "what every process needs", false, process_calls, COUNT(process_calls) },
+};
+
 /* ---- the roles ---- */
 
 #define CAPABILITIES(list) .capabilities = list, .capability_count = COUNT(list)
@@ -633,6 +683,31 @@ static const struct role roles[] = {
 		.served = true,
 		LIMITS(unwinder_limits),
 		GROUPS(unwinder_groups),
+	},
+	{
+		.name = "reader supervisor",
+		.work = "The supervisor of slowburn query and diff; the same, but that it starts the "
+			"reader only",
+		.crew = reader_supervisor_crew,
+		.filter = ROLE_DENIES,
+		CAPABILITIES(supervisor_capabilities),
+		GROUPS(supervisor_groups),
+	},
+	{
+		.name = "reader",
+		.work = "Parses profiles from files, selects, compares, and makes the answer",
+		.user = "slowburn-reader",
+		.fallback_id = READER_ID,
+		LIMITS(reader_limits),
+		GROUPS(reader_groups),
+	},
+	{
+		.name = "storekeeper",
+		.work = "Reads the files of a store for slowburn store, which hands them to it",
+		.user = "slowburn-storekeeper",
+		.fallback_id = STOREKEEPER_ID,
+		LIMITS(storekeeper_limits),
+		GROUPS(storekeeper_groups),
 	},
 };
 

@@ -33,6 +33,7 @@ sys.dont_write_bytecode = True
 sys.path[:0] = [HERE, os.path.join(ROOT, "tests", "e2e")]
 import footprint  # noqa: E402
 import names  # noqa: E402
+import store  # noqa: E402
 import truth  # noqa: E402
 import unwinding  # noqa: E402
 import watch  # noqa: E402
@@ -453,8 +454,37 @@ def named(directory):
     write_json("names", names.run(directory, SLOWBURN, BUILD, RUNS, say, goal))
 
 
+def recorded(directory):
+    """12 s of the mixed load."""
+    recording = os.path.join(directory, "recording")
+    source, _ = compile_input(directory)
+    load = subprocess.Popen([sys.executable, os.path.join(HERE, "load.py"), source], stdout=subprocess.DEVNULL)
+    try:
+        subprocess.run([SLOWBURN, "profile", "--duration", "12s", "--record", recording, "-o",
+                        os.path.join(directory, "profile.pb.gz")], stdout=subprocess.DEVNULL, check=True)
+    finally:
+        load.wait()
+    return recording
+
+
+def stored(directory):
+    say("store: 7 days of 990 samples each 10 s (half of 2 CPUs at 99 Hz), drawn from 12 s of the mixed load")
+    found, hours = store.days(os.path.join(BUILD, "tests/bench/store"), recorded(directory), 168, 990)
+    goal("bytes a sample, all levels, 7 days", found["bytes_a_sample"], 1, "bytes")
+    goal("a window written, mean", found["window_written_ms mean"], 20, "ms")
+    goal("a window written, 99 of 100", found["window_written_ms p99"], 20, "ms")
+    goal("a day merged", found["day_merged_ms"], 200, "ms")
+    goal("a week merged", found["week_merged_ms"], 1000, "ms")
+    goal("opened", found["open_ms"], 100, "ms")
+    own = os.path.join(directory, "compared")
+    os.mkdir(own)
+    for how, (ms, most, end) in store.compare(hours, own).items():
+        say(f"  {'append-only' if how == 'log' else 'SQLite, synchronous=' + how:28} {ms:8.3f} ms a window, at most "
+            f"{most:.3f} and in the end {end:.3f} bytes for each of the windows'")
+
+
 PARTS = {"mixed": mixed, "unwinding": unwound, "saturation": saturation, "lockstep": lockstep, "storm": storm,
-         "names": named, "memory": memory, "steady": steady, "compiler": compiler}
+         "names": named, "memory": memory, "steady": steady, "compiler": compiler, "store": stored}
 
 
 def main():

@@ -60,7 +60,7 @@ refuse_all() {
 @test "words that mean nothing" {
 	refuse_all <<- 'EOT'
 		profile -e instructions => event "instructions" is not cpu-clock or cycles
-		profile --format svg => format "svg" is not text, pprof or collapsed
+		profile --format svg => format "svg" is not text, pprof, collapsed or json
 		profile --root foo => "foo"
 		profile --root comm,,pid => root
 		profile --root '' => root

@@ -89,7 +89,7 @@ static void formats_by_name(void **state)
 	assert_ptr_equal(format_by_name("pprof", &err), &format_pprof);
 	assert_ptr_equal(format_by_name("collapsed", &err), &format_collapsed);
 	assert_null(format_by_name("Text", &err));
-	assert_string_equal(err.text, "format \"Text\" is not text, pprof or collapsed");
+	assert_string_equal(err.text, "format \"Text\" is not text, pprof, collapsed or json");
 }
 
 int main(void)

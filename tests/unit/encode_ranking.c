@@ -15,7 +15,7 @@
 
 static const char *comm_of(const struct ranking *k, uint32_t process)
 {
-	return profile_text(k->profile, k->processes.items[process].comm);
+	return k->processes.items[process].name.text;
 }
 
 static void test_order(void **state)
@@ -30,7 +30,7 @@ static void test_order(void **state)
 	test_stack(&p, test_series(&p, "c", 3, 3), 4, "h@a", "sys@[kernel.kallsyms]", NULL);
 	test_stack(&p, test_series(&p, "c", 4, 4), 4, "h@a", "[a]@a", NULL);
 	test_stack(&p, test_series(&p, "c", 4, 5), 1, "h@a", "[a]@a", NULL);
-	assert_int_equal(ranking_init(&k, &p), 0);
+	assert_int_equal(ranking_init(&k, &p, NULL), 0);
 	assert_int_equal(k.count, 19);
 	assert_int_equal(k.kernel_value, 4 * TEST_PERIOD_NS);
 	assert_int_equal(k.unnamed_value, 5 * TEST_PERIOD_NS);
@@ -71,7 +71,7 @@ static void test_sums_agree(void **state)
 		struct profile p;
 
 		test_random_profile(&p, seed, 500);
-		assert_int_equal(ranking_init(&k, &p), 0);
+		assert_int_equal(ranking_init(&k, &p, NULL), 0);
 		for (uint32_t i = 0; i < k.processes.count; i++)
 			processes += k.processes.items[i].value;
 		for (uint32_t i = 0; i < k.pids.count; i++)
@@ -98,7 +98,7 @@ static void test_top_is_the_top(void **state)
 	uint32_t count;
 
 	test_random_profile(&p, 11, 1000);
-	assert_int_equal(ranking_init(&k, &p), 0);
+	assert_int_equal(ranking_init(&k, &p, NULL), 0);
 	count = ranking_top_stacks(&k, 5000, all);
 	assert_true(count > 7);
 	for (uint32_t i = 1; i < count; i++)
@@ -112,7 +112,7 @@ static void test_top_is_the_top(void **state)
 static int build(void *ctx)
 {
 	struct ranking k;
-	int r = ranking_init(&k, ctx);
+	int r = ranking_init(&k, ctx, NULL);
 
 	ranking_release(&k);
 	return r;

@@ -699,8 +699,16 @@ static const struct attempt tracer_attempts[] = {
 	AS_ROOT(read_others), AS_ROOT(seize), ENTRY(memory, 0), ENTRY(clock, 0),
 };
 
-/* As the symbolizer. */
+/* As the symbolizer; the reader, too. */
 static const struct attempt unwinder_attempts[] = {
+	NO_TO_CHILDREN, NO(openat), NO(openat2), NO(newfstatat), NO(statx), NO(memfd_create),
+	NO(getdents64), NO(write), NO(write_readable), NO(ftruncate), NO(ioctl), NO(fcntl),
+	NO(map_file), NO(map_shared), NO(bpf), NO(perf_event_open), NO(sendto), NO(sendmsg),
+	ENTRY(read, 0), ENTRY(memory, 0), ENTRY(clock, 0),
+};
+
+/* As the unwinder: it writes nothing, and what it reads it was handed. */
+static const struct attempt storekeeper_attempts[] = {
 	NO_TO_CHILDREN, NO(openat), NO(openat2), NO(newfstatat), NO(statx), NO(memfd_create),
 	NO(getdents64), NO(write), NO(write_readable), NO(ftruncate), NO(ioctl), NO(fcntl),
 	NO(map_file), NO(map_shared), NO(bpf), NO(perf_event_open), NO(sendto), NO(sendmsg),
@@ -728,6 +736,16 @@ static const struct attempt supervisor_attempts[] = {
 	NO(ptrace),
 #endif
 	AS_ROOT(openat), AS_ROOT(others_maps), AS_ROOT(shadow), ENTRY(fork, 0), ENTRY(kill, 0),
+	ENTRY(setuid, 0), ENTRY(setgroups, 0), ENTRY(write, 0), ENTRY(read, 0),
+};
+
+/* Has none of what the opener is for. */
+static const struct attempt reader_supervisor_attempts[] = {
+	NO_TO_ALL,
+#if !ROLE_SANITIZED
+	NO(ptrace),
+#endif
+	AS_ROOT(openat), ENTRY(others_maps, EACCES), AS_ROOT(shadow), ENTRY(fork, 0), ENTRY(kill, 0),
 	ENTRY(setuid, 0), ENTRY(setgroups, 0), ENTRY(write, 0), ENTRY(read, 0),
 };
 
@@ -782,6 +800,9 @@ static const struct {
 	{ "dumper", dumper_attempts, COUNT(dumper_attempts) },
 	{ "tracer", tracer_attempts, COUNT(tracer_attempts) },
 	{ "unwinder", unwinder_attempts, COUNT(unwinder_attempts) },
+	{ "reader supervisor", reader_supervisor_attempts, COUNT(reader_supervisor_attempts) },
+	{ "reader", unwinder_attempts, COUNT(unwinder_attempts) },
+	{ "storekeeper", storekeeper_attempts, COUNT(storekeeper_attempts) },
 	{ "leaky", in_a_leaky_filter, COUNT(in_a_leaky_filter) },
 };
 

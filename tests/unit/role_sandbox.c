@@ -67,6 +67,17 @@ static void test_dump_roles(void **state)
 	expect_role("dump supervisor");
 }
 
+static void test_reader_roles(void **state)
+{
+	expect_role("reader");
+	expect_role("reader supervisor");
+}
+
+static void test_storekeeper(void **state)
+{
+	expect_role("storekeeper");
+}
+
 static void test_supervisor(void **state)
 {
 	expect_role("supervisor");
@@ -260,6 +271,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_fetcher),
 		cmocka_unit_test(test_supervisor),
 		cmocka_unit_test(test_dump_roles),
+		cmocka_unit_test(test_reader_roles),
+		cmocka_unit_test(test_storekeeper),
 		cmocka_unit_test(test_roles_under_supervisor),
 #if !ROLE_SANITIZED
 		cmocka_unit_test(test_less_memory),

@@ -5,8 +5,8 @@
  * function are one frame; so are equal names in mappings of one base name (a library of which two
  * copies are mapped), but not the `main`s of two programs.
  */
-#ifndef ENCODE_CALLTREE_H
-#define ENCODE_CALLTREE_H
+#ifndef MODEL_CALLTREE_H
+#define MODEL_CALLTREE_H
 
 #include <stdint.h>
 
@@ -52,7 +52,11 @@ struct call_sum {
 int calltree_init(struct calltree *t, const struct profile *p);
 void calltree_release(struct calltree *t);
 
-/* One for each frame, owned by the caller: free(). 0 or -ENOMEM. */
-int calltree_sums(const struct calltree *t, struct call_sum **ret_sums);
+/*
+ * Sums of samples whose nodes are the profile's: its own, or some of them. One for each frame, owned by the
+ * caller: free(). 0 or -ENOMEM.
+ */
+int calltree_sums(const struct calltree *t, const struct profile_sample *samples, uint32_t count,
+		  struct call_sum **ret_sums);
 
 #endif

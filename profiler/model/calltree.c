@@ -6,7 +6,7 @@
  *
  * Refused: adding up stack by stack. The tree has each common caller once, a stack each time.
  */
-#include "profiler/encode/calltree.h"
+#include "profiler/model/calltree.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -219,12 +219,11 @@ struct walk_node {
 };
 
 /* Parents have lower numbers than their children: one pass from the end adds up every subtree. */
-static void sum_subtrees(const struct calltree *t, struct walk_node *walk, struct call_sum *sums)
+static void sum_subtrees(const struct calltree *t, const struct profile_sample *samples,
+			 uint32_t count, struct walk_node *walk, struct call_sum *sums)
 {
-	const struct profile *p = t->profile;
-
-	for (uint32_t i = 0; i < p->samples.count; i++) {
-		const struct profile_sample *s = &p->samples.items[i];
+	for (uint32_t i = 0; i < count; i++) {
+		const struct profile_sample *s = &samples[i];
 		uint32_t node = t->node_of[s->node];
 
 		walk[node].count += s->count;
@@ -238,8 +237,8 @@ static void sum_subtrees(const struct calltree *t, struct walk_node *walk, struc
 		walk[i].next_sibling = walk[n->parent].first_child;
 		walk[n->parent].first_child = i;
 	}
-	for (uint32_t i = 0; i < p->samples.count; i++) {
-		const struct profile_sample *s = &p->samples.items[i];
+	for (uint32_t i = 0; i < count; i++) {
+		const struct profile_sample *s = &samples[i];
 		uint32_t node = t->node_of[s->node];
 
 		if (!node)
@@ -276,7 +275,8 @@ static void sum_totals(const struct calltree *t, const struct walk_node *walk, u
 	}
 }
 
-int calltree_sums(const struct calltree *t, struct call_sum **ret_sums)
+int calltree_sums(const struct calltree *t, const struct profile_sample *samples, uint32_t count,
+		  struct call_sum **ret_sums)
 {
 	struct walk_node *walk = calloc(t->nodes.count, sizeof(*walk));
 	uint32_t *above = calloc((size_t)t->frames.count + 1, sizeof(*above));
@@ -284,7 +284,7 @@ int calltree_sums(const struct calltree *t, struct call_sum **ret_sums)
 	int r = walk && above && sums ? 0 : -ENOMEM;
 
 	if (r == 0) {
-		sum_subtrees(t, walk, sums);
+		sum_subtrees(t, samples, count, walk, sums);
 		sum_totals(t, walk, above, sums);
 		*ret_sums = sums;
 		sums = NULL;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "profiler/encode/calltree.h"
+#include "profiler/model/calltree.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,6 +13,12 @@
 
 #include "tests/unit/encode_profile.h"
 #include "tests/unit/torture.h"
+
+/* Of all samples of the profile. */
+static int sums_of(const struct calltree *t, struct call_sum **ret)
+{
+	return calltree_sums(t, t->profile->samples.items, t->profile->samples.count, ret);
+}
 
 static const struct call_sum *sum_of(const struct calltree *t, const struct call_sum *sums,
 				     const char *name, const char *module)
@@ -67,7 +73,7 @@ static void test_self_and_total(void **state)
 	test_stack(&p, s, 50, "malloc@/snap/lib/libc.so.6", NULL);
 	test_stack(&p, s, 1, NULL);
 	assert_int_equal(calltree_init(&t, &p), 0);
-	assert_int_equal(calltree_sums(&t, &sums), 0);
+	assert_int_equal(sums_of(&t, &sums), 0);
 	expect(&t, sums, "main", "a", 0, 22);
 	expect(&t, sums, "f", "a", 14, 17);
 	expect(&t, sums, "g", "a", 8, 18);
@@ -97,7 +103,7 @@ static void test_inlined(void **state)
 	node = test_id(profile_node(&p, 0, l, 0));
 	test_id(profile_add(&p, s, node, 2, 2 * TEST_PERIOD_NS));
 	assert_int_equal(calltree_init(&t, &p), 0);
-	assert_int_equal(calltree_sums(&t, &sums), 0);
+	assert_int_equal(sums_of(&t, &sums), 0);
 	assert_int_equal(t.nodes.count, 4);
 	node = t.node_of[node];
 	assert_string_equal(profile_text(&p, t.frames.items[t.nodes.items[node].frame].name),
@@ -146,7 +152,7 @@ static void test_random_sums(void **state)
 
 		test_random_profile(&p, seed, 300);
 		assert_int_equal(calltree_init(&t, &p), 0);
-		assert_int_equal(calltree_sums(&t, &sums), 0);
+		assert_int_equal(sums_of(&t, &sums), 0);
 		slow = calloc(t.frames.count, sizeof(*slow));
 		slow_sums(&t, slow);
 		for (uint32_t i = 0; i < t.frames.count; i++)
@@ -172,7 +178,7 @@ static int build(void *ctx)
 
 	if (r < 0)
 		return r;
-	r = calltree_sums(&t, &sums);
+	r = sums_of(&t, &sums);
 	free(sums);
 	calltree_release(&t);
 	return r;

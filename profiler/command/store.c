@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * slowburn store: what a store has, whether it is whole, and a range of it as a file. The files are opened here, as whoever
+ * called; the storekeeper, which has no privileges, reads them.
+ */
+#include "profiler/command/command.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "profiler/base/cleanup.h"
+#include "profiler/base/clock.h"
+#include "profiler/command/interrupt.h"
+#include "profiler/command/moment.h"
+#include "profiler/command/options.h"
+#include "profiler/command/output.h"
+#include "profiler/role/child.h"
+#include "profiler/role/socket.h"
+#include "profiler/store/catalog.h"
+#include "profiler/store/level.h"
+#include "profiler/storekeeper/job.h"
+
+#define PATIENCE_NS (300 * NS_PER_S)
+
+enum { OPTION_FROM = 0xa00, OPTION_TO };
+
+static const struct {
+	const char *name;
+	enum storekeeper_kind kind;
+} actions[] = {
+	{ "info", STOREKEEPER_INFO },
+	{ "verify", STOREKEEPER_VERIFY },
+	{ "export", STOREKEEPER_EXPORT },
+};
+
+struct request {
+	const char *action, *directory, *from, *to, *output;
+	struct storekeeper_job job;
+};
+
+static int take(void *into, int key, const char *arg, struct err *err)
+{
+	struct request *q = into;
+
+	switch (key) {
+	case OPTION_FROM:
+		q->from = arg;
+		return 0;
+	case OPTION_TO:
+		q->to = arg;
+		return 0;
+	case 'o':
+		q->output = arg;
+		return 0;
+	default:
+		if (!q->action)
+			q->action = arg;
+		else if (!q->directory)
+			q->directory = arg;
+		else
+			return err_set(err, -EINVAL, "one store at a time: \"%s\" or \"%s\"",
+				       q->directory, arg);
+		return 0;
+	}
+}
+
+static int check(struct request *q, struct err *err)
+{
+	uint64_t now_ns = clock_ns(CLOCK_REALTIME);
+	bool found = false;
+	int r;
+
+	if (!q->action || !q->directory)
+		return err_set(err, -EINVAL, "which %s? See 'slowburn help store'",
+			       q->action ? "store" : "action");
+	for (size_t i = 0; i < sizeof(actions) / sizeof(actions[0]); i++) {
+		if (strcmp(actions[i].name, q->action) != 0)
+			continue;
+		q->job.kind = actions[i].kind;
+		found = true;
+	}
+	if (!found)
+		return err_set(err, -EINVAL, "\"%s\" is not info, verify or export", q->action);
+	if (q->job.kind != STOREKEEPER_EXPORT)
+		return q->from || q->to || q->output
+			       ? err_set(err, -EINVAL, "--from, --to and -o are for export")
+			       : 0;
+	q->job.to_ns = UINT64_MAX;
+	q->job.window_ns = UINT64_MAX;
+	r = q->from ? moment_parse(q->from, now_ns, &q->job.from_ns, err) : 0;
+	if (r == 0 && q->to)
+		r = moment_parse(q->to, now_ns, &q->job.to_ns, err);
+	if (r == 0 && q->job.from_ns >= q->job.to_ns)
+		r = err_set(err, -EINVAL, "--from is not before --to");
+	return r;
+}
+
+/* Nothing in it is looked at that the range has no part in. */
+static bool is_asked_for(const struct request *q, const struct catalog_file *f)
+{
+	return q->job.kind != STOREKEEPER_EXPORT ||
+	       (f->slot_ns < q->job.to_ns &&
+		f->slot_ns + store_levels[f->level].span_ns > q->job.from_ns);
+}
+
+static int hand_file(int dirfd, int socket, const struct catalog_file *f, struct err *err)
+{
+	_cleanup_(fd_close) int fd = -1;
+	char name[CATALOG_NAME_BYTES];
+	int r;
+
+	catalog_name(f, name);
+	fd = catalog_open(dirfd, name, err);
+	/* The writer gave it up since. */
+	if (fd == -ENOENT)
+		return 0;
+	if (fd < 0)
+		return fd;
+	r = socket_send(socket, STOREKEEPER_FILE, f, sizeof(*f), &fd, 1,
+			clock_ns(CLOCK_MONOTONIC) + PATIENCE_NS);
+	return r < 0 ? err_errno(err, r, "the storekeeper doesn't take \"%s\"", name) : 0;
+}
+
+static int hand_over(const struct request *q, int dirfd, const struct catalog *c, int socket,
+		     struct err *err)
+{
+	int r = 0;
+
+	if (c->files.count > STOREKEEPER_MAX_FILES)
+		return err_set(err, -E2BIG, "the store has %u files: at most %u can be read",
+			       c->files.count, STOREKEEPER_MAX_FILES);
+	for (uint32_t i = 0; r == 0 && i < c->files.count; i++)
+		if (is_asked_for(q, &c->files.items[i]))
+			r = hand_file(dirfd, socket, &c->files.items[i], err);
+	if (r < 0)
+		return r;
+	r = socket_send(socket, STOREKEEPER_JOB, &q->job, sizeof(q->job), NULL, 0,
+			clock_ns(CLOCK_MONOTONIC) + PATIENCE_NS);
+	return r < 0 ? err_errno(err, r, "the storekeeper doesn't take its job") : 0;
+}
+
+/* Its answer to its end. 0, 1: something is damaged (then, or with a failure, a sentence may be there). */
+static int hear(int socket, struct socket_message *m, struct output *out, struct err *err)
+{
+	struct storekeeper_result result;
+	const struct buffer *b = &m->bytes;
+	size_t len;
+
+	for (;;) {
+		int r = socket_receive(socket, m, clock_ns(CLOCK_MONOTONIC) + PATIENCE_NS);
+
+		if (r < 0)
+			return err_errno(err, r, "the storekeeper ended before its time");
+		if (m->type != STOREKEEPER_ANSWER)
+			break;
+		r = output_write(out, b->data, b->len, err);
+		if (r < 0)
+			return r;
+	}
+	if (m->type != STOREKEEPER_ENDED || b->len < sizeof(result) ||
+	    b->len - sizeof(result) >= sizeof(err->text))
+		return err_errno(err, -EPROTO, "the storekeeper can't be understood");
+	memcpy(&result, b->data, sizeof(result));
+	len = b->len - sizeof(result);
+	memcpy(err->text, b->data + sizeof(result), len);
+	err->text[len] = '\0';
+	if (result.status < 0 && !len)
+		err_errno(err, result.status, "the storekeeper failed");
+	return result.status < 0 ? result.status : result.bad != 0;
+}
+
+static int ask(const struct request *q, int dirfd, struct output *out, struct err *err)
+{
+	struct child child = { .socket = -1 };
+	struct socket_message message;
+	struct catalog c = { 0 };
+	int r = catalog_read(&c, dirfd, err);
+
+	socket_message_init(&message, STOREKEEPER_MAX_MESSAGE_BYTES);
+	if (r == 0)
+		r = child_start(&child, STOREKEEPER_ROLE, err);
+	if (r == 0)
+		r = hand_over(q, dirfd, &c, child.socket, err);
+	if (r == 0)
+		r = hear(child.socket, &message, out, err);
+	if (child.pid)
+		child_stop(&child, NULL);
+	socket_message_release(&message);
+	catalog_release(&c);
+	return r;
+}
+
+static int run_request(const struct request *q)
+{
+	_cleanup_(fd_close) int dirfd = -1;
+	_cleanup_(output_release) struct output out = OUTPUT_INIT;
+	struct err err = { "" };
+	int r;
+
+	r = interrupt_catch(0, output_abandon_all);
+	if (r < 0)
+		err_errno(&err, r, "cannot catch signals");
+	dirfd = open(q->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (r == 0 && dirfd < 0)
+		r = err_errno(&err, -errno, "cannot open the store \"%s\"", q->directory);
+	if (r == 0)
+		r = output_open(&out, q->output ? q->output : "-",
+				q->job.kind == STOREKEEPER_EXPORT, &err);
+	if (r == 0)
+		r = ask(q, dirfd, &out, &err);
+	if (r >= 0) {
+		if (r == 1 && *err.text)
+			command_say("%s; the rest was exported", err.text);
+		if (output_finish(&out, &err) < 0)
+			r = -EIO;
+	}
+	if (r < 0)
+		return command_fail(COMMAND_FAILED, &err);
+	return r ? COMMAND_FAILED : COMMAND_OK;
+}
+
+static int run(int argc, char **argv, uint64_t start_ns)
+{
+	struct request q = { 0 };
+	struct err err;
+	int r = options_parse(&store_command, argc, argv, &q, NULL, &err);
+
+	(void)start_ns;
+	if (r == 0)
+		r = check(&q, &err);
+	return r == 0 ? run_request(&q) : options_status(r, &err);
+}
+
+static const struct argp_option store_options[] = {
+	{ "from", OPTION_FROM, "TIME", 0,
+	  "export: windows that start then or later (default: the first)", 1 },
+	{ "to", OPTION_TO, "TIME", 0, "export: and before then (default: the last)", 1 },
+	{ "output", 'o', "FILE", 0, "export: write to FILE (default: standard output)", 1 },
+	{ 0 },
+};
+
+const struct command store_command = {
+	.name = "store",
+	.summary = "Tell what a store has, check it, or get profiles out of it",
+	.operands = "info|verify|export DIR",
+	.about =
+		"info: levels, files, windows, bytes a sample, the time they span, and what was dropped. verify: decodes "
+		"everything; the exit status is 1 if something is damaged, and a line says which file and window. export: a "
+		"range of time as one pprof file.\n"
+		"TIME is as in 2025-11-23T05:30:00Z (RFC 3339), -1h30m (ago), or now. A store that is being written can be "
+		"read meanwhile. Its files are parsed by a process that has no privileges.",
+	.options = { store_options, help_options },
+	.take = take,
+	.run = run,
+};

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Samples of one profile, added to another one. What a sample hangs on (series, labels, stack, functions, texts) is
+ * interned there when its first sample comes: what no sample uses is left behind. Each item is translated once.
+ *
+ * Only the arrays of `from` are read, its indexes aren't: it may be one that was decoded and has none. It may grow
+ * between two calls. Not thread safe.
+ */
+#ifndef MODEL_MERGE_H
+#define MODEL_MERGE_H
+
+#include "profiler/model/profile.h"
+
+struct profile_merge;
+
+/* Borrows both until profile_merge_free(). 0 or -ENOMEM. */
+int profile_merge_new(struct profile_merge **ret, struct profile *into, const struct profile *from);
+void profile_merge_free(struct profile_merge *m);
+
+/*
+ * The id in `into` of a series, a node of `from`; or -ENOMEM, -E2BIG: `into` is full, and stays valid, as with all
+ * below.
+ */
+int profile_merge_series(struct profile_merge *m, uint32_t series);
+int profile_merge_node(struct profile_merge *m, uint32_t node);
+
+/* As profile_add(), of a series and a node of `from`. */
+int profile_merge_sample(struct profile_merge *m, uint32_t series, uint32_t node, uint64_t count,
+			 uint64_t value);
+
+/*
+ * Adds what is true of one capture to what is true of others before it (none, while duration_ns is 0): time begins with the
+ * earliest, durations, costs and losses add up, memory is the most there was. The texts are interned in `into`. A
+ * filtered one makes the whole filtered.
+ */
+int profile_merge_facts(struct profile *into, const struct profile_facts *facts,
+			const struct counters *counters);
+
+/* All samples, facts and counters of `from`. 0, or as above: then part of it has been added. */
+int profile_merge(struct profile *into, const struct profile *from);
+
+#endif

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the supervisor has the reader do, and the conversation about it.
+ *
+ *	supervisor		reader
+ *	JOB		→
+ *			←	for each part: ANSWER, many; ANSWERED
+ *			←	SAID, about what is no reason to end
+ *			←	ENDED
+ */
+#ifndef READER_JOB_H
+#define READER_JOB_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "profiler/base/buffer.h"
+#include "profiler/encode/root.h"
+#include "profiler/encode/text.h"
+#include "profiler/query/diff.h"
+#include "profiler/query/matchers.h"
+#include "profiler/query/pattern.h"
+#include "profiler/query/query.h"
+
+#define READER_SUPERVISOR_ROLE "reader supervisor"
+#define READER_ROLE "reader"
+
+#define READER_MAX_PARTS 2
+#define READER_MAX_FILES 2
+#define READER_MAX_JOB_BYTES (1u << 20)
+#define READER_MAX_MESSAGE_BYTES (256u << 10)
+
+enum reader_message {
+	READER_JOB = 1, /* struct reader_job; descriptors: the files */
+	READER_ANSWER = 100, /* some more bytes of the next part */
+	READER_ANSWERED, /* that was all of it */
+	READER_SAID, /* a sentence */
+	READER_ENDED, /* struct reader_result, and a sentence if it failed */
+};
+
+struct reader_result {
+	int32_t status; /* 0, or negative errno */
+	uint32_t broken_off; /* recordings that break off early */
+};
+
+struct reader_part {
+	char format[16]; /* name */
+	struct text_options look;
+};
+
+struct reader_job {
+	uint32_t file_count; /* 2: they are compared */
+	uint32_t part_count;
+	enum diff_mode mode;
+	struct group_keys by;
+	struct root_keys root;
+	struct reader_part parts[READER_MAX_PARTS];
+	bool given[QUERY_PARAMETER_COUNT];
+	char parameters[QUERY_PARAMETER_COUNT][MATCHERS_MAX_BYTES + 1];
+	char names[READER_MAX_FILES][256]; /* of the files, for sentences */
+};
+
+/* What both ends make of the parameters. 0, or negative errno and a sentence. */
+int reader_job_query(const struct reader_job *j, struct query **ret, struct err *err);
+
+/* 0 or -EPROTO. */
+int reader_job_parse(struct reader_job *ret, const struct buffer *bytes);
+
+/* The reader's body. Returns an exit status. */
+int reader_serve(int socket);
+
+#endif

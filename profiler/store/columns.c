@@ -1,0 +1,778 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Each field of each kind of item is a column of its own: neighbours in a column are alike, so that deltas are small and zstd
+ * finds what repeats. A node's parent is mostly the node before it, and its column mostly zeros.
+ *
+ * Samples are sorted by series and node, and so without any order of time; moments have that, in planes of low and of high bytes, since
+ * the low ones are as good as random and would spoil the others for the entropy coder.
+ *
+ * Refused: columns by zstd's own dictionaries or by the frame before. They halve small windows, and make every window depend on
+ * each one before it in the samples, too, which a reader of a range would have to unpack.
+ */
+#include "profiler/store/columns.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "profiler/base/cleanup.h"
+#include "profiler/store/varint.h"
+
+#define MAX_LABELS 64 /* as in model/profile.c */
+#define MAX_LINES 1000
+#define MAX_COUNTERS 4096 /* names that a file may have */
+#define MAX_TEXT_BYTES (1u << 20)
+
+/* ---- dictionary, to bytes ---- */
+
+static void write_texts(const struct profile *p, uint32_t from, struct buffer *out)
+{
+	for (uint32_t i = from; i < p->strings.count; i++)
+		varint_put(out, p->strings.items[i].len);
+	for (uint32_t i = from; i < p->strings.count; i++)
+		buffer_append(out, p->strings.items[i].text, p->strings.items[i].len);
+}
+
+static void write_mappings(const struct profile *p, uint32_t from, struct buffer *out)
+{
+	const struct profile_mapping *m = p->mappings.items;
+	uint32_t n = p->mappings.count;
+
+	for (uint32_t i = from; i < n; i++)
+		varint_put(out, m[i].start);
+	for (uint32_t i = from; i < n; i++)
+		varint_put(out, m[i].limit);
+	for (uint32_t i = from; i < n; i++)
+		varint_put(out, m[i].offset);
+	for (uint32_t i = from; i < n; i++)
+		varint_put(out, m[i].name);
+	for (uint32_t i = from; i < n; i++)
+		varint_put(out, m[i].build_id);
+	for (uint32_t i = from; i < n; i++)
+		varint_put(out, m[i].kind);
+}
+
+static void write_functions(const struct profile *p, uint32_t from, struct buffer *out)
+{
+	const struct profile_function *f = p->functions.items;
+	uint32_t n = p->functions.count, last = 0;
+
+	for (uint32_t i = from; i < n; i++) {
+		varint_put_signed(out, (int64_t)f[i].name - last);
+		last = f[i].name;
+	}
+	for (uint32_t i = from; i < n; i++)
+		varint_put_signed(out, (int64_t)f[i].system_name - f[i].name);
+	last = 0;
+	for (uint32_t i = from; i < n; i++) {
+		varint_put_signed(out, (int64_t)f[i].file - last);
+		last = f[i].file;
+	}
+	for (uint32_t i = from; i < n; i++)
+		varint_put(out, f[i].start_line);
+}
+
+static void write_lines(const struct profile *p, uint32_t first, struct buffer *out)
+{
+	uint32_t last = 0;
+
+	for (uint32_t i = first; i < p->lines.count; i++) {
+		varint_put_signed(out, (int64_t)p->lines.items[i].function - last);
+		last = p->lines.items[i].function;
+	}
+	for (uint32_t i = first; i < p->lines.count; i++)
+		varint_put(out, p->lines.items[i].line);
+}
+
+static void write_locations(const struct profile *p, uint32_t from, struct buffer *out)
+{
+	const struct profile_location *l = p->locations.items;
+	uint32_t n = p->locations.count;
+	uint64_t last = 0;
+
+	for (uint32_t i = from; i < n; i++) {
+		varint_put_signed(out, (int64_t)(l[i].address - last));
+		last = l[i].address;
+	}
+	/* PROFILE_NONE is 0 then. */
+	for (uint32_t i = from; i < n; i++)
+		varint_put(out, (uint32_t)(l[i].mapping + 1));
+	for (uint32_t i = from; i < n; i++)
+		varint_put(out, (uint64_t)(l[i].line_count - 1) << 1 | (l[i].named != 0));
+	if (from < n)
+		write_lines(p, l[from].first_line, out);
+}
+
+static void write_nodes(const struct profile *p, uint32_t from, struct buffer *out)
+{
+	const struct profile_node *node = p->nodes.items;
+	uint32_t n = p->nodes.count, last = 0;
+
+	for (uint32_t i = from; i < n; i++)
+		varint_put(out, i - 1 - node[i].parent);
+	for (uint32_t i = from; i < n; i++) {
+		varint_put_signed(out, (int64_t)node[i].location - last);
+		last = node[i].location;
+	}
+	for (uint32_t i = from; i < n; i++)
+		varint_put(out, node[i].flags);
+}
+
+static void write_series(const struct profile *p, uint32_t from, struct buffer *out)
+{
+	const struct profile_label *l = p->labels.items;
+	uint32_t first;
+
+	for (uint32_t i = from; i < p->series.count; i++)
+		varint_put(out, p->series.items[i].label_count);
+	if (from == p->series.count)
+		return;
+	first = p->series.items[from].first_label;
+	for (uint32_t i = first; i < p->labels.count; i++)
+		varint_put(out, l[i].key);
+	for (uint32_t i = first; i < p->labels.count; i++)
+		varint_put(out, (uint32_t)(l[i].text + 1));
+	for (uint32_t i = first; i < p->labels.count; i++)
+		if (l[i].text == PROFILE_NONE)
+			varint_put_signed(out, l[i].number);
+}
+
+static void write_counter_names(struct buffer *out)
+{
+	for (size_t i = 0; i < COUNTER_COUNT; i++) {
+		const char *name = counter_name((enum counter)i);
+
+		varint_put(out, strlen(name));
+		buffer_text(out, name);
+	}
+}
+
+/* What every file begins with, and every profile has: the empty string, the empty stack. */
+static struct columns_marks marks_begin(const struct columns_marks *marks)
+{
+	struct columns_marks m = *marks;
+
+	m.strings += !m.strings;
+	m.nodes += !m.nodes;
+	return m;
+}
+
+struct columns_marks columns_marks_of(const struct profile *p)
+{
+	return (struct columns_marks){
+		.strings = p->strings.count,
+		.mappings = p->mappings.count,
+		.functions = p->functions.count,
+		.locations = p->locations.count,
+		.nodes = p->nodes.count,
+		.series = p->series.count,
+		.names = COUNTER_COUNT,
+	};
+}
+
+void columns_write_dictionary(const struct profile *p, const struct columns_marks *marks,
+			      struct buffer *out)
+{
+	const struct columns_marks from = marks_begin(marks), to = columns_marks_of(p);
+	const uint32_t starts[] = { from.names,     from.strings, from.mappings, from.functions,
+				    from.locations, from.nodes,   from.series };
+	const uint32_t ends[] = { to.names,     to.strings, to.mappings, to.functions,
+				  to.locations, to.nodes,   to.series };
+
+	for (size_t i = 0; i < sizeof(starts) / sizeof(starts[0]); i++) {
+		assert(starts[i] <= ends[i]);
+		varint_put(out, starts[i]);
+		varint_put(out, ends[i] - starts[i]);
+	}
+	if (!from.names)
+		write_counter_names(out);
+	write_texts(p, from.strings, out);
+	write_mappings(p, from.mappings, out);
+	write_functions(p, from.functions, out);
+	write_locations(p, from.locations, out);
+	write_nodes(p, from.nodes, out);
+	write_series(p, from.series, out);
+}
+
+/* ---- samples and moments, to bytes ---- */
+
+struct place {
+	uint32_t series, node, sample;
+};
+
+static int compare_places(const void *a, const void *b)
+{
+	const struct place *x = a, *y = b;
+
+	if (x->series != y->series)
+		return x->series < y->series ? -1 : 1;
+	return x->node < y->node ? -1 : x->node > y->node;
+}
+
+/* The samples in the file's order; to be freed. NULL: no memory. */
+static struct place *places_new(const struct profile *p)
+{
+	struct place *places = calloc(p->samples.count + 1UL, sizeof(*places));
+
+	if (!places)
+		return NULL;
+	for (uint32_t i = 0; i < p->samples.count; i++) {
+		const struct profile_sample *s = &p->samples.items[i];
+
+		places[i] = (struct place){ s->series, s->node, i };
+	}
+	qsort(places, p->samples.count, sizeof(*places), compare_places);
+	return places;
+}
+
+static void write_text(struct buffer *out, const char *text)
+{
+	varint_put(out, strlen(text));
+	buffer_text(out, text);
+}
+
+/* The file's order of numbers in facts: more may come behind them, in a later version. */
+/* clang-format off */
+#define FACTS(X, f)                                                                     \
+	X((f)->duration_ns) X((f)->period) X((f)->frequency_hz) X((f)->cpus_profiled)   \
+	X((f)->cpus_online) X((f)->filtered) X((f)->machine_ns) X((f)->busy_ns)         \
+	X((f)->steal_ns) X((f)->own_cpu_ns) X((f)->own_bpf_ns) X((f)->own_memory_bytes) \
+	X((f)->own_kernel_bytes) X((f)->memory_kernel_bytes) X((f)->memory_budget_bytes)
+/* clang-format on */
+
+static void write_facts(const struct profile_facts *f, const struct counters *c, struct buffer *out)
+{
+	uint32_t nonzero = 0, last = 0;
+
+	write_text(out, f->event);
+	write_text(out, f->value_type);
+	write_text(out, f->value_unit);
+#define X(field) varint_put(out, field);
+	FACTS(X, f)
+#undef X
+	for (uint32_t i = 0; i < COUNTER_COUNT; i++)
+		nonzero += c->value[i] != 0;
+	varint_put(out, nonzero);
+	for (uint32_t i = 0; i < COUNTER_COUNT; i++) {
+		if (!c->value[i])
+			continue;
+		varint_put(out, i - last);
+		varint_put(out, c->value[i]);
+		last = i;
+	}
+}
+
+/* Runs of one series: how many, then of each by how much its series is more than the last one's, and its samples. */
+static void write_runs(const struct place *at, uint32_t count, struct buffer *out)
+{
+	uint32_t runs = 0, last = 0;
+
+	for (uint32_t i = 0; i < count; i++)
+		runs += !i || at[i].series != at[i - 1].series;
+	varint_put(out, runs);
+	for (uint32_t i = 0, len; i < count; i += len) {
+		for (len = 1; i + len < count && at[i + len].series == at[i].series; len++)
+			;
+		varint_put(out, at[i].series - last);
+		varint_put(out, len);
+		last = at[i].series;
+	}
+}
+
+int columns_write_samples(const struct profile *p, const struct counters *counters,
+			  struct buffer *out)
+{
+	_cleanup_(free_ptr) struct place *at = places_new(p);
+	const struct profile_sample *s = p->samples.items;
+	uint32_t count = p->samples.count;
+
+	if (!at)
+		return -ENOMEM;
+	write_facts(&p->facts, counters, out);
+	write_runs(at, count, out);
+	for (uint32_t i = 0; i < count; i++)
+		varint_put(out, i && at[i].series == at[i - 1].series ? at[i].node - at[i - 1].node
+								      : at[i].node);
+	for (uint32_t i = 0; i < count; i++)
+		varint_put(out, s[at[i].sample].count);
+	/* Mostly 0: a value is its count, that many periods long. */
+	for (uint32_t i = 0; i < count; i++)
+		varint_put_signed(out, (int64_t)(s[at[i].sample].value -
+						 s[at[i].sample].count * p->facts.period));
+	return buffer_error(out);
+}
+
+static int compare_moments(const void *a, const void *b)
+{
+	const struct columns_moment *x = a, *y = b;
+
+	if (x->sample != y->sample)
+		return x->sample < y->sample ? -1 : 1;
+	return x->slot < y->slot ? -1 : x->slot > y->slot;
+}
+
+/* Sorted by their samples' places in the file, then by time; -EINVAL: they are others than the samples. */
+static int moments_sort(const struct profile *p, struct columns_moment *m, uint32_t count)
+{
+	_cleanup_(free_ptr) struct place *at = places_new(p);
+	_cleanup_(free_ptr) uint32_t *rank = calloc(p->samples.count + 1UL, sizeof(*rank));
+	uint64_t next = 0;
+
+	if (!at || !rank)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < p->samples.count; i++)
+		rank[at[i].sample] = i;
+	for (uint32_t i = 0; i < count; i++) {
+		if (m[i].sample >= p->samples.count || m[i].slot >= COLUMNS_MAX_SLOTS)
+			return -EINVAL;
+		m[i].sample = rank[m[i].sample];
+	}
+	qsort(m, count, sizeof(*m), compare_moments);
+	for (uint32_t i = 0; i < p->samples.count; i++) {
+		for (uint64_t n = p->samples.items[at[i].sample].count; n; n--)
+			if (next == count || m[next++].sample != i)
+				return -EINVAL;
+	}
+	return next == count ? 0 : -EINVAL;
+}
+
+int columns_write_moments(const struct profile *p, const struct columns_moment *moments,
+			  uint32_t count, struct buffer *out)
+{
+	_cleanup_(free_ptr) struct columns_moment *m = calloc(count + 1UL, sizeof(*m));
+	unsigned char *low, *high;
+	int r;
+
+	if (!m)
+		return -ENOMEM;
+	if (count)
+		memcpy(m, moments, count * sizeof(*m));
+	r = moments_sort(p, m, count);
+	if (r < 0 || !count)
+		return r;
+	low = buffer_extend(out, 2UL * count);
+	if (!low)
+		return buffer_error(out);
+	high = low + count;
+	for (uint32_t i = 0; i < count; i++) {
+		uint32_t delta = m[i].slot;
+
+		if (i && m[i].sample == m[i - 1].sample)
+			delta -= m[i - 1].slot;
+		low[i] = (unsigned char)delta;
+		high[i] = (unsigned char)(delta >> 8);
+	}
+	return 0;
+}
+
+/* ---- and back ---- */
+
+int columns_dictionary_init(struct columns_dictionary *d, size_t max_bytes, uint32_t max_items)
+{
+	*d = (struct columns_dictionary){ 0 };
+	return profile_init(&d->profile, max_bytes, max_items);
+}
+
+void columns_dictionary_release(struct columns_dictionary *d)
+{
+	profile_release(&d->profile);
+	array_release(&d->counters);
+}
+
+/* Room for `n` more items, and as many bytes at least must be left: each has one in each column. */
+#define room(d, r, array, n)                                                              \
+	((n) > (uint64_t)((r)->end - (r)->at)                                             \
+		 ? -EBADMSG                                                               \
+		 : array_reserve((void **)&(array)->items, &(array)->capacity,            \
+				 (uint64_t)(array)->count + (n), sizeof(*(array)->items), \
+				 (d)->profile.max_items))
+
+static int read_counter_names(struct columns_dictionary *d, struct varint_reader *r, uint32_t n)
+{
+	int e = array_reserve((void **)&d->counters.items, &d->counters.capacity,
+			      (uint64_t)d->counters.count + n, sizeof(*d->counters.items),
+			      MAX_COUNTERS);
+
+	if (e < 0)
+		return e;
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t len = varint_get_most(r, MAX_TEXT_BYTES), known = 0;
+
+		if (len > (size_t)(r->end - r->at))
+			return -EBADMSG;
+		for (; known < COUNTER_COUNT; known++) {
+			const char *name = counter_name((enum counter)known);
+
+			if (strlen(name) == len && !memcmp(name, r->at, len))
+				break;
+		}
+		d->counters.items[d->counters.count++] = known;
+		r->at += len;
+	}
+	return 0;
+}
+
+static int read_texts(struct columns_dictionary *d, struct varint_reader *r, uint32_t n)
+{
+	struct profile *p = &d->profile;
+	uint32_t first = p->strings.count;
+	int e = room(d, r, &p->strings, n);
+
+	if (e < 0)
+		return e;
+	for (uint32_t i = 0; i < n; i++)
+		p->strings.items[first + i].len = varint_get_most(r, MAX_TEXT_BYTES);
+	for (uint32_t i = 0; i < n; i++) {
+		struct profile_string *s = &p->strings.items[first + i];
+
+		if (s->len > (size_t)(r->end - r->at) || memchr(r->at, '\0', s->len))
+			return -EBADMSG;
+		errno = 0;
+		s->text = arena_copy(&p->arena, (const char *)r->at, s->len);
+		if (!s->text)
+			return errno ? -ENOMEM : -E2BIG;
+		r->at += s->len;
+		p->strings.count++;
+	}
+	return 0;
+}
+
+static int read_mappings(struct columns_dictionary *d, struct varint_reader *r, uint32_t n)
+{
+	struct profile *p = &d->profile;
+	struct profile_mapping *m;
+	int e = room(d, r, &p->mappings, n);
+
+	if (e < 0 || !n)
+		return e;
+	m = p->mappings.items + p->mappings.count;
+	memset(m, 0, n * sizeof(*m));
+	for (uint32_t i = 0; i < n; i++)
+		m[i].start = varint_get(r);
+	for (uint32_t i = 0; i < n; i++)
+		m[i].limit = varint_get(r);
+	for (uint32_t i = 0; i < n; i++)
+		m[i].offset = varint_get(r);
+	for (uint32_t i = 0; i < n; i++)
+		m[i].name = varint_get_below(r, p->strings.count);
+	for (uint32_t i = 0; i < n; i++)
+		m[i].build_id = varint_get_below(r, p->strings.count);
+	for (uint32_t i = 0; i < n; i++)
+		m[i].kind = varint_get_most(r, PROFILE_MAPPING_NONE);
+	p->mappings.count += n;
+	return 0;
+}
+
+static int read_functions(struct columns_dictionary *d, struct varint_reader *r, uint32_t n)
+{
+	struct profile *p = &d->profile;
+	struct profile_function *f;
+	uint32_t last = 0;
+	int e = room(d, r, &p->functions, n);
+
+	if (e < 0 || !n)
+		return e;
+	f = p->functions.items + p->functions.count;
+	for (uint32_t i = 0; i < n; i++)
+		f[i].name = varint_get_delta(r, &last, p->strings.count);
+	for (uint32_t i = 0; i < n; i++) {
+		last = f[i].name;
+		f[i].system_name = varint_get_delta(r, &last, p->strings.count);
+	}
+	last = 0;
+	for (uint32_t i = 0; i < n; i++)
+		f[i].file = varint_get_delta(r, &last, p->strings.count);
+	for (uint32_t i = 0; i < n; i++)
+		f[i].start_line = varint_get_most(r, UINT32_MAX);
+	p->functions.count += n;
+	return 0;
+}
+
+static int read_lines(struct columns_dictionary *d, struct varint_reader *r, uint64_t n)
+{
+	struct profile *p = &d->profile;
+	struct profile_line *l;
+	uint32_t last = 0;
+	int e = room(d, r, &p->lines, n);
+
+	if (e < 0 || !n)
+		return e;
+	l = p->lines.items + p->lines.count;
+	for (uint64_t i = 0; i < n; i++)
+		l[i].function = varint_get_delta(r, &last, p->functions.count);
+	for (uint64_t i = 0; i < n; i++)
+		l[i].line = varint_get_most(r, UINT32_MAX);
+	p->lines.count += (uint32_t)n;
+	return 0;
+}
+
+static int read_locations(struct columns_dictionary *d, struct varint_reader *r, uint32_t n)
+{
+	struct profile *p = &d->profile;
+	struct profile_location *l;
+	uint64_t address = 0, lines = 0;
+	int e = room(d, r, &p->locations, n);
+
+	if (e < 0 || !n)
+		return e;
+	l = p->locations.items + p->locations.count;
+	for (uint32_t i = 0; i < n; i++) {
+		address += (uint64_t)varint_get_signed(r);
+		l[i].address = address;
+	}
+	for (uint32_t i = 0; i < n; i++)
+		l[i].mapping = varint_get_most(r, p->mappings.count) - 1;
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t shape = varint_get_below(r, 2 * MAX_LINES);
+
+		l[i].named = shape & 1;
+		l[i].line_count = (shape >> 1) + 1;
+		l[i].first_line = p->lines.count + (uint32_t)lines;
+		lines += l[i].line_count;
+		if (lines > p->max_items - p->lines.count)
+			return -E2BIG;
+	}
+	p->locations.count += n;
+	return read_lines(d, r, lines);
+}
+
+static int read_nodes(struct columns_dictionary *d, struct varint_reader *r, uint32_t n)
+{
+	struct profile *p = &d->profile;
+	uint32_t first = p->nodes.count, last = 0;
+	struct profile_node *node;
+	int e = room(d, r, &p->nodes, n);
+
+	if (e < 0)
+		return e;
+	node = p->nodes.items;
+	/* A parent comes before its children: no stack is endless. */
+	for (uint32_t i = first; i < first + n; i++)
+		node[i].parent = i - 1 - varint_get_below(r, i);
+	for (uint32_t i = first; i < first + n; i++)
+		node[i].location = varint_get_delta(r, &last, p->locations.count);
+	for (uint32_t i = first; i < first + n; i++)
+		node[i].flags = varint_get_most(r, UINT32_MAX);
+	p->nodes.count += n;
+	return 0;
+}
+
+static int read_labels(struct columns_dictionary *d, struct varint_reader *r, uint64_t n)
+{
+	struct profile *p = &d->profile;
+	struct profile_label *l;
+	int e = room(d, r, &p->labels, n);
+
+	if (e < 0 || !n)
+		return e;
+	l = p->labels.items + p->labels.count;
+	for (uint64_t i = 0; i < n; i++)
+		l[i].key = varint_get_below(r, p->strings.count);
+	for (uint64_t i = 0; i < n; i++)
+		l[i].text = varint_get_most(r, p->strings.count) - 1;
+	for (uint64_t i = 0; i < n; i++)
+		l[i].number = l[i].text == PROFILE_NONE ? varint_get_signed(r) : 0;
+	p->labels.count += (uint32_t)n;
+	return 0;
+}
+
+/* Each key once: nobody who asks for a label is to find another one behind it. */
+static bool keys_differ(const struct profile *p, const struct profile_series *s)
+{
+	const struct profile_label *l;
+
+	if (!s->label_count)
+		return true;
+	l = &p->labels.items[s->first_label];
+	for (uint32_t i = 0; i < s->label_count; i++)
+		for (uint32_t j = 0; j < i; j++)
+			if (l[i].key == l[j].key ||
+			    !strcmp(profile_text(p, l[i].key), profile_text(p, l[j].key)))
+				return false;
+	return true;
+}
+
+static int read_series(struct columns_dictionary *d, struct varint_reader *r, uint32_t n)
+{
+	struct profile *p = &d->profile;
+	uint32_t first = p->series.count;
+	struct profile_series *s;
+	uint64_t labels = 0;
+	int e = room(d, r, &p->series, n);
+
+	if (e < 0 || !n)
+		return e;
+	s = p->series.items + first;
+	for (uint32_t i = 0; i < n; i++) {
+		s[i].label_count = varint_get_most(r, MAX_LABELS);
+		s[i].first_label = p->labels.count + (uint32_t)labels;
+		labels += s[i].label_count;
+		if (labels > p->max_items - p->labels.count)
+			return -E2BIG;
+	}
+	e = read_labels(d, r, labels);
+	if (e < 0 || r->bad)
+		return e;
+	p->series.count += n;
+	for (uint32_t i = 0; i < n; i++)
+		if (!keys_differ(p, &s[i]))
+			return -EBADMSG;
+	return 0;
+}
+
+int columns_read_dictionary(struct columns_dictionary *d, const void *bytes, size_t len)
+{
+	static int (*const readers[])(struct columns_dictionary *, struct varint_reader *,
+				      uint32_t) = {
+		read_counter_names, read_texts, read_mappings, read_functions,
+		read_locations,     read_nodes, read_series,
+	};
+	enum { KINDS = sizeof(readers) / sizeof(readers[0]) };
+	struct varint_reader r = { bytes, (const unsigned char *)bytes + len, false };
+	const struct profile *p = &d->profile;
+	const uint32_t have[KINDS] = { d->counters.count,  p->strings.count,   p->mappings.count,
+				       p->functions.count, p->locations.count, p->nodes.count,
+				       p->series.count };
+	uint32_t counts[KINDS];
+
+	for (size_t i = 0; i < KINDS; i++) {
+		/* What it goes on from is what we have, or something is missing between. */
+		if (varint_get(&r) != have[i])
+			return -EBADMSG;
+		counts[i] = varint_get_most(&r, UINT32_MAX);
+	}
+	for (size_t i = 0; i < KINDS && !r.bad; i++) {
+		int e = readers[i](d, &r, counts[i]);
+
+		if (e < 0)
+			return e;
+	}
+	return r.bad || r.at != r.end ? -EBADMSG : 0;
+}
+
+static int read_text(struct columns_dictionary *d, struct varint_reader *r, const char **ret)
+{
+	uint32_t len = varint_get_most(r, 64);
+
+	if (len > (size_t)(r->end - r->at) || memchr(r->at, '\0', len))
+		return -EBADMSG;
+	/* Mostly the same as in the window before. */
+	if (*ret && strlen(*ret) == len && !memcmp(*ret, r->at, len)) {
+		r->at += len;
+		return 0;
+	}
+	errno = 0;
+	*ret = arena_copy(&d->profile.arena, (const char *)r->at, len);
+	r->at += len;
+	return *ret ? 0 : errno ? -ENOMEM : -E2BIG;
+}
+
+static int read_facts(struct columns_dictionary *d, struct varint_reader *r)
+{
+	struct profile_facts *f = &d->profile.facts;
+	struct counters *c = &d->profile.counters;
+	const char **texts[] = { &f->event, &f->value_type, &f->value_unit };
+	uint32_t nonzero, number = 0;
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		int e = read_text(d, r, texts[i]);
+
+		if (e < 0)
+			return e;
+	}
+#define X(field) field = (__typeof__(field))varint_get(r);
+	FACTS(X, f)
+#undef X
+	*c = (struct counters){ 0 };
+	nonzero = varint_get_most(r, d->counters.count);
+	for (uint32_t i = 0; i < nonzero && !r->bad; i++) {
+		uint64_t value;
+
+		number += varint_get_below(r, d->counters.count - number);
+		value = varint_get(r);
+		if (number < d->counters.count && d->counters.items[number] < COUNTER_COUNT)
+			c->value[d->counters.items[number]] = value;
+	}
+	return r->bad ? -EBADMSG : 0;
+}
+
+/* The series of each sample, and how many samples there are. */
+static int read_runs(struct columns_dictionary *d, struct varint_reader *r)
+{
+	struct profile *p = &d->profile;
+	uint32_t runs = varint_get_most(r, p->series.count);
+	uint32_t series = 0;
+
+	p->samples.count = 0;
+	for (uint32_t i = 0; i < runs; i++) {
+		uint32_t len;
+		int e;
+
+		series += varint_get_below(r, p->series.count - series);
+		len = varint_get_most(r, p->max_items);
+		e = room(d, r, &p->samples, len);
+		if (r->bad || e < 0)
+			return r->bad ? -EBADMSG : e;
+		for (uint32_t j = 0; j < len; j++)
+			p->samples.items[p->samples.count++] =
+				(struct profile_sample){ .series = series };
+	}
+	return 0;
+}
+
+int columns_read_samples(struct columns_dictionary *d, const void *bytes, size_t len)
+{
+	struct varint_reader r = { bytes, (const unsigned char *)bytes + len, false };
+	struct profile *p = &d->profile;
+	struct profile_sample *s;
+	uint32_t node = 0;
+	int e = read_facts(d, &r);
+
+	if (e == 0)
+		e = read_runs(d, &r);
+	if (e < 0)
+		return e;
+	s = p->samples.items;
+	for (uint32_t i = 0; i < p->samples.count; i++) {
+		if (!i || s[i].series != s[i - 1].series)
+			node = 0;
+		node += varint_get_below(&r, p->nodes.count - node);
+		s[i].node = node;
+	}
+	for (uint32_t i = 0; i < p->samples.count; i++)
+		s[i].count = varint_get(&r);
+	for (uint32_t i = 0; i < p->samples.count; i++)
+		s[i].value = s[i].count * p->facts.period + (uint64_t)varint_get_signed(&r);
+	return r.bad || r.at != r.end ? -EBADMSG : 0;
+}
+
+int columns_read_moments(const struct columns_dictionary *d, const void *bytes, size_t len,
+			 struct columns_slots *ret)
+{
+	const struct profile *p = &d->profile;
+	const unsigned char *low = bytes, *high = low + len / 2;
+	uint32_t n = 0;
+	int e = array_reserve((void **)&ret->slots.items, &ret->slots.capacity, len / 2,
+			      sizeof(*ret->slots.items), UINT32_MAX);
+
+	ret->slots.count = 0;
+	if (e < 0)
+		return e;
+	for (uint32_t i = 0; i < p->samples.count; i++) {
+		uint32_t slot = 0;
+
+		if (p->samples.items[i].count > len / 2 - n)
+			return -EBADMSG;
+		for (uint64_t j = p->samples.items[i].count; j; j--, n++) {
+			slot += (uint32_t)low[n] | (uint32_t)high[n] << 8;
+			if (slot >= COLUMNS_MAX_SLOTS)
+				return -EBADMSG;
+			ret->slots.items[n] = (uint16_t)slot;
+		}
+	}
+	if (len % 2 || n != len / 2)
+		return -EBADMSG;
+	ret->slots.count = n;
+	return 0;
+}

@@ -1,0 +1,566 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * A file is begun for each hour and each start of ours, and never gone on with: whatever an earlier process left is read
+ * and removed, but not repaired. What is where is kept in memory, from one listing at the start.
+ *
+ * Refused: a journal of what was removed and made. Each step (a file appears by rename, or goes) leaves a store that is
+ * whole; what is to be done next is found from what is there.
+ */
+#include "profiler/store/writer.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "profiler/base/cleanup.h"
+#include "profiler/base/clock.h"
+#include "profiler/store/appender.h"
+#include "profiler/store/rollup.h"
+#include "profiler/store/segment.h"
+
+#define LOCK "lock"
+#define EFFORT 9
+#define PAGE_BYTES 4096u
+#define DIRECTORY_MODE_LOCK 0640
+#define MAX_ROLLUP_FILES 4096u
+
+/* Numbers that may have been used in a file that can't be read to its end. */
+#define UNKNOWN_SEQUENCES (1u << 20)
+
+/* What could not be rolled up is tried again after this. */
+#define RETRY_NS (300 * NS_PER_S)
+
+/*
+ * When the wall clock leaps ahead of the other one by this much, nothing is too old for an hour: it may have been set wrong, and
+ * a store that was emptied doesn't come back when it is set right.
+ */
+#define LEAP_NS (600 * NS_PER_S)
+#define DISTRUST_NS (3600 * NS_PER_S)
+
+struct store_writer {
+	int dirfd, lock;
+	struct store_options options;
+	struct store_writer_stats stats;
+	struct catalog catalog;
+	uint64_t next; /* sequence number */
+	struct appender *live; /* NULL: none */
+	struct catalog_file live_file;
+	uint64_t synced_ns; /* CLOCK_MONOTONIC */
+	struct counters dropped; /* to be told by the next window */
+	uint64_t last_start_ns, last_monotonic_ns; /* of the last window */
+	uint64_t distrust_until_ns; /* CLOCK_MONOTONIC */
+	uint64_t retry_ns; /* of what could not be rolled up, wall clock */
+};
+
+struct store_options store_options_default(void)
+{
+	struct store_options o = {
+		.max_bytes = 2ULL << 30,
+		.sync_ns = 60 * NS_PER_S,
+		.limits = STORE_LIMITS_DEFAULT,
+	};
+
+	for (uint32_t i = 0; i < STORE_LEVELS; i++)
+		o.age_ns[i] = store_levels[i].age_ns;
+	return o;
+}
+
+const struct store_writer_stats *store_writer_stats(const struct store_writer *w)
+{
+	return &w->stats;
+}
+
+/* ---- opening ---- */
+
+static int lock_store(struct store_writer *w, struct err *err)
+{
+	w->lock = openat(w->dirfd, LOCK, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC,
+			 DIRECTORY_MODE_LOCK);
+	if (w->lock < 0)
+		return err_errno(err, -errno, "cannot write the store");
+	if (flock(w->lock, LOCK_EX | LOCK_NB) == 0)
+		return 0;
+	if (errno == EWOULDBLOCK)
+		return err_set(err, -EBUSY, "another slowburn writes this store: it has its lock");
+	return err_errno(err, -errno, "cannot lock the store");
+}
+
+/* The number behind the last one that a file of level 0 may have. */
+static uint64_t behind(struct store_writer *w, const struct catalog_file *f)
+{
+	char name[CATALOG_NAME_BYTES];
+	uint64_t next = f->first + 1;
+	struct layout_frame frame;
+	struct segment *s;
+	int fd, r;
+
+	catalog_name(f, name);
+	fd = catalog_open(w->dirfd, name, NULL);
+	r = fd < 0 ? fd : segment_open(&s, fd, name, &w->options.limits, NULL);
+	if (r < 0)
+		return next + UNKNOWN_SEQUENCES;
+	while ((r = segment_next(s, &frame, NULL)) == 1)
+		next = frame.sequence + 1;
+	segment_free(s);
+	return r < 0 ? next + UNKNOWN_SEQUENCES : next;
+}
+
+static void find_next(struct store_writer *w)
+{
+	const struct catalog_file *newest = NULL;
+
+	w->next = 1;
+	for (uint32_t i = 0; i < w->catalog.files.count; i++) {
+		const struct catalog_file *f = &w->catalog.files.items[i];
+
+		if (f->last >= w->next)
+			w->next = f->last + 1;
+		if (!f->level && (!newest || f->first > newest->first))
+			newest = f;
+	}
+	if (newest) {
+		uint64_t next = behind(w, newest);
+
+		if (next > w->next)
+			w->next = next;
+	}
+}
+
+int store_writer_open(struct store_writer **ret, int dirfd, const struct store_options *options,
+		      struct err *err)
+{
+	struct store_writer *w;
+	int r;
+
+	if (options->max_bytes < STORE_MIN_BYTES)
+		return err_set(err, -EINVAL, "a store needs %u bytes at least", STORE_MIN_BYTES);
+	w = calloc(1, sizeof(*w));
+	if (!w)
+		return err_errno(err, -ENOMEM, "cannot write the store");
+	w->dirfd = dirfd;
+	w->lock = -1;
+	w->options = *options;
+	r = lock_store(w, err);
+	if (r == 0 && unlinkat(dirfd, CATALOG_TEMPORARY, 0) < 0 && errno != ENOENT)
+		r = err_errno(err, -errno, "cannot write the store");
+	if (r == 0)
+		r = catalog_read(&w->catalog, dirfd, err);
+	if (r < 0) {
+		store_writer_free(w);
+		return r;
+	}
+	find_next(w);
+	*ret = w;
+	return 0;
+}
+
+/* ---- bytes ---- */
+
+uint64_t store_writer_bytes(const struct store_writer *w)
+{
+	uint64_t sum = 0;
+	struct stat st;
+
+	for (uint32_t i = 0; i < w->catalog.files.count; i++)
+		sum += w->catalog.files.items[i].bytes;
+	if (fstat(w->dirfd, &st) == 0)
+		sum += catalog_bytes(&st);
+	return sum;
+}
+
+static bool is_live(const struct store_writer *w, const struct catalog_file *f)
+{
+	return w->live && !f->level && f->first == w->live_file.first;
+}
+
+/* Emptied first: who holds it open keeps no blocks. */
+static int give_up(struct store_writer *w, uint32_t i)
+{
+	char name[CATALOG_NAME_BYTES];
+	_cleanup_(fd_close) int fd = -1;
+
+	catalog_name(&w->catalog.files.items[i], name);
+	fd = openat(w->dirfd, name, O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (fd >= 0)
+		(void)!ftruncate(fd, 0);
+	if (unlinkat(w->dirfd, name, 0) < 0 && errno != ENOENT)
+		return -errno;
+	catalog_remove(&w->catalog, i);
+	return 0;
+}
+
+/*
+ * May it go? Not before the finer ones that it stands for: they would be rolled up again, and that without an end where there
+ * is no room.
+ */
+static bool may_go(const struct store_writer *w, const struct catalog_file *f,
+		   const struct catalog_file *spared)
+{
+	const struct catalog *c = &w->catalog;
+
+	if (is_live(w, f) || (spared && catalog_is_child(spared, f)))
+		return false;
+	for (uint32_t i = 0; i < c->files.count && c->files.items[i].level < f->level; i++)
+		if (catalog_is_child(f, &c->files.items[i]))
+			return false;
+	return true;
+}
+
+/* The oldest file of the level that is furthest beyond its share, but for those of `spared`; UINT32_MAX: none. */
+static uint32_t victim(const struct store_writer *w, const struct catalog_file *spared)
+{
+	uint64_t bytes[STORE_LEVELS] = { 0 }, most = 0;
+	uint32_t oldest[STORE_LEVELS], found = UINT32_MAX;
+
+	memset(oldest, 0xff, sizeof(oldest));
+	for (uint32_t i = 0; i < w->catalog.files.count; i++) {
+		const struct catalog_file *f = &w->catalog.files.items[i];
+
+		bytes[f->level] += f->bytes;
+		if (oldest[f->level] == UINT32_MAX && may_go(w, f, spared))
+			oldest[f->level] = i;
+	}
+	for (uint32_t l = 0; l < STORE_LEVELS; l++) {
+		if (oldest[l] == UINT32_MAX || bytes[l] / store_levels[l].share < most)
+			continue;
+		most = bytes[l] / store_levels[l].share;
+		found = oldest[l];
+	}
+	return found;
+}
+
+/* -EDQUOT: there is no more that could give way. */
+static int make_room(struct store_writer *w, uint64_t need, const struct catalog_file *spared)
+{
+	while (store_writer_bytes(w) + need > w->options.max_bytes) {
+		uint32_t i = victim(w, spared);
+
+		if (i == UINT32_MAX || give_up(w, i) < 0)
+			return -EDQUOT;
+		w->stats.expired_by_bytes++;
+	}
+	return 0;
+}
+
+/* On a full disk one file gives way to a window, no more: others may be filling it. */
+static bool give_way(struct store_writer *w, int r)
+{
+	uint32_t i = r == -ENOSPC || r == -EDQUOT ? victim(w, NULL) : UINT32_MAX;
+
+	if (i == UINT32_MAX || give_up(w, i) < 0)
+		return false;
+	w->stats.expired_by_bytes++;
+	return true;
+}
+
+/* ---- the file that is being written ---- */
+
+static void measure_live(struct store_writer *w)
+{
+	struct stat st;
+
+	if (fstat(appender_fd(w->live), &st) < 0)
+		return;
+	for (uint32_t i = 0; i < w->catalog.files.count; i++)
+		if (is_live(w, &w->catalog.files.items[i]))
+			w->catalog.files.items[i].bytes = catalog_bytes(&st);
+}
+
+static void end_live(struct store_writer *w)
+{
+	if (!w->live)
+		return;
+	/* Without its end it is as after a kill: nothing is lost by that. */
+	if (make_room(w, PAGE_BYTES, NULL) == 0)
+		(void)appender_close(w->live);
+	measure_live(w);
+	appender_free(w->live);
+	w->live = NULL;
+}
+
+void store_writer_free(struct store_writer *w)
+{
+	if (!w)
+		return;
+	end_live(w);
+	fd_close(&w->lock);
+	catalog_release(&w->catalog);
+	free(w);
+}
+
+static int begin_live(struct store_writer *w, uint64_t start_ns, struct err *err)
+{
+	struct catalog_file f = { .slot_ns = store_slot(0, start_ns),
+				  .first = w->next,
+				  .last = w->next,
+				  .bytes = PAGE_BYTES };
+	const struct layout_header header = { .slot_ns = f.slot_ns,
+					      .window_ns = store_levels[0].window_ns,
+					      .first = f.first,
+					      .created_ns = start_ns };
+	char name[CATALOG_NAME_BYTES];
+	int r = make_room(w, PAGE_BYTES, NULL);
+
+	if (r == 0)
+		r = catalog_add(&w->catalog, &f);
+	if (r < 0)
+		return err_errno(err, r, "cannot begin a file of the store");
+	catalog_name(&f, name);
+	r = appender_new(&w->live, w->dirfd, name, &header, EFFORT, err);
+	if (give_way(w, r))
+		r = appender_new(&w->live, w->dirfd, name, &header, EFFORT, err);
+	if (r < 0) {
+		for (uint32_t i = 0; i < w->catalog.files.count; i++)
+			if (!w->catalog.files.items[i].level &&
+			    w->catalog.files.items[i].first == f.first)
+				catalog_remove(&w->catalog, i);
+		return r;
+	}
+	w->live_file = f;
+	return 0;
+}
+
+/* Somebody removed it: what is written to it is nobody's. */
+static bool is_gone(const struct store_writer *w)
+{
+	struct stat st;
+
+	return fstat(appender_fd(w->live), &st) < 0 || !st.st_nlink;
+}
+
+bool store_writer_turn(struct store_writer *w, uint64_t start_ns)
+{
+	/* So that an hour of much work doesn't become a file that alone is beyond the limit. */
+	bool full = w->live && appender_bytes(w->live) > w->options.max_bytes / 16;
+
+	if (w->live && !full && store_slot(0, start_ns) == w->live_file.slot_ns && !is_gone(w))
+		return false;
+	end_live(w);
+	return true;
+}
+
+/* ---- windows ---- */
+
+static void watch_clock(struct store_writer *w, const struct store_window *x)
+{
+	uint64_t passed_ns = x->monotonic_ns - w->last_monotonic_ns;
+
+	if (w->last_start_ns && x->monotonic_ns >= w->last_monotonic_ns &&
+	    x->start_ns > w->last_start_ns + passed_ns + LEAP_NS)
+		w->distrust_until_ns = x->monotonic_ns + DISTRUST_NS;
+	w->last_start_ns = x->start_ns;
+	w->last_monotonic_ns = x->monotonic_ns;
+}
+
+static int drop(struct store_writer *w, const struct profile *p, int r, struct err *err,
+		const char *why)
+{
+	uint64_t samples = profile_total_count(p);
+
+	w->stats.windows_dropped++;
+	w->stats.samples_dropped += samples;
+	counter_add(&w->dropped, COUNTER_WINDOWS_DROPPED_STORE, 1);
+	counter_add(&w->dropped, COUNTER_SAMPLES_DROPPED_STORE, samples);
+	return why ? err_errno(err, r, "%s", why) : r;
+}
+
+static int write_packed(struct store_writer *w)
+{
+	int r = appender_write(w->live, w->next);
+
+	return give_way(w, r) ? appender_write(w->live, w->next) : r;
+}
+
+static int sync_live(struct store_writer *w, uint64_t monotonic_ns)
+{
+	if (monotonic_ns >= w->synced_ns && monotonic_ns - w->synced_ns < w->options.sync_ns)
+		return 0;
+	w->synced_ns = monotonic_ns;
+	return appender_sync(w->live);
+}
+
+int store_writer_append(struct store_writer *w, const struct profile *p,
+			const struct store_window *x, struct err *err)
+{
+	struct counters counters = p->counters;
+	int r;
+
+	watch_clock(w, x);
+	if (store_writer_turn(w, x->start_ns)) {
+		r = begin_live(w, x->start_ns, err);
+		if (r < 0)
+			return drop(w, p, r, err, NULL);
+	}
+	for (uint32_t i = 0; i < COUNTER_COUNT; i++)
+		counters.value[i] += w->dropped.value[i];
+	r = appender_pack(w->live, p, &counters, x);
+	if (r < 0)
+		return drop(w, p, r, err, "cannot pack a window");
+	r = make_room(w, appender_packed_bytes(w->live) + PAGE_BYTES, NULL);
+	if (r == 0)
+		r = write_packed(w);
+	measure_live(w);
+	if (r < 0)
+		return drop(w, p, r, err, "cannot write a window");
+	w->next++;
+	w->dropped = (struct counters){ 0 };
+	w->stats.windows++;
+	w->stats.samples += profile_total_count(p);
+	w->stats.bytes += appender_packed_bytes(w->live);
+	r = sync_live(w, x->monotonic_ns);
+	return r < 0 ? err_errno(err, r, "cannot sync the store") : 0;
+}
+
+/* ---- what becomes of old files ---- */
+
+static bool expire(struct store_writer *w, uint64_t now_ns)
+{
+	if (w->last_monotonic_ns < w->distrust_until_ns)
+		return false;
+	for (uint32_t i = 0; i < w->catalog.files.count; i++) {
+		const struct catalog_file *f = &w->catalog.files.items[i];
+		uint64_t age_ns = w->options.age_ns[f->level];
+		uint64_t end_ns = f->slot_ns + store_levels[f->level].span_ns;
+
+		if (!age_ns || now_ns < end_ns || now_ns - end_ns < age_ns || !may_go(w, f, NULL))
+			continue;
+		if (give_up(w, i) < 0)
+			continue;
+		w->stats.expired_by_age++;
+		return true;
+	}
+	return false;
+}
+
+/* Is there a finer file of that time which is yet to be rolled up into this level? */
+static bool is_awaited(const struct store_writer *w, uint32_t level, uint64_t slot_ns,
+		       uint64_t span_ns)
+{
+	const struct catalog *c = &w->catalog;
+
+	for (uint32_t i = 0; i < c->files.count && c->files.items[i].level < level; i++) {
+		const struct catalog_file *f = &c->files.items[i];
+
+		if (f->slot_ns >= slot_ns && f->slot_ns - slot_ns < span_ns &&
+		    !catalog_is_covered(c, f))
+			return true;
+	}
+	return false;
+}
+
+static int compare_first(const void *a, const void *b)
+{
+	const struct catalog_file *x = a, *y = b;
+
+	return x->first < y->first ? -1 : x->first > y->first;
+}
+
+/* The files that are to become one with file `i`; how many. */
+static uint32_t batch(const struct store_writer *w, uint32_t i, struct catalog_file *ret)
+{
+	const struct catalog_file *first = &w->catalog.files.items[i];
+	uint32_t up = first->level + 1, n = 0;
+	uint64_t slot_ns = store_slot(up, first->slot_ns);
+
+	for (; i < w->catalog.files.count && n < MAX_ROLLUP_FILES; i++) {
+		const struct catalog_file *f = &w->catalog.files.items[i];
+
+		if (f->level == first->level && store_slot(up, f->slot_ns) == slot_ns &&
+		    !is_live(w, f) && !catalog_is_covered(&w->catalog, f))
+			ret[n++] = *f;
+	}
+	qsort(ret, n, sizeof(*ret), compare_first);
+	return n;
+}
+
+static bool is_due(const struct store_writer *w, const struct catalog_file *f, uint64_t now_ns)
+{
+	uint32_t up = f->level + 1;
+	uint64_t slot_ns, span_ns;
+
+	if (up == STORE_LEVELS || is_live(w, f) || catalog_is_covered(&w->catalog, f))
+		return false;
+	slot_ns = store_slot(up, f->slot_ns);
+	span_ns = store_levels[up].span_ns;
+	return now_ns >= slot_ns && now_ns - slot_ns >= span_ns &&
+	       !is_awaited(w, f->level, slot_ns, span_ns);
+}
+
+/* Whose file is being made: its sources don't give way to it. */
+struct rolling {
+	struct store_writer *writer;
+	struct catalog_file spared;
+};
+
+static int make_room_for(void *ctx, uint64_t bytes)
+{
+	struct rolling *x = ctx;
+
+	return make_room(x->writer, bytes + PAGE_BYTES, &x->spared);
+}
+
+static int roll_up(struct store_writer *w, uint32_t i, uint64_t now_ns, struct err *err)
+{
+	_cleanup_(free_ptr) struct catalog_file *sources =
+		calloc(MAX_ROLLUP_FILES, sizeof(*sources));
+	struct rolling rolling = { .writer = w };
+	struct catalog_file made = { 0 };
+	struct rollup x = { .dirfd = w->dirfd,
+			    .sources = sources,
+			    .room = make_room_for,
+			    .ctx = &rolling,
+			    .limits = w->options.limits,
+			    .created_ns = now_ns };
+	int r;
+
+	if (!sources)
+		return err_errno(err, -ENOMEM, "cannot roll up");
+	x.count = batch(w, i, sources);
+	rolling.spared =
+		(struct catalog_file){ .level = sources->level + 1,
+				       .slot_ns = store_slot(sources->level + 1, sources->slot_ns),
+				       .first = sources[0].first,
+				       .last = sources[x.count - 1].first };
+	r = make_room_for(&rolling, PAGE_BYTES);
+	if (r < 0)
+		return err_errno(err, r, "the store has no room for what is rolled up");
+	r = rollup_run(&x, &made, err);
+	w->stats.sources_bad += x.bad;
+	if (r == 0)
+		r = catalog_add(&w->catalog, &made);
+	if (r == 0)
+		w->stats.rolled_up++;
+	return r < 0 ? r : 1;
+}
+
+/* One that is due, if any. */
+static int roll_up_next(struct store_writer *w, uint64_t now_ns, struct err *err)
+{
+	if (now_ns < w->retry_ns && w->retry_ns - now_ns <= RETRY_NS)
+		return 0;
+	for (uint32_t i = 0; i < w->catalog.files.count; i++) {
+		int r;
+
+		if (!is_due(w, &w->catalog.files.items[i], now_ns))
+			continue;
+		r = roll_up(w, i, now_ns, err);
+		if (r < 0) {
+			w->stats.roll_ups_failed++;
+			w->retry_ns = now_ns + RETRY_NS;
+		}
+		return r;
+	}
+	return 0;
+}
+
+/* What is too old may be what nobody has rolled up yet, after a pause of ours: that comes first. */
+int store_writer_tidy(struct store_writer *w, uint64_t now_ns, struct err *err)
+{
+	int r = roll_up_next(w, now_ns, err);
+
+	return r == 0 && expire(w, now_ns) ? 1 : r;
+}

@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * A store of simulated days, for the bench: each window draws its samples, with their moments, from a recording of real work
+ * (slowburn profile --record). So a store has the recording's stacks and proportions, and no stack that isn't in it:
+ * what is said of loads that show ever new stacks (compiles) is only as good as the recording is long.
+ *
+ *	store fill DIR HOURS SAMPLES RECORDING     SAMPLES in each 10 s
+ *	store read DIR                             the last day, and all, merged
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "profiler/agent/capture.h"
+#include "profiler/base/clock.h"
+#include "profiler/base/number.h"
+#include "profiler/model/merge.h"
+#include "profiler/store/level.h"
+#include "profiler/store/reader.h"
+#include "profiler/store/writer.h"
+
+#define WINDOW_NS (10 * NS_PER_S)
+#define EPOCH_NS (1763856000ULL * NS_PER_S)
+#define HOUR_NS (3600 * NS_PER_S)
+#define MAX_SAMPLES 100000u
+
+static void die(const char *what, const struct err *err)
+{
+	fprintf(stderr, "store: %s: %s\n", what, err->text);
+	exit(EXIT_FAILURE);
+}
+
+static uint64_t random_next(uint64_t *seed)
+{
+	*seed ^= *seed >> 12;
+	*seed ^= *seed << 25;
+	*seed ^= *seed >> 27;
+	return *seed * 0x2545f4914f6cdd1dULL;
+}
+
+/* The samples of a recording, each as often as it was taken. */
+struct source {
+	struct profile profile;
+	uint32_t *taken;
+	uint32_t count;
+};
+
+static void source_read(struct source *s, const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct err err = { "cannot open" };
+
+	if (fd < 0 || capture_replay(fd, false, &s->profile, &err) < 0)
+		die(path, &err);
+	close(fd);
+	s->taken = calloc(profile_total_count(&s->profile) + 1, sizeof(*s->taken));
+	for (uint32_t i = 0; i < s->profile.samples.count; i++)
+		for (uint64_t n = s->profile.samples.items[i].count; n; n--)
+			s->taken[s->count++] = i;
+}
+
+/* One window into `p`; its moments are in *moments. */
+static uint32_t draw(struct profile *p, struct profile_merge *m, const struct source *s,
+		     uint32_t samples, uint64_t *seed, struct columns_moment *moments)
+{
+	const struct profile_facts *f = &s->profile.facts;
+
+	profile_clear_samples(p);
+	p->facts.duration_ns = 0;
+	p->counters = (struct counters){ 0 };
+	if (profile_merge_facts(p, f, &s->profile.counters) < 0)
+		exit(EXIT_FAILURE);
+	p->facts.duration_ns = WINDOW_NS;
+	for (uint32_t i = 0; i < samples; i++) {
+		const struct profile_sample *x =
+			&s->profile.samples.items[s->taken[random_next(seed) % s->count]];
+		int r = profile_merge_sample(m, x->series, x->node, 1, f->period);
+
+		if (r < 0)
+			exit(EXIT_FAILURE);
+		moments[i] = (struct columns_moment){ (uint32_t)r,
+						      (uint32_t)(random_next(seed) % 1000) };
+	}
+	return samples;
+}
+
+static int compare_times(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static void print_fill(const struct store_writer *w, uint64_t *times, uint32_t n,
+		       uint64_t longest_tidy_ns)
+{
+	const struct store_writer_stats *s = store_writer_stats(w);
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < n; i++)
+		sum += times[i];
+	qsort(times, n, sizeof(*times), compare_times);
+	printf("windows %" PRIu64 " samples %" PRIu64 " dropped %" PRIu64 "\n", s->windows,
+	       s->samples, s->windows_dropped);
+	printf("bytes_written_a_sample %.3f\n", (double)s->bytes / (double)s->samples);
+	printf("bytes_on_disk %" PRIu64 " bytes_a_sample %.3f\n", store_writer_bytes(w),
+	       (double)store_writer_bytes(w) / (double)s->samples);
+	printf("window_written_ms mean %.3f p99 %.3f max %.3f\n", (double)sum / n / NS_PER_MS,
+	       (double)times[(uint64_t)n * 99 / 100] / NS_PER_MS, (double)times[n - 1] / NS_PER_MS);
+	printf("longest_tidy_ms %.1f rolled_up %" PRIu64 "\n", (double)longest_tidy_ns / NS_PER_MS,
+	       s->rolled_up);
+}
+
+static void fill(int dirfd, uint64_t hours, uint32_t samples, const char *recording)
+{
+	static struct columns_moment moments[MAX_SAMPLES];
+	uint32_t n = (uint32_t)(hours * 360);
+	uint64_t *times = calloc(n + 1, sizeof(*times));
+	struct store_options options = store_options_default();
+	struct source source = { 0 };
+	struct store_writer *w;
+	struct profile p;
+	struct profile_merge *m = NULL;
+	uint64_t seed = 1, longest_ns = 0;
+	struct err err;
+
+	source_read(&source, recording);
+	if (store_writer_open(&w, dirfd, &options, &err) < 0)
+		die("fill", &err);
+	for (uint32_t i = 0; i < n; i++) {
+		uint64_t at = EPOCH_NS + i * WINDOW_NS, begin;
+		struct store_window x = { at, at + WINDOW_NS, i * WINDOW_NS + 1, moments, 0 };
+
+		if (store_writer_turn(w, at) || !m) {
+			if (m) {
+				profile_merge_free(m);
+				profile_release(&p);
+			}
+			if (profile_init(&p, 256 << 20, 1 << 24) < 0 ||
+			    profile_merge_new(&m, &p, &source.profile) < 0)
+				exit(EXIT_FAILURE);
+		}
+		x.moment_count = draw(&p, m, &source, samples, &seed, moments);
+		begin = clock_ns(CLOCK_MONOTONIC);
+		if (store_writer_append(w, &p, &x, &err) < 0)
+			die("append", &err);
+		times[i] = clock_ns(CLOCK_MONOTONIC) - begin;
+		begin = clock_ns(CLOCK_MONOTONIC);
+		while (store_writer_tidy(w, at + WINDOW_NS, &err) == 1)
+			;
+		begin = clock_ns(CLOCK_MONOTONIC) - begin;
+		longest_ns = begin > longest_ns ? begin : longest_ns;
+	}
+	print_fill(w, times, n, longest_ns);
+	store_writer_free(w);
+}
+
+static void read_range(int dirfd, const struct catalog *c, const char *name, uint64_t from_ns,
+		       uint64_t to_ns)
+{
+	const struct store_range range = { from_ns, to_ns, UINT64_MAX };
+	const struct store_source source = { c, store_source_open, &dirfd, STORE_LIMITS_DEFAULT };
+	uint64_t begin = clock_ns(CLOCK_MONOTONIC);
+	struct store_result result;
+	struct profile p;
+	struct err err;
+
+	if (profile_init(&p, 256 << 20, 1 << 24) < 0 ||
+	    store_read(&source, &range, NULL, NULL, &p, &result, &err) < 0)
+		die("read", &err);
+	printf("%s_merged_ms %.1f files %u windows %u samples %" PRIu64 " stacks %u\n", name,
+	       (double)(clock_ns(CLOCK_MONOTONIC) - begin) / NS_PER_MS, result.files,
+	       result.windows, profile_total_count(&p), p.samples.count);
+	profile_release(&p);
+}
+
+static void read_all(int dirfd)
+{
+	uint64_t to_ns = 0, begin = clock_ns(CLOCK_MONOTONIC);
+	struct catalog c = { 0 };
+	struct store_writer *w;
+	struct store_options o = store_options_default();
+	struct err err;
+
+	if (store_writer_open(&w, dirfd, &o, &err) < 0)
+		die("open", &err);
+	printf("open_ms %.2f\n", (double)(clock_ns(CLOCK_MONOTONIC) - begin) / NS_PER_MS);
+	store_writer_free(w);
+	if (catalog_read(&c, dirfd, &err) < 0)
+		die("read", &err);
+	for (uint32_t i = 0; i < c.files.count; i++)
+		if (!c.files.items[i].level && c.files.items[i].slot_ns + HOUR_NS > to_ns)
+			to_ns = c.files.items[i].slot_ns + HOUR_NS;
+	/* 3 min before the end: with edges at every level. */
+	to_ns -= 180 * NS_PER_S;
+	read_range(dirfd, &c, "day", to_ns - 24 * HOUR_NS, to_ns);
+	read_range(dirfd, &c, "week", to_ns - 168 * HOUR_NS, to_ns);
+	catalog_release(&c);
+}
+
+int main(int argc, char **argv)
+{
+	uint64_t hours = 0, samples = 0;
+	int dirfd = argc > 2 ? open(argv[2], O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+
+	if (dirfd >= 0 && argc == 6 && !strcmp(argv[1], "fill") &&
+	    number_parse(argv[3], strlen(argv[3]), 10000, &hours) == 0 &&
+	    number_parse(argv[4], strlen(argv[4]), MAX_SAMPLES, &samples) == 0)
+		fill(dirfd, hours, (uint32_t)samples, argv[5]);
+	else if (dirfd >= 0 && argc == 3 && !strcmp(argv[1], "read"))
+		read_all(dirfd);
+	else
+		return fprintf(stderr,
+			       "usage: store fill DIR HOURS SAMPLES RECORDING | read DIR\n"),
+		       2;
+	return 0;
+}

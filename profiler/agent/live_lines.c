@@ -65,8 +65,7 @@ int live_lines_find(struct live_names *n, uint32_t space, int fd, struct line_fi
 static void outcome_count(struct live_names *n, uint32_t space, int r,
 			  const struct lines_answers *a)
 {
-	const uint32_t lacking = LINES_DAMAGED | LINES_NO_ALTERNATE | LINES_SPLIT |
-				 LINES_INCOMPLETE;
+	const uint32_t lacking = LINES_DAMAGED | LINES_NO_ALTERNATE | LINES_SPLIT;
 
 	if (r == -ETIMEDOUT)
 		counter_add(n->counters, COUNTER_LINES_LATE, 1);
@@ -76,19 +75,11 @@ static void outcome_count(struct live_names *n, uint32_t space, int r,
 		counter_add(n->counters, COUNTER_LINES_UNREAD, 1);
 	else if (a->reply->status == SYMBOLS_NO_TABLE)
 		counter_add(n->counters, COUNTER_LINES_NONE, 1);
-	else if (a->reply->flags & lacking || a->reply->units_damaged) {
+	else if (a->reply->flags & lacking || a->reply->units_damaged ||
+		 (a->reply->answer_count && !lines_answered(a))) {
 		counter_add(n->counters, COUNTER_LINES_BAD, n->lines_bad != space);
 		n->lines_bad = space;
 	}
-}
-
-/* A reply that was checked is its parts, and nothing else. */
-static uint32_t reply_bytes(const struct lines_answers *a)
-{
-	const struct lines_reply *reply = a->reply;
-
-	return (uint32_t)(sizeof(*reply) + reply->answer_count * sizeof(*a->answers) +
-			  reply->place_count * sizeof(*a->places) + reply->string_bytes);
 }
 
 int live_lines_ask(struct live_names *n, uint32_t space, const struct line_files *files,
@@ -112,6 +103,6 @@ int live_lines_ask(struct live_names *n, uint32_t space, const struct line_files
 				 left_ns < FILE_NS ? left_ns : FILE_NS, ret, err);
 	outcome_count(n, space, r, ret);
 	if (r == 0 && n->told)
-		n->told(n->told_ctx, NAMES_LINES, space, ret->reply, reply_bytes(ret));
+		n->told(n->told_ctx, NAMES_LINES, space, ret->reply, lines_bytes(ret));
 	return r;
 }

@@ -64,11 +64,12 @@ void runs_release(struct runs *runs)
 static bool next_in_order(struct runs *runs, struct run *ret)
 {
 	const struct pipeline *p = runs->pipeline;
-	const struct window_location *all = p->window.locations.items;
+	const struct window_location *all;
 	uint32_t place;
 
 	if (runs->next == runs->count)
-		return false;
+		return false; /* those that were never sought have no pipeline */
+	all = p->window.locations.items;
 	*ret = (struct run){ .space = all[runs->locations[runs->next]].space,
 			     .locations = runs->locations + runs->next };
 	place = asked_together(p->jit, ret->space);

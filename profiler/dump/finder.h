@@ -15,6 +15,7 @@
 #include "symbolizer/protocol.h"
 
 #define FINDER_MAX_ORIGINS 7u
+#define FINDER_MAX_PARTS 16u /* of lines: C++ fills a reply with some 10,000 addresses */
 #define FINDER_MAX_FRAMES 128u /* of an address; the symbolizer gives no more */
 /* For the lines of one file: one of a gigabyte takes some seconds. */
 #define FINDER_PATIENCE_NS (30 * NS_PER_S)
@@ -39,6 +40,13 @@ struct finder_subject {
 
 struct asked;
 
+/* Lines of addresses [first, first + count). */
+struct finder_part {
+	uint32_t first, count;
+	void *bytes; /* the reply */
+	struct lines_answers lines; /* in it */
+};
+
 struct finder {
 	struct finder_subject subject;
 	struct live_names *names_from;
@@ -51,8 +59,10 @@ struct finder {
 	struct buffer names;
 	struct origin origins[FINDER_MAX_ORIGINS];
 	uint32_t origin_count;
-	bool has_lines, lines_late; /* late: they took longer than the patience */
-	struct lines_answers lines; /* of vaddrs */
+	bool lines_late; /* they took longer than the patience */
+	struct finder_part parts[FINDER_MAX_PARTS]; /* of vaddrs */
+	uint32_t part_count;
+	char index[600]; /* what became of the file's index; "" */
 };
 
 /* Strings are "" if not known; they are from outside. */
@@ -76,7 +86,7 @@ bool finder_vaddr(const struct finder *f, uint32_t i, uint64_t *ret);
 bool finder_within(const struct finder *f, uint32_t i, uint64_t *ret);
 
 /*
- * Address number `i`, until the symbolizer is asked again: the innermost function first, at most `max` (FINDER_MAX_FRAMES is all). The outermost is named by
+ * Address number `i`, until finder_release(): the innermost function first, at most `max` (FINDER_MAX_FRAMES is all). The outermost is named by
  * the symbol, if there is one, as the unwinder and the linker know it. 0: nothing is known.
  */
 uint32_t finder_frames(const struct finder *f, uint32_t i, struct finder_frame *ret, uint32_t max);

@@ -220,6 +220,28 @@ assert nowhere["frames"] == [] and "in no mapping" in nowhere["place"] and "mapp
 assert any(s["source"] == "symbols" and s["mapping"] == inner["mapping"] for s in answer["sources"]), answer' "$output" "$pid"
 }
 
+# A reply of the symbolizer has room for 7 MB of strings.
+@test "names of 12 MB in one call: all have their lines" {
+	command -v gcc > /dev/null || skip "needs gcc"
+	local at="$BATS_TEST_TMPDIR/long"
+	python3 -c '
+for i in range(3000):
+    print("void f%04d_%s(void) { }" % (i, "x" * 3990))
+print("int main(void) { return 0; }")' > "$at.c"
+	gcc -g -o "$at" "$at.c"
+	nm "$at" | awk '$3 ~ /^f[0-9]+_/ { print $1 }' > "$at.addresses"
+	"$SLOWBURN" symbolize --cache none --inlines --json "$at" < "$at.addresses" > "$at.json"
+	python3 - "$at.json" <<- 'end'
+		import json, sys
+		answer = json.load(open(sys.argv[1]))
+		frames = [a["frames"][0] for a in answer["addresses"]]
+		lines = [f["line"] for f in frames]
+		print(answer["sources"], len(lines), lines.count(0), lines[:3], lines[-3:])
+		assert lines == list(range(1, 3001))
+		assert all(f["system_name"].startswith("f%04d_" % i) for i, f in enumerate(frames))
+	end
+}
+
 @test "who can't be looked at: a sentence and status 1" {
 	symbolize -p 4194304 1000
 	[ "$status" = 1 ]

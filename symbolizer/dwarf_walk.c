@@ -137,6 +137,9 @@ static uint32_t function_add(struct walk *w, const struct dwarf_entry *e, uint32
 	struct lines_scope scope = { .parent = inlined ? parent : LINES_NONE };
 	uint32_t number, i = 0;
 
+	/* Of a function that the linker threw away, which starts at 0, what was inlined may seem to be in other code. */
+	if (inlined && parent == LINES_NONE)
+		return LINES_NONE;
 	if (!dwarf_ranges_read(&w->dwarf, w->unit, e, &w->ranges))
 		w->unit->damaged = true;
 	while (i < w->ranges.items.count &&
@@ -253,6 +256,7 @@ static int units_walk(struct walk *w)
 		if (u->type == DW_UT_type || u->type == DW_UT_split_type)
 			continue;
 		w->unit = u;
+		lines_builder_unit(&w->builder);
 		whole = dwarf_unit_prepare(d, u);
 		if (whole) {
 			whole = dwarf_line_read(d, u, &w->files, &w->builder);

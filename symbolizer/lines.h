@@ -21,7 +21,7 @@
 #include <stdint.h>
 
 #define LINES_MAGIC 0x1a44584942534c53ull /* "SLSBIXD\x1a" in memory */
-#define LINES_VERSION 2u
+#define LINES_VERSION 3u
 #define LINES_NONE UINT32_MAX
 #define LINES_MAX_DEPTH 128u /* of a chain; what is further out is cut */
 #define LINES_MAX_BUILD_ID_BYTES 64

@@ -84,6 +84,8 @@ static int string_copy(struct writer *w, uint32_t from, struct copied **ret)
 		if (r < 0)
 			return r;
 		c = array_push(&w->copied, MAX_PLACES);
+		if (!c && w->copied.count == MAX_PLACES)
+			return -E2BIG;
 		if (!c || index_add(&w->index, hash, w->copied.count - 1) < 0)
 			return -ENOMEM;
 		*c = (struct copied){ from, plain, SYMBOLS_NONE };

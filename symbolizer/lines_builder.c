@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Functions claim ranges, one over the other as they were inlined; a sweep from the lowest address to the
- * highest leaves for each stretch the one that is furthest in. Sequences of rows are put one behind the other; where two
- * overlap, which no linker makes of good files, the one that starts first keeps its place.
+ * highest leaves for each stretch the one that is furthest in, of the first unit that claims it. Sequences of rows are put
+ * one behind the other; where two overlap, the one that starts first keeps its place, of equals the first.
+ *
+ * So the first unit has both. Where several units compile one inline function GNU ld keeps the first copy of its code, and
+ * lets the debug information of all others that have the same size speak of that one, whatever their code was.
  *
  * Sorted by radix: qsort took a third of the whole time.
  */
@@ -52,6 +55,7 @@ int lines_builder_init(struct lines_builder *b, const struct elf_file *elf)
 void lines_builder_release(struct lines_builder *b)
 {
 	array_release(&b->scopes);
+	array_release(&b->units);
 	array_release(&b->claims);
 	array_release(&b->rows);
 	array_release(&b->sequences);
@@ -118,6 +122,17 @@ bool lines_builder_has_code(struct lines_builder *b, uint64_t vaddr)
 	return true;
 }
 
+void lines_builder_unit(struct lines_builder *b)
+{
+	uint32_t *first;
+
+	if (b->units.count && b->units.items[b->units.count - 1] == b->scopes.count)
+		return; /* the one before had no functions */
+	first = push(b, &b->units, LINES_MAX_SCOPES);
+	if (first)
+		*first = b->scopes.count;
+}
+
 uint32_t lines_builder_scope(struct lines_builder *b, const struct lines_scope *scope)
 {
 	struct lines_scope *s = push(b, &b->scopes, LINES_MAX_SCOPES);
@@ -148,7 +163,10 @@ void lines_builder_row(struct lines_builder *b, uint64_t vaddr, uint32_t file, u
 	struct lines_row *last, *row;
 	uint32_t at = (uint32_t)(vaddr - b->base);
 
-	if (vaddr < b->base || vaddr >= b->limit)
+	if (!b->sequence_begun)
+		b->sequence_gone = !lines_builder_has_code(b, vaddr);
+	b->sequence_begun = true;
+	if (b->sequence_gone || vaddr < b->base || vaddr >= b->limit)
 		return;
 	last = first ? NULL : &b->rows.items[b->rows.count - 1];
 	if (last && (at < last->start || (last->file == file && last->line == line)))
@@ -166,6 +184,7 @@ void lines_builder_row(struct lines_builder *b, uint64_t vaddr, uint32_t file, u
 void lines_builder_abandon_sequence(struct lines_builder *b)
 {
 	b->rows.count = b->sequence_first;
+	b->sequence_begun = false;
 }
 
 void lines_builder_end_sequence(struct lines_builder *b, uint64_t vaddr)
@@ -175,10 +194,11 @@ void lines_builder_end_sequence(struct lines_builder *b, uint64_t vaddr)
 	const struct lines_row *first;
 	struct lines_sequence *s;
 
+	b->sequence_begun = false;
 	if (!count)
 		return;
 	first = &b->rows.items[b->sequence_first];
-	if (limit <= b->base + first->start || !lines_builder_has_code(b, b->base + first->start)) {
+	if (limit <= b->base + first->start) {
 		lines_builder_abandon_sequence(b);
 		return;
 	}
@@ -246,34 +266,70 @@ static int sort(struct lines_builder *b, void *items, uint32_t count, size_t siz
 
 /* ---- ranges ---- */
 
-/* The claims that hold where the sweep is, the highest scope on top: a heap. */
+/* A claim that holds where the sweep is. */
+struct held {
+	uint32_t claim, unit;
+};
+
+/* All of them, the one that wins on top. */
 struct heap {
-	const struct lines_claim **items;
+	const struct lines_builder *builder;
+	struct held *items;
 	uint32_t count;
 };
 
-static void heap_push(struct heap *h, const struct lines_claim *c)
+static const struct lines_claim *claim_of(const struct heap *h, uint32_t i)
 {
+	return &h->builder->claims.items[h->items[i].claim];
+}
+
+static bool wins(const struct heap *h, struct held a, struct held b)
+{
+	const struct lines_claim *claims = h->builder->claims.items;
+
+	return a.unit != b.unit ? a.unit < b.unit : claims[a.claim].scope > claims[b.claim].scope;
+}
+
+/* The last of those that start with this scope or one before it. */
+static uint32_t unit_of(const struct lines_builder *b, uint32_t scope)
+{
+	uint32_t low = 0, high = b->units.count;
+
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+
+		if (b->units.items[middle] <= scope)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+static void heap_push(struct heap *h, uint32_t claim)
+{
+	const struct lines_builder *b = h->builder;
+	struct held new = { claim, unit_of(b, b->claims.items[claim].scope) };
 	uint32_t i = h->count++;
 
-	while (i && h->items[(i - 1) / 2]->scope < c->scope) {
+	while (i && wins(h, new, h->items[(i - 1) / 2])) {
 		h->items[i] = h->items[(i - 1) / 2];
 		i = (i - 1) / 2;
 	}
-	h->items[i] = c;
+	h->items[i] = new;
 }
 
 static void heap_pop(struct heap *h)
 {
-	const struct lines_claim *last = h->items[--h->count];
+	struct held last = h->items[--h->count];
 	uint32_t i = 0;
 
 	for (;;) {
 		uint32_t child = 2 * i + 1;
 
-		if (child + 1 < h->count && h->items[child + 1]->scope > h->items[child]->scope)
+		if (child + 1 < h->count && wins(h, h->items[child + 1], h->items[child]))
 			child++;
-		if (child >= h->count || h->items[child]->scope <= last->scope)
+		if (child >= h->count || !wins(h, h->items[child], last))
 			break;
 		h->items[i] = h->items[child];
 		i = child;
@@ -304,40 +360,40 @@ static void range_put(struct lines_builder *b, struct ranges *ranges, uint32_t s
 
 static void sweep(struct lines_builder *b, struct heap *h, struct ranges *ret)
 {
-	const struct lines_claim *c = b->claims.items, *end = c + b->claims.count;
-	uint32_t at = 0;
+	const struct lines_claim *claims = b->claims.items;
+	uint32_t at = 0, i = 0, count = b->claims.count;
 
-	while (!b->error && (c != end || h->count)) {
+	while (!b->error && (i < count || h->count)) {
 		uint32_t next;
 
-		while (h->count && h->items[0]->limit <= at)
+		while (h->count && claim_of(h, 0)->limit <= at)
 			heap_pop(h);
 		if (!h->count) {
 			if (ret->items.count)
 				range_put(b, ret, at, LINES_NONE);
-			if (c == end)
+			if (i == count)
 				break;
-			at = c->start;
+			at = claims[i].start;
 		}
-		for (; c != end && c->start <= at; c++)
-			heap_push(h, c);
-		next = h->items[0]->limit;
-		if (c != end && c->start < next)
-			next = c->start;
-		range_put(b, ret, at, h->items[0]->scope);
+		while (i < count && claims[i].start <= at)
+			heap_push(h, i++);
+		next = claim_of(h, 0)->limit;
+		if (i < count && claims[i].start < next)
+			next = claims[i].start;
+		range_put(b, ret, at, claim_of(h, 0)->scope);
 		at = next;
 	}
 }
 
 static int ranges_flatten(struct lines_builder *b, struct ranges *ret)
 {
-	struct heap h = { 0 };
+	struct heap h = { .builder = b };
 
 	if (!b->claims.count)
 		return b->error;
 	if (sort(b, b->claims.items, b->claims.count, sizeof(*b->claims.items)) < 0)
 		return b->error;
-	h.items = reallocarray(NULL, b->claims.count, sizeof(void *));
+	h.items = reallocarray(NULL, b->claims.count, sizeof(*h.items));
 	if (!h.items) {
 		fail(b, -ENOMEM);
 		return b->error;

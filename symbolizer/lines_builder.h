@@ -21,7 +21,10 @@
 #define LINES_MAX_STRING_BYTES (256u << 20)
 #define LINES_MAX_IMAGE_BYTES (1ull << 30)
 
-/* [start, limit) is of a function. Of several, the highest number wins: what is further in comes later. */
+/*
+ * [start, limit) is of a function. Of several, those of the first unit win, and of these the highest number: what is further
+ * in comes later.
+ */
 struct lines_claim {
 	uint32_t start, limit, scope;
 };
@@ -41,6 +44,7 @@ struct lines_builder {
 	struct elf_range near; /* of its code the range that the last address was in */
 	uint64_t base, limit;
 	ARRAY(struct lines_scope) scopes;
+	ARRAY(uint32_t) units; /* the first scope of each */
 	ARRAY(struct lines_claim) claims;
 	ARRAY(struct lines_row) rows;
 	ARRAY(struct lines_sequence) sequences;
@@ -48,6 +52,8 @@ struct lines_builder {
 	struct index interned;
 	ARRAY(uint32_t) places; /* of the interned strings, by number */
 	uint32_t sequence_first; /* the first row of the sequence under way */
+	bool sequence_begun,
+		sequence_gone; /* it has a row; which is not in code, so that none of it counts */
 	int error; /* the first failure: -ENOMEM or -E2BIG; sticks */
 };
 
@@ -61,12 +67,15 @@ uint32_t lines_builder_string(struct lines_builder *b, const char *s, size_t len
 /* Is there code at this address? What is elsewhere was thrown away by the linker. */
 bool lines_builder_has_code(struct lines_builder *b, uint64_t vaddr);
 
+/* What follows is of another unit. */
+void lines_builder_unit(struct lines_builder *b);
+
 /* A function, or one inlined into `parent`; its number. The fields are those of struct lines_scope. */
 uint32_t lines_builder_scope(struct lines_builder *b, const struct lines_scope *scope);
 /* Its code. What isn't where code can be is passed over. */
 void lines_builder_claim(struct lines_builder *b, uint32_t scope, uint64_t start, uint64_t limit);
 
-/* The rows of a sequence, by address, and its end. */
+/* The rows of a sequence, by address, and its end. One that begins where no code can be was thrown away by the linker. */
 void lines_builder_row(struct lines_builder *b, uint64_t vaddr, uint32_t file, uint32_t line);
 void lines_builder_end_sequence(struct lines_builder *b, uint64_t vaddr);
 /* Forgets rows of a sequence that did not end. */

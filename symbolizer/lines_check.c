@@ -108,3 +108,20 @@ int lines_check(const void *bytes, size_t len, uint32_t address_count, struct li
 	*ret = a;
 	return 0;
 }
+
+uint32_t lines_answered(const struct lines_answers *a)
+{
+	uint32_t count = a->reply->answer_count;
+
+	while (a->reply->flags & LINES_INCOMPLETE && count && !a->answers[count - 1].count)
+		count--;
+	return count;
+}
+
+uint32_t lines_bytes(const struct lines_answers *a)
+{
+	const struct lines_reply *reply = a->reply;
+
+	return (uint32_t)(sizeof(*reply) + reply->answer_count * sizeof(*a->answers) +
+			  reply->place_count * sizeof(*a->places) + reply->string_bytes);
+}

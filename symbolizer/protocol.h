@@ -222,8 +222,9 @@ struct lines_request {
 /* It is, and that file did not come or is no good: some names are missing. */
 #define LINES_NO_ALTERNATE 8u
 #define LINES_SPLIT 16u /* parts of it are in .dwo files, which are not read */
-#define LINES_INCOMPLETE 32u /* the reply was full: the last answers are empty */
-#define LINES_OF_FILE 63u /* the above; the rest is of this reply */
+#define LINES_OF_FILE 31u /* the above; the rest is of this reply */
+/* It was full: the last answers are empty, and may be asked for again. */
+#define LINES_INCOMPLETE 32u
 #define LINES_INDEX_USED 64u /* the one that came with the request */
 #define LINES_INDEX_BAD 128u /* that one is no good, and was not used */
 #define LINES_INDEX_MADE 256u /* now, from the file */
@@ -262,6 +263,13 @@ struct lines_answers {
 /* 0, or -EINVAL and a sentence. `bytes` is 8-byte aligned and must outlive *ret. In lines_check.c. */
 int lines_check(const void *bytes, size_t len, uint32_t address_count, struct lines_answers *ret,
 		struct err *err);
+/*
+ * How many of the first addresses a reply that was checked is about: all, unless it was full. Those behind are to be asked about
+ * again; 0 of a full one: that would be of no use.
+ */
+uint32_t lines_answered(const struct lines_answers *a);
+/* Of the whole reply: it is its parts, and nothing else. */
+uint32_t lines_bytes(const struct lines_answers *a);
 
 #define DEBUG_MAX_LINK_BYTES 256u /* of a file's name, with its NUL */
 #define DEBUG_MAX_ALTERNATE_BYTES 1024u /* of a path, with its NUL */

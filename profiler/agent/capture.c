@@ -261,6 +261,12 @@ void capture_on_sign_of_life(struct capture *c, void (*sign)(void *ctx), void *c
 	c->sign_ctx = ctx;
 }
 
+void capture_on_hurry(struct capture *c, const struct peer_hurry *hurry)
+{
+	c->live_names.hurry = hurry;
+	symbols_client_on_hurry(c->symbols, hurry);
+}
+
 /* What is outside of this process: the machine's counts, the opener, the symbolizer. */
 static int outside_setup(struct capture *c, struct err *err)
 {

@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "profiler/agent/job.h"
+#include "profiler/agent/peer.h"
 #include "profiler/base/err.h"
 #include "profiler/model/profile.h"
 
@@ -41,6 +42,9 @@ int capture_drain(struct capture *c, struct err *err);
 
 /* To be called whenever names are asked for, which may take a while each time. */
 void capture_on_sign_of_life(struct capture *c, void (*sign)(void *ctx), void *ctx);
+
+/* From capture_stop() on: who may say that lines are waited for no longer; borrowed. NULL: nobody. */
+void capture_on_hurry(struct capture *c, const struct peer_hurry *hurry);
 
 void capture_progress(const struct capture *c, struct agent_progress *ret);
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A short list. Refused: files in containers, whose mounts somebody wants to take down when they have ended; and those of slow
- * file systems, of which a copy takes memory.
+ * A short list. A container's files are held while one of its processes lives, whose mappings keep its mounts as well. Refused:
+ * to hold them longer, as then somebody wants to take these down; files of slow file systems, of which a copy takes memory.
  */
 #include "profiler/agent/held.h"
 
@@ -11,11 +11,11 @@
 
 #include "profiler/base/cleanup.h"
 
-void held_init(struct held *h)
+void held_init(struct held *h, const struct file_table *files, struct counters *counters)
 {
 	static const char *const places[HELD_DEVICES] = { "/", "/usr" };
 
-	*h = (struct held){ 0 };
+	*h = (struct held){ .files = files, .counters = counters };
 	for (uint32_t i = 0; i < HELD_DEVICES; i++) {
 		struct stat st;
 
@@ -24,22 +24,23 @@ void held_init(struct held *h)
 	}
 }
 
-/* Not fstat(), of which libraries make a call with an empty path: a filter can't look at one. */
-static bool has_name(int fd, struct stat *ret)
-{
-	return syscall(SYS_fstat, fd, ret) == 0 && ret->st_nlink;
-}
-
 bool held_allows(const struct held *h, int fd)
 {
 	struct stat st;
 
-	if (!has_name(fd, &st))
+	/* Not fstat(), of which libraries make a call with an empty path: a filter can't look at one. */
+	if (syscall(SYS_fstat, fd, &st) < 0 || !st.st_nlink)
 		return false;
 	for (uint32_t i = 0; i < HELD_DEVICES; i++)
 		if (h->devices[i] && h->devices[i] == st.st_dev)
 			return true;
-	return false;
+	return file_table_uses_device(h->files, st.st_dev);
+}
+
+void held_refused(const struct held *h)
+{
+	if (h->counters)
+		counter_add(h->counters, COUNTER_LINES_LET_GO, 1);
 }
 
 struct held_file *held_find(struct held *h, uint32_t file)
@@ -56,16 +57,20 @@ static void close_all(struct held_file *f)
 	line_files_close(&f->lines);
 }
 
-void held_add(struct held *h, const struct held_file *file, const uint64_t *heat,
-	      struct counters *counters)
+bool held_is_full(const struct held *h)
+{
+	return h->count == HELD_MAX;
+}
+
+void held_add(struct held *h, const struct held_file *file, const uint64_t *heat)
 {
 	struct held_file added = *file, *coldest = &added;
 
-	if (h->count < HELD_MAX) {
+	if (!held_is_full(h)) {
 		h->items[h->count++] = added;
 		return;
 	}
-	counter_add(counters, COUNTER_LINES_LET_GO, 1);
+	held_refused(h);
 	for (uint32_t i = 0; i < h->count; i++)
 		if (heat[h->items[i].file] < heat[coldest->file])
 			coldest = &h->items[i];
@@ -73,14 +78,12 @@ void held_add(struct held *h, const struct held_file *file, const uint64_t *heat
 	*coldest = added;
 }
 
-void held_review(struct held *h, struct counters *counters)
+void held_review(struct held *h)
 {
 	for (uint32_t i = h->count; i-- > 0;) {
-		struct stat st;
-
-		if (has_name(h->items[i].fd, &st))
+		if (held_allows(h, h->items[i].fd))
 			continue;
-		counter_add(counters, COUNTER_LINES_LET_GO, 1);
+		held_refused(h);
 		close_all(&h->items[i]);
 		h->items[i] = h->items[--h->count];
 	}

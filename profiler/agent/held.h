@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Files that nobody maps any more, held open to the end of the capture all the same: for their lines, which are read last,
- * and for names that may turn up. Only where that is in nobody's way (decision 0006): on the file systems of / and /usr, and
- * while the file has a name. They are few; what is not held, or no longer, is counted (LINES_LET_GO).
+ * and for names that may turn up. Only where that is in nobody's way (decision 0006): while the file has a name, on the file
+ * systems of / and /usr, and on one from which a living process maps another file, which keeps it mounted anyway. They are few; what is
+ * not held, or no longer, is counted (LINES_LET_GO).
  */
 #ifndef AGENT_HELD_H
 #define AGENT_HELD_H
@@ -26,23 +27,27 @@ struct held {
 	struct held_file items[HELD_MAX];
 	uint32_t count;
 	uint64_t devices[HELD_DEVICES]; /* whose files may be held */
+	const struct file_table *files; /* borrowed */
+	struct counters *counters; /* borrowed; NULL: nobody wants lines, so none are lost */
 };
 
-void held_init(struct held *h);
-/* Would it be in nobody's way? */
+void held_init(struct held *h, const struct file_table *files, struct counters *counters);
+/* Would it be in nobody's way? By what living processes were last seen to map (file_table_mapped). */
 bool held_allows(const struct held *h, int fd);
+/* It would not, and is let go of: counts that. */
+void held_refused(const struct held *h);
+bool held_is_full(const struct held *h);
 
 /* NULL: it isn't held. */
 struct held_file *held_find(struct held *h, uint32_t file);
 
 /*
- * Takes the descriptors. `heat` is by file (agent/heat.h); if one must go for want of room, it is the coldest, perhaps the new
- * one.
+ * Takes the descriptors. If one must go for want of room (held_is_full), it is the coldest, perhaps the new one; then
+ * `heat` is by file (agent/heat.h).
  */
-void held_add(struct held *h, const struct held_file *file, const uint64_t *heat,
-	      struct counters *counters);
-/* Lets go of those that were deleted. */
-void held_review(struct held *h, struct counters *counters);
+void held_add(struct held *h, const struct held_file *file, const uint64_t *heat);
+/* Once a second: lets go of those that are in somebody's way by now. */
+void held_review(struct held *h);
 void held_release(struct held *h);
 
 #endif

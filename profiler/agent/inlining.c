@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Sites are sorted by ELF address, which need not be the order of file offsets; asked for in parts, so that a reply has
- * room for chains. The first part takes what it takes to read the file; the others find its index made.
+ * room for chains; what it had no room for is in the next part. The first one takes what it takes to read the file; the
+ * others find its index made.
  */
 #include "profiler/agent/inlining.h"
 
@@ -90,7 +91,7 @@ static int site_apply(struct inlining *x, struct site *site, const struct lines_
 	return site_locate(x, site, frames, count);
 }
 
-/* 1: there may be more; 0: that was all that is to be had; or negative errno. */
+/* How many were answered; 0: no more is to be had; or negative errno. */
 static int part_ask(struct inlining *x, uint32_t space, const struct line_files *files,
 		    const struct asked *asked, uint64_t *vaddrs, uint32_t count)
 {
@@ -102,9 +103,11 @@ static int part_ask(struct inlining *x, uint32_t space, const struct line_files 
 		vaddrs[i] = asked[i].vaddr;
 	if (names->ask_lines(names->ctx, space, files, vaddrs, count, &a, NULL) < 0)
 		return 0;
+	if (a.reply->status != SYMBOLS_OK)
+		return 0;
 	for (uint32_t i = 0; i < count && r >= 0; i++)
 		r = site_apply(x, &x->naming->sites.items.items[asked[i].location], &a, i);
-	return r < 0 ? r : a.reply->status == SYMBOLS_OK;
+	return r < 0 ? r : (int)lines_answered(&a);
 }
 
 /* Those that lines can be asked for, sorted. How many. */
@@ -131,7 +134,7 @@ int inlining_run(struct inlining *x, const struct run *run, const struct line_fi
 	if (!asked || !vaddrs)
 		return -ENOMEM;
 	count = asked_fill(x, run, asked);
-	for (uint32_t done = 0; done < count && r > 0; done += PART_ADDRESSES) {
+	for (uint32_t done = 0; done < count && r > 0; done += r > 0 ? (uint32_t)r : 0) {
 		uint32_t part = count - done < PART_ADDRESSES ? count - done : PART_ADDRESSES;
 
 		r = part_ask(x, run->space, files, asked + done, vaddrs, part);

@@ -10,6 +10,7 @@
  *			←	PROGRESS, every 100 ms and whenever names are asked for: a sign of life, too
  *	STOP		→		if the job's duration hasn't ended it before
  *			←	STOPPED
+ *	HURRY		→		if lines are not to be waited for any longer; at any time from here on
  *			←	RECORDED, if that was asked for and the recording is whole
  *			←	for each part: ANSWER, many; ANSWERED
  *			←	SAID, if something failed that is no reason to end
@@ -39,6 +40,7 @@ enum agent_message {
 		1, /* job_write()'s bytes; descriptors: the service socket, the recording if any */
 	AGENT_GO,
 	AGENT_STOP,
+	AGENT_HURRY,
 
 	AGENT_READY = 50,
 	AGENT_SAMPLING,

@@ -23,6 +23,8 @@ uint64_t live_lines_left_ns(struct live_names *n)
 {
 	uint64_t now_ns = clock_ns(CLOCK_MONOTONIC);
 
+	if (n->hurry && n->hurry->came(n->hurry->ctx))
+		return 0;
 	if (!n->lines_until_ns)
 		n->lines_until_ns = now_ns + ALL_FILES_NS;
 	return n->lines_until_ns > now_ns + LEAST_NS ? n->lines_until_ns - now_ns : 0;
@@ -31,11 +33,16 @@ uint64_t live_lines_left_ns(struct live_names *n)
 int live_lines_find(struct live_names *n, uint32_t space, int fd, struct line_files *ret)
 {
 	uint32_t file = space - WINDOW_SPACE_FILES;
-	struct file_place place = file_table_place(n->files, file);
 	struct line_files found = LINE_FILES_NONE;
 	struct debug_reply said;
-	int r = symbols_client_debug(n->client, DEBUG_OF_FILE, &fd, 1, &said, NULL);
+	struct file_place place;
+	int r;
 
+	/* While samples come, that time has not begun. */
+	if (n->lines_until_ns && !live_lines_left_ns(n))
+		return -ETIME;
+	place = file_table_place(n->files, file);
+	r = symbols_client_debug(n->client, DEBUG_OF_FILE, &fd, 1, &said, NULL);
 	if (r < 0)
 		return r;
 	if (said.status == SYMBOLS_OK && said.flags & DEBUG_REPLY_DWARF) {
@@ -54,29 +61,25 @@ int live_lines_find(struct live_names *n, uint32_t space, int fd, struct line_fi
 	return 0;
 }
 
-/* Why a file has no lines, or not all of them. */
-static void outcome_count(struct live_names *n, int r, const struct lines_answers *a)
+/* Why a file has no lines, or not all of them. What a file lacks each of its parts says. */
+static void outcome_count(struct live_names *n, uint32_t space, int r,
+			  const struct lines_answers *a)
 {
-	const uint32_t lacking = LINES_DAMAGED | LINES_NO_ALTERNATE | LINES_SPLIT |
-				 LINES_INCOMPLETE;
+	const uint32_t lacking = LINES_DAMAGED | LINES_NO_ALTERNATE | LINES_SPLIT;
 
 	if (r == -ETIMEDOUT)
 		counter_add(n->counters, COUNTER_LINES_LATE, 1);
+	else if (r == -ECANCELED)
+		counter_add(n->counters, COUNTER_LINES_UNASKED, 1);
 	else if (r < 0 || (a->reply->status != SYMBOLS_OK && a->reply->status != SYMBOLS_NO_TABLE))
 		counter_add(n->counters, COUNTER_LINES_UNREAD, 1);
 	else if (a->reply->status == SYMBOLS_NO_TABLE)
 		counter_add(n->counters, COUNTER_LINES_NONE, 1);
-	else if (a->reply->flags & lacking || a->reply->units_damaged)
-		counter_add(n->counters, COUNTER_LINES_BAD, 1);
-}
-
-/* A reply that was checked is its parts, and nothing else. */
-static uint32_t reply_bytes(const struct lines_answers *a)
-{
-	const struct lines_reply *reply = a->reply;
-
-	return (uint32_t)(sizeof(*reply) + reply->answer_count * sizeof(*a->answers) +
-			  reply->place_count * sizeof(*a->places) + reply->string_bytes);
+	else if (a->reply->flags & lacking || a->reply->units_damaged ||
+		 (a->reply->answer_count && !lines_answered(a))) {
+		counter_add(n->counters, COUNTER_LINES_BAD, n->lines_bad != space);
+		n->lines_bad = space;
+	}
 }
 
 int live_lines_ask(struct live_names *n, uint32_t space, const struct line_files *files,
@@ -87,18 +90,19 @@ int live_lines_ask(struct live_names *n, uint32_t space, const struct line_files
 	uint64_t left_ns = live_lines_left_ns(n);
 	int r;
 
-	if (files->dwarf < 0) {
-		counter_add(n->counters, COUNTER_LINES_NONE, 1);
-		return err_set(err, -ENOENT, "the file has no lines");
-	}
+	/* First: without time nobody has looked where they are. */
 	if (!left_ns) {
 		counter_add(n->counters, COUNTER_LINES_UNASKED, 1);
 		return err_set(err, -ETIME, "the time for lines is spent");
 	}
+	if (files->dwarf < 0) {
+		counter_add(n->counters, COUNTER_LINES_NONE, 1);
+		return err_set(err, -ENOENT, "the file has no lines");
+	}
 	r = symbols_client_lines(n->client, fds, files->alternate < 0 ? 1 : 2, vaddrs, count,
 				 left_ns < FILE_NS ? left_ns : FILE_NS, ret, err);
-	outcome_count(n, r, ret);
+	outcome_count(n, space, r, ret);
 	if (r == 0 && n->told)
-		n->told(n->told_ctx, NAMES_LINES, space, ret->reply, reply_bytes(ret));
+		n->told(n->told_ctx, NAMES_LINES, space, ret->reply, lines_bytes(ret));
 	return r;
 }

@@ -85,6 +85,9 @@ struct live_names {
 		     uint32_t len);
 	void *told_ctx;
 	uint64_t lines_until_ns; /* when there is no time for more of them; 0: none was asked for */
+	const struct peer_hurry
+		*hurry; /* borrowed; who may say that lines are waited for no longer; NULL */
+	uint32_t lines_bad; /* the last space that was counted so */
 	int vdso_fd; /* a copy of our own vDSO, made when first needed; starts at -1 */
 };
 

@@ -463,6 +463,8 @@ int naming_run(struct naming *n, const struct naming_wish *wish)
 		r = bpf_name_all(n, &search);
 	if (r >= 0)
 		r = runs_find(&runs, n->pipeline, is_missing, &search);
+	if (r >= 0)
+		r = runs_by_heat(&runs);
 	while (r >= 0 && runs_next(&runs, &run)) {
 		r = run_name(n, &run);
 		if (r >= 0)

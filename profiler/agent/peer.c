@@ -57,6 +57,23 @@ int peer_start(struct peer *p, struct err *err)
 	return 0;
 }
 
+/* Until there is something to receive, or receiving would fail; -ECANCELED. */
+static int await(const struct peer *p, uint64_t until_ns)
+{
+	while (p->hurry) {
+		struct pollfd fds[] = { { .fd = p->socket, .events = POLLIN },
+					{ .fd = p->hurry->fd, .events = POLLIN } };
+		const struct timespec left = clock_left(until_ns);
+		int n = ppoll(fds, 2, &left, NULL);
+
+		if (n == 0 || (n < 0 && errno != EINTR) || (n > 0 && fds[0].revents))
+			break;
+		if (n > 0 && p->hurry->came(p->hurry->ctx))
+			return -ECANCELED;
+	}
+	return 0;
+}
+
 static int exchange(struct peer *p, uint32_t type, const struct buffer *request, const int *fds,
 		    uint32_t fd_count, uint32_t reply_type, uint64_t deadline_ns, struct err *err)
 {
@@ -64,6 +81,8 @@ static int exchange(struct peer *p, uint32_t type, const struct buffer *request,
 	int r;
 
 	r = socket_send(p->socket, type, request->data, request->len, fds, fd_count, until_ns);
+	if (r == 0)
+		r = await(p, until_ns);
 	if (r == 0)
 		r = socket_receive(p->socket, &p->reply, until_ns);
 	if (r == 0 && p->reply.type != reply_type)
@@ -76,6 +95,8 @@ static int exchange(struct peer *p, uint32_t type, const struct buffer *request,
 	case -ETIMEDOUT:
 		return err_set(err, r, "the %s gave no answer for %llu ms", p->role,
 			       (unsigned long long)(deadline_ns / NS_PER_MS));
+	case -ECANCELED:
+		return err_set(err, r, "the %s's answer is wanted no more", p->role);
 	default:
 		return err_errno(err, r, "the %s's answer could not be read", p->role);
 	}

@@ -21,6 +21,13 @@
  */
 #define PEER_MAX_LOST_NS (10000000000ULL)
 
+/* Who may say, while an answer is waited for, that it is wanted no more. */
+struct peer_hurry {
+	void *ctx;
+	int fd; /* to be looked at when it can be read */
+	bool (*came)(void *ctx); /* takes in what there is; true from the first time on */
+};
+
 struct peer {
 	const struct starter *starter; /* borrowed */
 	const char *role;
@@ -30,6 +37,7 @@ struct peer {
 	uint64_t lost_ns; /* on requests that failed, of late */
 	uint64_t faded_ns; /* when that was last looked at */
 	uint64_t next_start_ns;
+	const struct peer_hurry *hurry; /* borrowed; for the next requests; NULL: nobody can */
 	struct socket_message reply; /* to the last request */
 };
 
@@ -43,8 +51,8 @@ int peer_start(struct peer *p, struct err *err);
 /*
  * Sends `request` and waits at most `deadline_ns` for p->reply, which is valid until the next call, and of
  * type `reply_type`. 0, or negative errno and a sentence: -ETIMEDOUT if it hung, or failed requests have
- * cost PEER_MAX_LOST_NS (then at once); -EPIPE if it died; -EPROTO if what came is no reply; the
- * starter's.
+ * cost PEER_MAX_LOST_NS (then at once); -EPIPE if it died; -EPROTO if what came is no reply; -ECANCELED
+ * if it is wanted no more, which costs the process as well; the starter's.
  */
 int peer_ask(struct peer *p, uint32_t type, const struct buffer *request, const int *fds,
 	     uint32_t fd_count, uint32_t reply_type, uint64_t deadline_ns, struct err *err);

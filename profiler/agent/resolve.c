@@ -49,7 +49,7 @@ int resolver_new(struct resolver **ret, struct pipeline *pipeline, const struct 
 	r->pipeline = pipeline;
 	r->names = names;
 	r->profile = profile;
-	held_init(&r->held);
+	held_init(&r->held, pipeline->files, names->find_lines ? &pipeline->counters : NULL);
 	naming_init(&r->naming, pipeline, names, profile);
 	r->inlining = (struct inlining){ &r->naming, budget_lines_bytes(pipeline->budget) };
 	*ret = r;
@@ -115,18 +115,18 @@ static int hold(struct resolver *r, uint32_t space)
 	if (file_table_borrow(r->pipeline->files, held.file, &fd) < 0 || fd < 0)
 		return 0;
 	if (!held_allows(&r->held, fd)) {
-		counter_add(&r->pipeline->counters, COUNTER_LINES_LET_GO,
-			    r->names->find_lines != NULL);
+		held_refused(&r->held);
 		return 0;
 	}
-	if (heat_find(&r->pipeline->window, file_table_count(r->pipeline->files), &heat) < 0)
+	if (held_is_full(&r->held) &&
+	    heat_find_files(&r->pipeline->window, file_table_count(r->pipeline->files), &heat) < 0)
 		return -ENOMEM;
 	held.fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
 	if (held.fd < 0)
 		return 0;
 	if (r->names->find_lines)
 		(void)r->names->find_lines(r->names->ctx, space, held.fd, &held.lines);
-	held_add(&r->held, &held, heat, &r->pipeline->counters);
+	held_add(&r->held, &held, heat);
 	return 0;
 }
 
@@ -203,9 +203,9 @@ int resolver_let_go(struct resolver *r, uint64_t now_ns)
 	if (now_ns == UINT64_MAX || now_ns < r->next_let_go_ns)
 		return 0;
 	r->next_let_go_ns = now_ns + LET_GO_EVERY_NS;
-	held_review(&r->held, &r->pipeline->counters);
 	process_table_mark_files(r->pipeline->processes, now_ns);
 	e = leaving_find(r, now_ns);
+	held_review(&r->held);
 	if (e > 0)
 		e = naming_run(&r->naming, &wish);
 	/* Those that are left had nothing to be named. */
@@ -262,10 +262,13 @@ static int name_late(struct resolver *r)
 {
 	_cleanup_(runs_release) struct runs runs = { 0 };
 	struct run run;
-	int e = 0;
+	int e;
 
-	if (r->names->ask_late)
-		e = runs_find(&runs, r->pipeline, wants_late_name, r);
+	if (!r->names->ask_late)
+		return 0;
+	e = runs_find(&runs, r->pipeline, wants_late_name, r);
+	if (e >= 0)
+		e = runs_by_heat(&runs);
 	while (e >= 0 && runs_next(&runs, &run)) {
 		int fd = r->names->recorded ? -1 : descriptor_of(r, run.space);
 
@@ -310,48 +313,20 @@ static int named_last(void *ctx, const struct run *run)
 	return 0;
 }
 
-struct hot_run {
-	struct run run;
-	uint64_t heat;
-};
-
-static int compare_heat(const void *a, const void *b)
-{
-	const struct hot_run *x = a, *y = b;
-
-	if (x->heat != y->heat)
-		return x->heat > y->heat ? -1 : 1;
-	return x->run.space < y->run.space ? -1 : x->run.space > y->run.space;
-}
-
-static int lines_of_runs(struct resolver *r, struct runs *runs)
-{
-	uint32_t files = file_table_count(r->pipeline->files), count = 0;
-	_cleanup_(free_ptr) struct hot_run *hot = calloc(files + 1UL, sizeof(*hot));
-	_cleanup_(free_ptr) uint64_t *heat = NULL;
-	int e = hot ? heat_find(&r->pipeline->window, files, &heat) : -ENOMEM;
-
-	if (e < 0)
-		return e;
-	while (count < files && runs_next(runs, &hot[count].run)) {
-		hot[count].heat = heat[hot[count].run.space - WINDOW_SPACE_FILES];
-		count++;
-	}
-	qsort(hot, count, sizeof(*hot), compare_heat);
-	for (uint32_t i = 0; i < count && e >= 0; i++)
-		e = lines_of_run(r, &hot[i].run);
-	return e;
-}
-
 static int find_lines(struct resolver *r)
 {
 	_cleanup_(runs_release) struct runs runs = { 0 };
+	struct run run;
 	int e;
 
 	if (!r->names->ask_lines)
 		return 0;
 	e = runs_find(&runs, r->pipeline, wants_lines, r);
-	return e < 0 ? e : lines_of_runs(r, &runs);
+	if (e >= 0)
+		e = runs_by_heat(&runs);
+	while (e >= 0 && runs_next(&runs, &run))
+		e = lines_of_run(r, &run);
+	return e;
 }
 
 int resolver_finish(struct resolver *r, const struct profile_facts *facts)

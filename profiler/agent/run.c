@@ -8,6 +8,14 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "profiler/agent/heat.h"
+#include "profiler/base/cleanup.h"
+
+struct hot_run {
+	struct run run;
+	uint64_t heat;
+};
+
 /* What is asked about in one request: a space, or all code of a process. */
 static uint32_t asked_together(const struct jit *jit, uint32_t space)
 {
@@ -48,17 +56,20 @@ int runs_find(struct runs *runs, const struct pipeline *pipeline, run_wanted_fn 
 void runs_release(struct runs *runs)
 {
 	free(runs->locations);
-	runs->locations = NULL;
+	free(runs->hot);
+	*runs = (struct runs){ 0 };
 }
 
-bool runs_next(struct runs *runs, struct run *ret)
+/* By space and address. */
+static bool next_in_order(struct runs *runs, struct run *ret)
 {
 	const struct pipeline *p = runs->pipeline;
-	const struct window_location *all = p->window.locations.items;
+	const struct window_location *all;
 	uint32_t place;
 
 	if (runs->next == runs->count)
-		return false;
+		return false; /* those that were never sought have no pipeline */
+	all = p->window.locations.items;
 	*ret = (struct run){ .space = all[runs->locations[runs->next]].space,
 			     .locations = runs->locations + runs->next };
 	place = asked_together(p->jit, ret->space);
@@ -70,4 +81,51 @@ bool runs_next(struct runs *runs, struct run *ret)
 		ret->count++;
 	}
 	return true;
+}
+
+bool runs_next(struct runs *runs, struct run *ret)
+{
+	if (!runs->hot)
+		return next_in_order(runs, ret);
+	if (runs->next_hot == runs->hot_count)
+		return false;
+	*ret = runs->hot[runs->next_hot++].run;
+	return true;
+}
+
+/* ---- by heat ---- */
+
+/* Of those that are equal, that which comes first in order. */
+static int compare_heat(const void *a, const void *b)
+{
+	const struct hot_run *x = a, *y = b;
+
+	if (x->heat != y->heat)
+		return x->heat > y->heat ? -1 : 1;
+	return x->run.locations < y->run.locations ? -1 : x->run.locations > y->run.locations;
+}
+
+int runs_by_heat(struct runs *runs)
+{
+	_cleanup_(free_ptr) uint64_t *heat = NULL;
+	struct run run;
+	uint32_t count = 0;
+
+	while (next_in_order(runs, &run))
+		count++;
+	runs->next = 0;
+	if (count < 2)
+		return 0;
+	runs->hot = calloc(count, sizeof(*runs->hot));
+	if (!runs->hot || heat_find(&runs->pipeline->window, &heat) < 0)
+		return -ENOMEM;
+	while (next_in_order(runs, &run)) {
+		struct hot_run *hot = &runs->hot[runs->hot_count++];
+
+		hot->run = run;
+		for (uint32_t i = 0; i < run.count; i++)
+			hot->heat += heat[run.locations[i]];
+	}
+	qsort(runs->hot, count, sizeof(*runs->hot), compare_heat);
+	return 0;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Window locations as they are asked about: sorted by (space, address), which makes runs, one request each. Code that a
+ * Window locations as they are asked about: sorted by (space, address), or the hottest spaces first, which makes runs, one request each. Code that a
  * process made is one run, whenever it was seen.
  */
 #ifndef AGENT_RUN_H
@@ -23,6 +23,8 @@ struct runs {
 	const struct pipeline *pipeline;
 	uint32_t *locations;
 	uint32_t count, next;
+	struct hot_run *hot; /* NULL: they come in order */
+	uint32_t hot_count, next_hot;
 };
 
 /* Is this location of the window to be asked about? */
@@ -31,6 +33,9 @@ typedef bool (*run_wanted_fn)(void *ctx, uint32_t location);
 /* Borrows the pipeline until runs_release(), which is due in any case. 0 or -ENOMEM. */
 int runs_find(struct runs *runs, const struct pipeline *pipeline, run_wanted_fn wanted, void *ctx);
 void runs_release(struct runs *runs);
+
+/* Those that most samples go through first: what is asked about has a time for all. 0 or -ENOMEM. */
+int runs_by_heat(struct runs *runs);
 
 /* False at their end. */
 bool runs_next(struct runs *runs, struct run *ret);

@@ -40,6 +40,7 @@ struct agent {
 	struct capture *capture;
 	struct profile profile;
 	struct agent_result result;
+	bool hurried; /* HURRY came, or nobody is there any more */
 	int deaf; /* negative errno: a message got stuck half-way, and another would be taken for its rest */
 };
 
@@ -86,6 +87,19 @@ static int wait_for_stop(struct agent *a, uint64_t until_ns)
 	if (r == 0 && a->message.type != AGENT_STOP)
 		r = -EPROTO;
 	return r < 0 ? r : 1;
+}
+
+/* Once it is stopped. A STOP that crossed our STOPPED says nothing new. */
+static bool hurry_came(void *ctx)
+{
+	struct agent *a = ctx;
+	struct pollfd p = { .fd = a->socket, .events = POLLIN };
+
+	while (!a->hurried && poll(&p, 1, 0) > 0)
+		a->hurried = socket_receive(a->socket, &a->message,
+					    clock_ns(CLOCK_MONOTONIC) + NS_PER_S) < 0 ||
+			     a->message.type != AGENT_STOP;
+	return a->hurried;
 }
 
 static int receive_job(struct agent *a, struct err *err)
@@ -195,12 +209,15 @@ static int answer_part(struct agent *a, uint32_t number)
 
 static int answer(struct agent *a)
 {
+	const struct peer_hurry hurry = { a, a->socket, hurry_came };
 	struct err err;
 	int r;
 
+	capture_on_hurry(a->capture, &hurry);
 	capture_stop(a->capture);
 	(void)say(a, AGENT_STOPPED, NULL, 0);
 	r = capture_finish(a->capture, &a->profile, &err);
+	capture_on_hurry(a->capture, NULL);
 	a->result.first_sample_ns = capture_first_sample_ns(a->capture);
 	a->result.end_ns = capture_end_ns(a->capture);
 	if (r != 0) /* 1: only the recording failed */

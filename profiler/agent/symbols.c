@@ -28,6 +28,7 @@ struct symbols_client {
 	struct buffer request;
 	uint64_t deadline_ns;
 	struct line_index index;
+	const struct peer_hurry *hurry; /* borrowed, or NULL */
 };
 
 /* A request of any kind, and how its reply is checked. */
@@ -41,7 +42,7 @@ struct question {
 	const int *fds;
 	uint32_t fd_count;
 	uint64_t deadline_ns;
-	bool may_be_late; /* what takes long is no failure of whoever reads it */
+	bool is_lines; /* which may take long, and be given up */
 	/* 0 and *ret, of the kind that it is; or negative errno and a sentence. */
 	int (*check)(const struct question *q, const struct buffer *reply, void *ret,
 		     struct err *err);
@@ -92,6 +93,11 @@ void symbols_client_keep_indexes(struct symbols_client *c, int service)
 	line_index_init(&c->index, service, c->counters);
 }
 
+void symbols_client_on_hurry(struct symbols_client *c, const struct peer_hurry *hurry)
+{
+	c->hurry = hurry;
+}
+
 /* ---- asking ---- */
 
 static int request_build(struct symbols_client *c, const struct question *q, struct err *err)
@@ -123,17 +129,24 @@ static int reply_check(struct symbols_client *c, const struct question *q, void 
 	return r;
 }
 
+/* What takes long, or is wanted no more, is no failure of whoever reads a file's lines. */
+static bool is_given_up(int r)
+{
+	return r == -ETIMEDOUT || r == -ECANCELED;
+}
+
 static int ask(struct symbols_client *c, const struct question *q, void *ret, struct err *err)
 {
 	int r = request_build(c, q, err);
 
 	if (r < 0)
 		return r;
+	c->symbolizer.hurry = q->is_lines ? c->hurry : NULL;
 	r = peer_ask(&c->symbolizer, q->type, &c->request, q->fds, q->fd_count, q->reply_type,
 		     q->deadline_ns, err);
 	if (r == 0)
 		r = reply_check(c, q, ret, err);
-	if (r < 0 && !(q->may_be_late && r == -ETIMEDOUT))
+	if (r < 0 && !(q->is_lines && is_given_up(r)))
 		counter_add(c->counters, COUNTER_SYMBOLIZER_FAILED, 1);
 	return r;
 }
@@ -283,7 +296,7 @@ int symbols_client_lines(struct symbols_client *c, const int *fds, uint32_t fd_c
 		.count = count,
 		.fds = with_index,
 		.deadline_ns = deadline_ns,
-		.may_be_late = true,
+		.is_lines = true,
 		.check = check_lines,
 	};
 	int r = count_check(count, SYMBOLS_MAX_ADDRESSES, err);
@@ -293,7 +306,7 @@ int symbols_client_lines(struct symbols_client *c, const int *fds, uint32_t fd_c
 	request.with = line_index_begin(&c->index, fds, fd_count, with_index, &q.fd_count);
 	r = ask(c, &q, ret, err);
 	line_index_end(&c->index, fds, fd_count, r == 0 ? ret->reply->flags : 0,
-		       r < 0 && r != -ETIMEDOUT && c->symbolizer.asked);
+		       r < 0 && !is_given_up(r) && c->symbolizer.asked);
 	return r;
 }
 

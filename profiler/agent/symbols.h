@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "profiler/agent/peer.h"
 #include "profiler/base/counter.h"
 #include "profiler/base/err.h"
 #include "profiler/role/starter.h"
@@ -30,6 +31,9 @@ void symbols_client_set_deadline(struct symbols_client *c, uint64_t ns);
  * borrowed. Without this call none are (agent/line_index.h).
  */
 void symbols_client_keep_indexes(struct symbols_client *c, int service);
+
+/* From now on requests for lines fail with -ECANCELED as soon as somebody says so; borrowed. NULL: nobody can. */
+void symbols_client_on_hurry(struct symbols_client *c, const struct peer_hurry *hurry);
 
 /*
  * Names of `count` ascending addresses (≤ SYMBOLS_MAX_ADDRESSES) of the file `fds[0]`, or of the
@@ -67,8 +71,8 @@ int symbols_client_debug(struct symbols_client *c, enum debug_question question,
 /*
  * Lines and inlined functions of `count` ascending ELF addresses (<= SYMBOLS_MAX_ADDRESSES), by the DWARF of the file `fds[0]`
  * and, if there are two, of its alternate file. A file asked about the first time is read whole, which may
- * take longer than any other request: `deadline_ns` is of this one, and to miss it (-ETIMEDOUT)
- * is no failure that is counted. On success *ret stays valid until the next call of any kind.
+ * take longer than any other request: `deadline_ns` is of this one, and to miss it (-ETIMEDOUT),
+ * or to be wanted no more (-ECANCELED), is no failure that is counted. On success *ret stays valid until the next call of any kind.
  * Errors as above.
  */
 int symbols_client_lines(struct symbols_client *c, const int *fds, uint32_t fd_count,

@@ -187,12 +187,12 @@ static int64_t nanoseconds(const struct timespec *t)
 	return t->tv_sec * (int64_t)NS_PER_S + t->tv_nsec;
 }
 
-/* A file of ours that has one name, and is not too old. */
+/* A file of ours that has one name (or none by now: somebody has just replaced it), and is not too old. */
 static int entry_check(const struct stat *st)
 {
 	time_t now = time(NULL);
 
-	if (!S_ISREG(st->st_mode) || st->st_uid != geteuid() || st->st_nlink != 1 ||
+	if (!S_ISREG(st->st_mode) || st->st_uid != geteuid() || st->st_nlink > 1 ||
 	    st->st_mode & (S_IWGRP | S_IWOTH))
 		return -EPERM;
 	if (st->st_mtim.tv_sec < now - CACHE_MAX_AGE_S || st->st_mtim.tv_sec > now + CLOCK_DOUBT_S)

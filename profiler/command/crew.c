@@ -31,6 +31,7 @@
 #define SILENCE_NS (60 * NS_PER_S)
 /* And once more, if it seems silent: whoever stopped us (Ctrl-Z) has stopped the agent, too. */
 #define DOUBT_NS (5 * NS_PER_S)
+#define HURRY_NS (100 * NS_PER_MS) /* a signal between the look for one and poll() is seen then */
 #define MESSAGE_PATIENCE_NS (5 * NS_PER_S)
 /* A process's sockets are closed some time before it can be said how it ended. */
 #define END_PATIENCE_NS (500 * NS_PER_MS)
@@ -49,6 +50,7 @@ struct crew {
 	uint64_t heard_ns;
 	bool doubted; /* it was silent for too long, and nothing was heard since */
 	bool ready, sampling, stopped, ended;
+	bool hurried; /* it was told to hurry, or it was a signal that ended the capture */
 };
 
 /* ---- what the agent says ---- */
@@ -353,6 +355,7 @@ int crew_stop(struct crew *c, struct err *err)
 {
 	int r = 0;
 
+	c->hurried = interrupt_came();
 	/* If it stops by itself meanwhile, it doesn't hear this: no matter. */
 	if (!c->stopped && !c->ended)
 		(void)tell(c, AGENT_STOP, NULL);
@@ -361,14 +364,25 @@ int crew_stop(struct crew *c, struct err *err)
 	return r < 0 ? r : 0;
 }
 
+/* A signal that came since the end of the capture: names are not waited for as long as they may take. */
+static void hurry(struct crew *c)
+{
+	if (c->hurried || !interrupt_came())
+		return;
+	c->hurried = true;
+	(void)tell(c, AGENT_HURRY, NULL);
+}
+
 int crew_finish(struct crew *c, const struct crew_taker *taker, struct err *err)
 {
 	int r = 0;
 
 	err->text[0] = '\0';
 	c->taker = taker;
-	while (r >= 0 && !c->ended)
-		r = pump(c, -1, UINT64_MAX, err);
+	while (r >= 0 && !c->ended) {
+		hurry(c);
+		r = pump(c, -1, clock_ns(CLOCK_MONOTONIC) + HURRY_NS, err);
+	}
 	if (r >= 0 && c->result.status < 0) {
 		r = c->result.status;
 		*err = c->failure;

@@ -53,7 +53,8 @@ struct crew_taker {
 };
 
 /*
- * Waits for the answer, part after part. What failed is said on standard error. 0; negative errno when it
+ * Waits for the answer, part after part. A signal that comes after crew_stop() began has it made without lines that
+ * are not known yet. What failed is said on standard error. 0; negative errno when it
  * is not all there, a sentence is in *err if it was not said yet (else it is empty).
  */
 int crew_finish(struct crew *c, const struct crew_taker *taker, struct err *err);

@@ -260,7 +260,7 @@ static void taken(void *ctx, uint32_t part, bool whole)
 		w->status = COMMAND_FAILED;
 }
 
-/* Names, files, answer. */
+/* Names, files, answer. A first signal now shortens that (crew_finish()), the second ends all. */
 static void finish(struct work *w)
 {
 	const struct crew_taker taker = { w, recorded, take_bytes, taken };
@@ -342,7 +342,8 @@ const struct command profile_command = {
 		"slowburn-HOST-TIME.pb.gz, for go tool pprof and other viewers; it never replaces "
 		"another file.\n"
 		"The first Ctrl-C (or SIGTERM, SIGHUP) ends the capture, and the answer is written. The "
-		"second ends everything and leaves no file.\n"
+		"second ends everything and leaves no file. One that comes when the capture has already ended by itself "
+		"leaves out the source lines and inlined functions that are still being read (5 s at most).\n"
 		"COMMAND runs as the user who called sudo, and only it and its children are sampled, "
 		"until it ends; it can't be given together with -p or -t. If the capture ends first, by "
 		"--duration or Ctrl-C, COMMAND is sent SIGTERM. On a terminal a line shows the progress, "

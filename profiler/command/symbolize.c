@@ -123,43 +123,77 @@ static int words_take(struct request *q, const char *p, struct err *err)
 	return 0;
 }
 
-/*
- * The address in a line, and its length; 0: there is none. A word that begins with 0x, also in brackets; or all of the first word.
- * What is given to a function ("argv=0x7ffd…") and what is added to a name ("main+0x12") is no word's beginning.
- */
-static size_t pasted_find(const char *line, size_t len, const char **ret)
+/* What a line of a stack has. */
+struct pasted {
+	const char *addr;
+	size_t len; /* 0: no address */
+	bool caller; /* it is where a call comes back to */
+};
+
+static size_t prefixed_len(const char *p)
 {
-	const char *first = line + strspn(line, " \t");
-	size_t digits = strspn(first, HEX_DIGITS);
+	size_t n = strncmp(p, "0x", 2) == 0 ? strspn(p + 2, HEX_DIGITS) : 0;
 
-	for (const char *p = line; p + 2 < line + len; p++) {
-		size_t n = strncmp(p, "0x", 2) == 0 ? strspn(p + 2, HEX_DIGITS) : 0;
-
-		if (n && (p == line || strchr(" \t[(<", p[-1]))) {
-			*ret = p;
-			return n + 2;
-		}
-	}
-	*ret = first;
-	return digits >= MIN_PASTED_DIGITS && (!first[digits] || strchr(BLANKS, first[digits]))
-		       ? digits
-		       : 0;
+	return n ? n + 2 : 0;
 }
 
-/* An address a line; a line without one is passed over. */
+/* "#1  0x55d0… in main ()", as gdb, sanitizers and slowburn dump have it: what is inlined has no address of its own. */
+static struct pasted numbered_find(const char *line)
+{
+	size_t digits = strspn(line + 1, "0123456789");
+	const char *word = line + 1 + digits;
+
+	word += strspn(word, " \t");
+	return (struct pasted){ word, prefixed_len(word), strspn(line + 1, "0") < digits };
+}
+
+/*
+ * A word that begins with 0x, also in brackets; or all of the first word. What is given to a function ("argv=0x7ffd…"), what is
+ * added to a name ("main+0x12") and gdb's "Thread 0x7f1b…" is none. Below another address it is a caller's; but for one that
+ * stands alone, as in a list.
+ */
+static struct pasted bare_find(const char *line, size_t len, bool below)
+{
+	const char *first = line + strspn(line, " \t");
+	size_t digits = strspn(first, HEX_DIGITS), n;
+
+	for (const char *p = first; p + 2 < line + len; p++) {
+		if (p != line && !strchr(" \t[(<", p[-1]))
+			continue;
+		if (p - line >= 7 && !strncmp(p - 7, "Thread ", 7))
+			continue;
+		n = prefixed_len(p);
+		if (n)
+			return (struct pasted){ p, n, below && (p != first || p + n < line + len) };
+	}
+	if (digits < MIN_PASTED_DIGITS || (first[digits] && !strchr(BLANKS, first[digits])))
+		digits = 0;
+	return (struct pasted){ first, digits, below && first + digits < line + len };
+}
+
+/* An address a line; a line without one is passed over. What a signal interrupted is no caller. */
 static int pasted_take(struct request *q, const char *p, struct err *err)
 {
+	static const char signal[] = "<signal handler called>";
+	bool below = false, interrupted = false;
+
 	while (*p) {
-		size_t len = strcspn(p, "\n");
-		const char *word;
-		size_t n = pasted_find(p, len, &word);
-		int r = n ? take_address(q, word, n, err) : 0;
+		size_t all = strcspn(p, "\n"), len = strcspn(p, "\r\n");
+		const char *line = p + strspn(p, " \t");
+		struct pasted x = *line == '#' ? numbered_find(line) : bare_find(p, len, below);
+		int r = x.len ? take_address(q, x.addr, x.len, err) : 0;
 
 		if (r < 0)
 			return r;
-		p += len + (p[len] == '\n');
+		if (x.len)
+			q->job.callers[q->job.address_count - 1] = x.caller && !interrupted;
+		below = x.len;
+		interrupted = memmem(p, len, signal, sizeof(signal) - 1);
+		p += all + (p[all] == '\n');
 	}
-	return 0;
+	return q->job.address_count
+		       ? 0
+		       : err_set(err, -EINVAL, "there is no address in what standard input has");
 }
 
 /* All of it. */
@@ -235,7 +269,8 @@ const struct command symbolize_command = {
 		"ADDR is hexadecimal, as the file's symbols have it; without any, addresses are read from "
 		"standard input up to its end, at most 65,536. With \"-\" a stack may be pasted there, as gdb, perf script or a "
 		"crash log prints it: in each line the first word that begins with 0x, or else the first word if it is "
-		"hexadecimal; other lines are passed over. Names come from the file's symbols and DWARF, "
+		"hexadecimal; other lines are passed over. An address behind a number above #0, or in the line below another's if it doesn't stand alone, is where a call "
+		"comes back to: so what is told is the call, one byte before, and that is said. All others are looked up as they are. Names come from the file's symbols and DWARF, "
 		"or from its debug file (by build id or .gnu_debuglink, here on this machine). What each of them "
 		"gave is told at the end, in lines that begin with \"#\".\n"
 		"The innermost function is told; with --inlines the others after it. The outermost is the one that "

@@ -48,7 +48,12 @@ static void write_address(struct lookup *l, const struct place *x, const char *n
 	const char *path = x->file == UNWINDER_NO_FILE ? (*x->label ? x->label : NULL)
 						       : target_path(l->target.from, x->file);
 	struct listing_item item = {
-		.addr = x->addr, .path = path, .vaddr = vaddr, .frames = frames, .count = count
+		.addr = l->dumper->job.addresses[x->order],
+		.caller = l->dumper->job.callers[x->order],
+		.path = path,
+		.vaddr = vaddr,
+		.frames = frames,
+		.count = count,
 	};
 	struct block *block = &l->blocks[x->order];
 
@@ -147,6 +152,7 @@ static int file_write(struct lookup *l, const struct place *all, uint32_t count,
 		.addresses = offsets,
 		.count = count,
 		.by_offset = true,
+		.patience_ns = FINDER_PATIENCE_NS,
 	};
 	char note[sizeof(struct err) + 16];
 	struct finder found;
@@ -423,10 +429,14 @@ static int lookup_run(struct lookup *l, struct err *err)
 {
 	_cleanup_(buffer_release) struct buffer out = BUFFER_INIT(2 * MAX_TEXT_BYTES);
 	const struct dump_job *job = &l->dumper->job;
-	int r = target_begin(&l->target, &l->dumper->from, job->pids[0], err);
+	_cleanup_(free_ptr) uint64_t *sought = calloc(job->address_count + 1ul, sizeof(*sought));
+	int r = sought ? target_begin(&l->target, &l->dumper->from, job->pids[0], err)
+		       : err_errno(err, -ENOMEM, "cannot look up addresses");
 
+	for (uint32_t i = 0; r == 0 && i < job->address_count; i++)
+		sought[i] = dump_job_sought(job, i);
 	if (r == 0)
-		r = places_find(&l->places, &l->target, job->addresses, job->address_count, err);
+		r = places_find(&l->places, &l->target, sought, job->address_count, err);
 	if (r < 0)
 		return r;
 	code_find(l);

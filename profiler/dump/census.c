@@ -35,6 +35,7 @@ struct binary {
 	uint32_t processes; /* how many have */
 	uint32_t last_pid;
 	bool opened, names, lines, go;
+	bool asked; /* for its package */
 	char package[PACKAGE_MAX_NAME]; /* "": of none */
 };
 
@@ -148,6 +149,10 @@ static int processes_look(struct census *c, struct err *err)
 		if (pid == c->dumper->job.supervisor_pid)
 			continue;
 		r = target_read(&t, &c->dumper->from, pid, NULL);
+		if (r == 0 && t.status.ppid == c->dumper->job.supervisor_pid) {
+			target_release(&t); /* ours: nobody asked what we run */
+			continue;
+		}
 		c->processes += r == 0;
 		c->unseen += r < 0 && !is_nothing(r);
 		if (r == 0)
@@ -232,6 +237,7 @@ static void question_ask(struct census *c, struct question *q)
 			break;
 		if (len < PACKAGE_MAX_NAME)
 			memcpy(q->binaries[i]->package, line, len);
+		q->binaries[i]->asked = true;
 		line = newline + 1;
 	}
 }
@@ -261,7 +267,10 @@ static int packages_look(struct census *c)
 		struct binary *b = &c->binaries.items[i];
 		const char *path = target_path(&c->dumper->from, i);
 
-		if (!is_lacking(b) || *path != '/')
+		if (!is_lacking(b))
+			continue;
+		b->asked = *path != '/'; /* of what has no path it is known */
+		if (b->asked)
 			continue;
 		if (q->count == PACKAGE_MAX_PATHS || q->bytes > MAX_QUESTION_BYTES ||
 		    (q->count && !same_root(c, q->pid, b->pid))) {
@@ -328,6 +337,8 @@ static void put_binary_text(struct census *c, const struct binary *b)
 		put_debug_package(&c->out, b->package);
 	} else if (b->go) {
 		buffer_text(&c->out, ": built with -ldflags=-w, or stripped; names are Go's own");
+	} else if (!b->asked) {
+		buffer_text(&c->out, ": no list of packages could be read in its process's root");
 	} else if (!b->names) {
 		buffer_text(&c->out, ": of no package, and stripped");
 	} else {

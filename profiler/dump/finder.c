@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Symbols name the function that an address is in, DWARF what was inlined there; each is sought in the file, then in
- * its debug file, which is looked for only if something is missing. Lines come last, as each request ends what the
- * one before it said.
+ * its debug file, which is looked for only if something is missing. Lines are asked for until all are there: a reply has only
+ * so much room.
  */
 #include "profiler/dump/finder.h"
 
@@ -14,11 +14,8 @@
 
 #include "profiler/agent/line_frames.h"
 #include "profiler/base/cleanup.h"
-#include "profiler/base/clock.h"
 
 #define MAX_NAME_BYTES (64u << 20)
-/* A file of a gigabyte takes some seconds. */
-#define LINES_PATIENCE_NS (30 * NS_PER_S)
 
 /* Of one address. */
 struct asked {
@@ -26,6 +23,7 @@ struct asked {
 	uint64_t offset; /* the same; if it was asked for by that */
 	uint32_t order; /* as it was asked for */
 	uint32_t name, system_name; /* in names; 0: none */
+	uint64_t within; /* the function, if it has a name */
 };
 
 /* ---- sources ---- */
@@ -149,6 +147,7 @@ static int names_take(struct finder *f, const char *what)
 			continue;
 		x->name = string_keep(f, s.strings + s.functions[a->function].name);
 		x->system_name = string_keep(f, s.strings + s.functions[a->function].system_name);
+		x->within = a->vaddr - s.functions[a->function].start;
 	}
 	origin_add(f, what, "%u of %u addresses named%s", named, f->count,
 		   symbols_words(s.reply->status));
@@ -157,18 +156,23 @@ static int names_take(struct finder *f, const char *what)
 
 /* ---- lines ---- */
 
-static uint32_t placed_count(const struct lines_answers *a)
+/* Addresses with lines, and how many were answered at all. */
+static uint32_t placed_count(const struct finder *f, uint32_t *ret_answered)
 {
 	uint32_t count = 0;
 
-	for (uint32_t i = 0; i < a->reply->answer_count; i++)
-		count += a->answers[i].count != 0;
+	*ret_answered = 0;
+	for (uint32_t p = 0; p < f->part_count; p++) {
+		for (uint32_t i = 0; i < f->parts[p].count; i++)
+			count += f->parts[p].lines.answers[i].count != 0;
+		*ret_answered += f->parts[p].count;
+	}
 	return count;
 }
 
-static void lines_tell(struct finder *f, const char *what)
+static void lines_tell(struct finder *f, const struct lines_reply *h, const char *what)
 {
-	const struct lines_reply *h = f->lines.reply;
+	uint32_t answered, placed = placed_count(f, &answered);
 
 	if (h->status == SYMBOLS_NO_TABLE)
 		origin_add(f, what, "it has none");
@@ -176,30 +180,64 @@ static void lines_tell(struct finder *f, const char *what)
 		origin_add(f, what, "it is not read: %s",
 			   h->status == SYMBOLS_LIMIT ? "too large" : "no x86-64 ELF file");
 	else
-		origin_add(f, what, "%u of %u addresses known, by %u units%s%s%s%s%s",
-			   placed_count(&f->lines), f->count, h->units,
-			   h->units_damaged ? "; some are damaged" : "",
+		origin_add(f, what, "%u of %u addresses known, by %u units%s%s%s%s%s", placed,
+			   f->count, h->units, h->units_damaged ? "; some are damaged" : "",
 			   h->flags & LINES_DAMAGED ? "; a section is damaged" : "",
 			   h->flags & LINES_NO_ALTERNATE ? "; the file of what dwz moved is missing"
 							 : "",
 			   h->flags & LINES_SPLIT ? "; .dwo files are not read" : "",
-			   h->flags & LINES_INCOMPLETE ? "; too many to be told" : "");
+			   answered < f->count ? "; too many to be told" : "");
+}
+
+/* Keeps a reply, which is the client's until it is asked again. */
+static int part_keep(struct finder *f, uint32_t first, const struct lines_answers *a)
+{
+	struct finder_part *p = &f->parts[f->part_count];
+	uint32_t len = lines_bytes(a);
+	void *bytes = malloc(len);
+
+	if (!bytes)
+		return -ENOMEM;
+	memcpy(bytes, a->reply, len);
+	*p = (struct finder_part){ .first = first, .count = lines_answered(a), .bytes = bytes };
+	f->part_count++;
+	return lines_check(bytes, len, a->reply->answer_count, &p->lines, NULL);
+}
+
+/* The lines from address number `first` on: how many were answered, or negative errno and a sentence. */
+static int part_ask(struct finder *f, int fd, uint32_t first, struct err *err)
+{
+	const int fds[] = { fd, f->alternate };
+	struct lines_answers a;
+	int r = symbols_client_lines(f->client, fds, f->alternate < 0 ? 1 : 2, f->vaddrs + first,
+				     f->count - first, f->subject.patience_ns, &a, err);
+
+	if (r < 0)
+		return r;
+	r = part_keep(f, first, &a);
+	return r < 0 ? err_errno(err, r, "cannot keep lines") : (int)lines_answered(&a);
 }
 
 static void lines_take(struct finder *f, int fd, const char *what)
 {
-	const int fds[] = { fd, f->alternate };
 	struct err err;
+	uint32_t done = 0;
+	int r;
 
-	if (symbols_client_lines(f->client, fds, f->alternate < 0 ? 1 : 2, f->vaddrs, f->count,
-				 LINES_PATIENCE_NS, &f->lines, &err) < 0) {
-		origin_add(f, what, "%s", err.text);
-		return;
-	}
-	lines_tell(f, what);
-	if (*symbols_client_index(f->client))
-		origin_add(f, "index of lines", "%s", symbols_client_index(f->client));
-	f->has_lines = f->lines.reply->status == SYMBOLS_OK;
+	do {
+		r = part_ask(f, fd, done, &err);
+		if (r < 0)
+			origin_add(f, what, "%s", err.text);
+		f->lines_late |= r == -ETIMEDOUT;
+		if (r > 0)
+			done += (uint32_t)r;
+		if (f->part_count == 1 && *symbols_client_index(f->client))
+			snprintf(f->index, sizeof(f->index), "%s", symbols_client_index(f->client));
+	} while (r > 0 && done < f->count && f->part_count < FINDER_MAX_PARTS);
+	if (f->part_count)
+		lines_tell(f, f->parts[0].lines.reply, what);
+	if (*f->index)
+		origin_add(f, "index of lines", "%s", f->index);
 }
 
 static void debug_find(struct finder *f)
@@ -239,11 +277,11 @@ static int ask(struct finder *f, struct err *err)
 	dwarf = said.flags & DEBUG_REPLY_DWARF;
 	if (!dwarf)
 		origin_add(f, "DWARF", "the file has none");
-	if (!dwarf || (uint32_t)named < f->count)
+	if ((!dwarf && f->subject.patience_ns) || (uint32_t)named < f->count)
 		debug_find(f);
 	if (f->debug >= 0)
 		names_take(f, "symbols, debug file");
-	if (!dwarf && f->debug < 0)
+	if (!f->subject.patience_ns || (!dwarf && f->debug < 0))
 		return 0;
 	alternate_find(f, dwarf ? f->subject.fd : f->debug);
 	lines_take(f, dwarf ? f->subject.fd : f->debug, dwarf ? "DWARF" : "DWARF, debug file");
@@ -351,6 +389,8 @@ void finder_release(struct finder *f)
 	free(f->vaddrs);
 	free(f->offsets);
 	free(f->positions);
+	for (uint32_t i = 0; i < f->part_count; i++)
+		free(f->parts[i].bytes);
 	fd_close(&f->debug);
 	fd_close(&f->alternate);
 	buffer_release(&f->names);
@@ -362,12 +402,35 @@ bool finder_vaddr(const struct finder *f, uint32_t i, uint64_t *ret)
 	return *ret != UINT64_MAX;
 }
 
+bool finder_within(const struct finder *f, uint32_t i, uint64_t *ret)
+{
+	const struct asked *x = &f->asked[f->positions[i]];
+
+	*ret = x->within;
+	return x->name;
+}
+
+/* The lines of the address at `position`, and its number among them; NULL: there are none. */
+static const struct lines_answers *lines_of(const struct finder *f, uint32_t position,
+					    uint32_t *ret_number)
+{
+	for (uint32_t i = 0; i < f->part_count; i++) {
+		const struct finder_part *p = &f->parts[i];
+
+		*ret_number = position - p->first;
+		if (position - p->first < p->count)
+			return &p->lines;
+	}
+	return NULL;
+}
+
 uint32_t finder_frames(const struct finder *f, uint32_t i, struct finder_frame *ret, uint32_t max)
 {
 	struct line_frame frames[LINE_FRAMES_MAX];
 	const struct asked *x = &f->asked[f->positions[i]];
-	uint32_t count = line_frames(f->has_lines ? &f->lines : NULL, f->positions[i],
-				     x->name ? f->names.data + x->name : "",
+	uint32_t number = 0;
+	const struct lines_answers *lines = lines_of(f, f->positions[i], &number);
+	uint32_t count = line_frames(lines, number, x->name ? f->names.data + x->name : "",
 				     x->name ? f->names.data + x->system_name : "", frames,
 				     max < LINE_FRAMES_MAX ? max : LINE_FRAMES_MAX);
 

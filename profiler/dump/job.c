@@ -9,6 +9,11 @@
 
 _Static_assert(sizeof(struct dump_job) <= DUMP_MAX_JOB_BYTES, "a job fits its message");
 
+uint64_t dump_job_sought(const struct dump_job *j, uint32_t i)
+{
+	return j->addresses[i] - (j->callers[i] && j->addresses[i]);
+}
+
 void dump_job_write(const struct dump_job *j, struct buffer *out)
 {
 	buffer_append(out, j, sizeof(*j));

@@ -45,9 +45,13 @@ struct dump_job {
 	uint32_t pid_count, address_count;
 	uint32_t pids[DUMP_MAX_PIDS]; /* of a table and of names at most one; none: the file that came with it */
 	uint64_t addresses[DUMP_MAX_ADDRESSES];
+	bool callers[DUMP_MAX_ADDRESSES]; /* of names: the address is where a call comes back to */
 	char name[256]; /* of the file, as it was called; "" */
 	char path[4096]; /* the same from the root on: where its debug files are looked for; "" */
 };
+
+/* What to look up for address number `i`: that of a caller is within its call. */
+uint64_t dump_job_sought(const struct dump_job *j, uint32_t i);
 
 void dump_job_write(const struct dump_job *j, struct buffer *out);
 /* 0 or -EPROTO. */

@@ -36,6 +36,8 @@ static void put_item(struct buffer *out, const struct dump_job *job, const struc
 		buffer_printf(out, "0x%" PRIx64, x->addr);
 	if (x->place)
 		buffer_printf(out, " %s", x->place);
+	if (x->caller && (x->place || job->addressed))
+		buffer_text(out, ", the call before");
 	if (x->place || job->addressed)
 		buffer_text(out, "\n");
 	for (uint32_t i = 0; i < count; i++)
@@ -67,6 +69,8 @@ static void put_frame_json(struct buffer *out, const struct finder_frame *f)
 static void put_item_json(struct buffer *out, const struct listing_item *x, uint32_t count)
 {
 	buffer_printf(out, "\t\t{\"address\": \"0x%" PRIx64 "\", ", x->addr);
+	if (x->caller)
+		buffer_text(out, "\"caller\": true, ");
 	if (x->place) {
 		put_member(out, "place", x->place);
 		buffer_text(out, ", ");

@@ -15,6 +15,7 @@
 
 struct listing_item {
 	uint64_t addr;
+	bool caller; /* it is where a call comes back to: all else is said of the call */
 	const char *
 		place; /* where in a process it is, in words, which are escaped; NULL: it is a file's */
 	const char *path; /* of what is mapped there; NULL: of nothing */

@@ -5,8 +5,10 @@
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "profiler/base/cleanup.h"
 #include "profiler/base/text.h"
 #include "profiler/dump/dumper.h"
 #include "profiler/dump/finder.h"
@@ -63,7 +65,9 @@ static void put_all(struct writer *w)
 	if (job->json)
 		put_begin_json(w);
 	for (uint32_t i = 0; i < job->address_count && w->r == 0; i++) {
-		struct listing_item item = { .addr = job->addresses[i], .frames = frames };
+		struct listing_item item = { .addr = job->addresses[i],
+					     .caller = job->callers[i],
+					     .frames = frames };
 
 		item.count = finder_frames(w->found, i, frames, FINDER_MAX_FRAMES);
 		listing_put(&w->out, job, &item);
@@ -81,13 +85,15 @@ static void put_all(struct writer *w)
 
 int dump_names(struct dumper *d, int file, struct err *err)
 {
+	_cleanup_(free_ptr) uint64_t *sought = calloc(d->job.address_count + 1ul, sizeof(*sought));
 	const struct finder_subject subject = {
 		.fd = file,
 		.file = GIVEN_FILE,
 		.name = d->job.name,
 		.place = { .pid = d->job.supervisor_pid, .path = d->job.path }, /* ours */
-		.addresses = d->job.addresses,
+		.addresses = sought,
 		.count = d->job.address_count,
+		.patience_ns = FINDER_PATIENCE_NS,
 	};
 	struct writer w = { .dumper = d };
 	struct finder found;
@@ -95,6 +101,10 @@ int dump_names(struct dumper *d, int file, struct err *err)
 
 	if (file < 0)
 		return err_errno(err, -EPROTO, "there is no file to look at");
+	if (!sought)
+		return err_errno(err, -ENOMEM, "cannot look up addresses");
+	for (uint32_t i = 0; i < d->job.address_count; i++)
+		sought[i] = dump_job_sought(&d->job, i);
 	r = finder_run(&found, d->from.names, &subject, err);
 	if (r == 0) {
 		w.found = &found;

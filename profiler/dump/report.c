@@ -5,9 +5,10 @@
  *	PID 4711 sleep
  *	TID 4711 sleep, S (sleeping), stopped for 0.21 ms:
  *	#0  0x00007f4b2a0d9b41 clock_nanosleep+0x61  [libc.so.6]
- *	#1  0x00007f4b2a0deb93 __nanosleep+0x13  [libc.so.6]
+ *	#1  (inlined)          idle  at /src/sleep.c:12
+ *	#1  0x000055d0c7e0b163 main+0x13  [sleep]  at /src/sleep.c:40
  *
- * An address is where the frame would go on; its name is of the call before, as it may be the last of its function.
+ * What was inlined into a frame's function has its number and comes before it, innermost first. An address is where the frame would go on; its name is of the call before, as it may be the last of its function.
  */
 #include "profiler/dump/report.h"
 
@@ -59,6 +60,7 @@ struct named {
 	const char *name; /* "" */
 	uint64_t within; /* the function */
 	const char *path; /* "" if it is in no file */
+	const struct label *label; /* NULL: nothing is known */
 	bool mapped;
 };
 
@@ -76,7 +78,8 @@ static struct named named(const struct dump_frame *f, const struct target *t,
 	label = labels_find(l, m->file,
 			    m->file == UNWINDER_NO_FILE ? addr : m->offset + (addr - m->start));
 	n.name = label_name(l, label);
-	if (*n.name)
+	n.label = label;
+	if (label)
 		n.within = label->within + (f->ip - addr);
 	return n;
 }
@@ -86,12 +89,47 @@ static void put_escaped(struct buffer *out, const char *s)
 	text_escape(out, s, strlen(s));
 }
 
-static void put_frame_text(struct buffer *out, const struct named *n, const struct dump_frame *f)
+/* The line of the function itself; NULL: none is known. */
+static const struct label_line *line_of(const struct named *n, const struct labels *l)
+{
+	const struct label *x = n->label;
+
+	return x && x->line_count ? &l->lines.items[x->first_line + x->line_count - 1] : NULL;
+}
+
+static void put_line_text(struct buffer *out, const struct label_line *line, const struct labels *l)
+{
+	if (!line || !line->file)
+		return;
+	buffer_text(out, "  at ");
+	put_escaped(out, label_text(l, line->file));
+	buffer_printf(out, ":%u", line->line);
+}
+
+/* What was inlined into frame `number`. */
+static void put_inlined_text(struct buffer *out, uint32_t number, const struct named *n,
+			     const struct labels *l)
+{
+	const struct label *x = n->label;
+
+	for (uint32_t i = 0; x && i + 1 < x->line_count; i++) {
+		const struct label_line *line = &l->lines.items[x->first_line + i];
+
+		buffer_printf(out, "#%-2u %-18s ", number, "(inlined)");
+		put_escaped(out, line->name ? label_text(l, line->name) : "??");
+		put_line_text(out, line, l);
+		buffer_text(out, "\n");
+	}
+}
+
+static void put_frame_text(struct buffer *out, const struct named *n, const struct dump_frame *f,
+			   const struct labels *l)
 {
 	buffer_printf(out, "0x%016" PRIx64 " ", n->ip);
 	if (*n->name) {
 		put_escaped(out, n->name);
-		buffer_printf(out, "+0x%" PRIx64, n->within);
+		if (n->label->placed)
+			buffer_printf(out, "+0x%" PRIx64, n->within);
 	} else {
 		buffer_text(out, "??");
 	}
@@ -103,18 +141,51 @@ static void put_frame_text(struct buffer *out, const struct named *n, const stru
 		buffer_text(out, " by frame pointer");
 	if (f->flags & DUMP_FRAME_ROWS)
 		buffer_text(out, " by rows");
+	put_line_text(out, line_of(n, l), l);
 	buffer_text(out, "\n");
 }
 
-static void put_frame_json(struct buffer *out, const struct named *n, const struct dump_frame *f)
+/* ", "source": …, "line": …". */
+static void put_line_json(struct buffer *out, const struct label_line *line, const struct labels *l)
+{
+	const char *file = line ? label_text(l, line->file) : "";
+
+	if (!*file)
+		return;
+	buffer_text(out, ", \"source\": ");
+	text_json(out, file, strlen(file));
+	buffer_printf(out, ", \"line\": %u", line->line);
+}
+
+static void put_inlined_json(struct buffer *out, const struct label *x, const struct labels *l)
+{
+	buffer_text(out, ", \"inlined\": [");
+	for (uint32_t i = 0; i + 1 < x->line_count; i++) {
+		const struct label_line *line = &l->lines.items[x->first_line + i];
+		const char *name = label_text(l, line->name);
+
+		buffer_printf(out, "%s{\"function\": ", i ? ", " : "");
+		text_json(out, name, strlen(name));
+		put_line_json(out, line, l);
+		buffer_text(out, "}");
+	}
+	buffer_text(out, "]");
+}
+
+static void put_frame_json(struct buffer *out, const struct named *n, const struct dump_frame *f,
+			   const struct labels *l)
 {
 	buffer_printf(out, "{\"address\": \"0x%" PRIx64 "\", \"sp\": \"0x%" PRIx64 "\"", n->ip,
 		      f->sp);
 	if (*n->name) {
 		buffer_text(out, ", \"function\": ");
 		text_json(out, n->name, strlen(n->name));
-		buffer_printf(out, ", \"offset\": %" PRIu64, n->within);
+		if (n->label->placed)
+			buffer_printf(out, ", \"offset\": %" PRIu64, n->within);
 	}
+	put_line_json(out, line_of(n, l), l);
+	if (n->label && n->label->line_count > 1)
+		put_inlined_json(out, n->label, l);
 	if (*n->path) {
 		buffer_text(out, ", \"file\": ");
 		text_json(out, n->path, strlen(n->path));
@@ -135,8 +206,9 @@ static void put_stack_text(struct buffer *out, const struct stacks *s, const str
 		const struct dump_frame *f = &s->frames.items[stack->first + i];
 		struct named n = named(f, t, l);
 
+		put_inlined_text(out, i, &n, l);
 		buffer_printf(out, "#%-2u ", i);
-		put_frame_text(out, &n, f);
+		put_frame_text(out, &n, f, l);
 	}
 	if (stack->end != DUMP_END_BOTTOM)
 		buffer_printf(out, "    the stack ends here: %s\n", dump_end_text(stack->end));
@@ -151,7 +223,7 @@ static void put_side(struct buffer *out, const char *whose, uint32_t number, con
 		struct named n = named(f, t, l);
 
 		buffer_printf(out, "sp 0x%" PRIx64 " ", f->sp);
-		put_frame_text(out, &n, f);
+		put_frame_text(out, &n, f, l);
 	} else {
 		buffer_printf(out, "none: %s\n", dump_end_text(stack->end));
 	}
@@ -241,7 +313,7 @@ static void put_stack_json(struct buffer *out, const char *key, const struct sta
 		struct named n = named(f, t, l);
 
 		buffer_text(out, i ? ",\n\t\t\t\t" : "\n\t\t\t\t");
-		put_frame_json(out, &n, f);
+		put_frame_json(out, &n, f, l);
 	}
 	buffer_text(out, "]}");
 }

@@ -15,6 +15,7 @@
 #include "profiler/base/clock.h"
 #include "profiler/dump/code.h"
 #include "profiler/dump/dumper.h"
+#include "profiler/dump/finder.h"
 #include "profiler/dump/report.h"
 #include "profiler/dump/stack.h"
 #include "profiler/dump/thread.h"
@@ -258,6 +259,18 @@ static int process_dump(struct dump *d, uint32_t pid)
 
 /* ---- all ---- */
 
+static void lines_tell(struct dump *d)
+{
+	struct err err;
+
+	if (!d->labels.late)
+		return;
+	err_set(&err, -ETIMEDOUT,
+		"not all source lines could be read in %llu s; --no-inlines does without",
+		FINDER_PATIENCE_NS / NS_PER_S);
+	dumper_say(d->dumper, &err);
+}
+
 static int dump_all(struct dump *d, struct err *err)
 {
 	const struct dump_job *job = &d->dumper->job;
@@ -268,6 +281,7 @@ static int dump_all(struct dump *d, struct err *err)
 	for (uint32_t i = 0; i < job->pid_count && r == 0; i++)
 		r = process_dump(d, job->pids[i]);
 	report_end(&d->report);
+	lines_tell(d);
 	if (r == 0)
 		r = dumper_flush(d->dumper, &d->report.out);
 	d->dumper->result.failed = d->report.failed;
@@ -284,7 +298,7 @@ int dump_stacks(struct dumper *dumper, struct err *err)
 		return err_errno(err, -ENOMEM, "cannot look at processes");
 	d->dumper = dumper;
 	report_init(&d->report, dumper->job.json, dumper->job.verify);
-	labels_init(&d->labels);
+	labels_init(&d->labels, dumper->job.inlines);
 	unwinder_client_init(&d->unwinder, &dumper->starter);
 	r = thread_init(&d->thread, &dumper->starter);
 	if (r < 0)

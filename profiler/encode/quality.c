@@ -11,6 +11,8 @@
 #include "profiler/encode/interpreter.h"
 #include "profiler/model/runtime.h"
 
+/* From so many percent on lines that are missing need no reason: some are of no line (the compiler's own code, assembler). */
+#define MOST_LINED 90
 /* Less is shown as 0.0. */
 #define SHOWN_SHARE 0.05
 #define SHOWN_UNNAMED 3
@@ -87,13 +89,17 @@ static void samples_line(struct page *g, const struct ranking *k)
 /* What helps, or "". */
 static const char *truncation_mend(const struct ranking *k, enum truncation t)
 {
+	const struct truncation_place *at = &k->truncations.places[t];
+
 	switch (t) {
 	case TRUNCATED_NO_ROW:
 		return "a build that has it helps";
 	case TRUNCATED_BAD_FRAME:
-		return k->truncations.places[t].kind == PROFILE_MAPPING_ANONYMOUS
-			       ? "java needs -XX:+PreserveFramePointer"
-			       : "";
+		if (at->kind != PROFILE_MAPPING_ANONYMOUS)
+			return "";
+		return at->python_count > at->module_count / 2
+			       ? "python3 -X perf needs a python built with -fno-omit-frame-pointer"
+			       : "java needs -XX:+PreserveFramePointer";
 	case TRUNCATED_TOO_NEW:
 	case TRUNCATED_NOT_COPIED:
 		return "a longer capture has fewer of them";
@@ -200,7 +206,7 @@ static const char *unnamed_reason(const struct call_frame *f)
 {
 	switch (f->kind) {
 	case PROFILE_MAPPING_USER:
-		return "has no symbol there: it was stripped";
+		return "has no symbol there: stripped, or a stub of the linker";
 	case PROFILE_MAPPING_UNREAD:
 		return "could not be read: it was gone, is no binary, or reading it failed or took too long";
 	case PROFILE_MAPPING_KERNEL:
@@ -285,13 +291,15 @@ static const struct {
 static void lines_line(struct page *g, const struct ranking *k)
 {
 	bool any = k->lined_value != 0, first = true;
+	double share;
 
 	for (size_t i = 0; i < sizeof(lacks) / sizeof(lacks[0]); i++)
 		any = any || counter(k, lacks[i].id);
 	if (!any || !k->file_value)
 		return;
-	page_say(g, "Source lines are known of %s %% of %s in files",
-		 figure_percent(figure_share(k->lined_value, k->file_value)).text, k->noun);
+	share = figure_share(k->lined_value, k->file_value);
+	page_say(g, "Source lines are known of %s %% of %s in files", figure_percent(share).text,
+		 k->noun);
 	for (size_t i = 0; i < sizeof(lacks) / sizeof(lacks[0]); i++) {
 		uint64_t count = counter(k, lacks[i].id);
 
@@ -303,6 +311,9 @@ static void lines_line(struct page *g, const struct ranking *k)
 			page_say(g, " (%s)", lacks[i].mend);
 		first = false;
 	}
+	/* Of a program whose own units were built without -g, and a library in it with. */
+	if (first && share < MOST_LINED)
+		page_say(g, "; the rest is code that the DWARF of its binary leaves out");
 	page_say(g, ".");
 	page_paragraph(g, 2);
 }

@@ -386,6 +386,7 @@ static void say_stack(struct text *t, uint32_t process, const struct stack_parts
 {
 	uint32_t all = s->parts.count;
 	uint32_t roots = all > STACK_ROOT_FRAMES ? STACK_ROOT_FRAMES : 0;
+	uint64_t hidden = 0;
 
 	page_discard(&t->page);
 	if (has_processes(t)) {
@@ -401,8 +402,11 @@ static void say_stack(struct text *t, uint32_t process, const struct stack_parts
 	}
 	for (uint32_t i = 0; i < leaves; i++)
 		say_part(t, &s->parts.items[i], i == 0);
-	if (leaves + roots < all)
-		page_say(&t->page, PAGE_ARROW "… %" PRIu32 " more …", all - leaves - roots);
+	/* Frames, not parts: stacks that differ by a recursion there look different. */
+	for (uint32_t i = leaves; i < all - roots; i++)
+		hidden += s->parts.items[i].repeats;
+	if (hidden)
+		page_say(&t->page, PAGE_ARROW "… %" PRIu64 " more …", hidden);
 	for (uint32_t i = all - roots; i < all; i++)
 		say_part(t, &s->parts.items[i], false);
 }

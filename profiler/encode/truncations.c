@@ -12,12 +12,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "profiler/model/runtime.h"
+
 #define NONE TRUNCATION_COUNT
 
 /* Where the stack of a node ends. */
 struct end {
 	uint32_t why; /* enum truncation, or NONE */
 	uint32_t module, kind; /* of the last frame */
+	bool python; /* it is CPython's, in memory without a file */
 };
 
 static uint32_t why_of(const struct calltree *t, uint32_t frame)
@@ -33,6 +36,14 @@ static uint32_t why_of(const struct calltree *t, uint32_t frame)
 	return why;
 }
 
+static bool is_python(const struct calltree *t, const struct call_frame *f)
+{
+	const char *prefix = runtime_prefix(RUNTIME_PYTHON);
+
+	return f->kind == PROFILE_MAPPING_ANONYMOUS &&
+	       !strncmp(profile_text(t->profile, f->name), prefix, strlen(prefix));
+}
+
 static void find_ends(const struct calltree *t, struct end *ends)
 {
 	ends[0].why = NONE;
@@ -43,15 +54,18 @@ static void find_ends(const struct calltree *t, struct end *ends)
 		if (!n->parent) {
 			ends[i].why = why_of(t, n->frame);
 		} else if (!t->nodes.items[n->parent].parent) {
-			ends[i].module = t->frames.items[n->frame].module;
-			ends[i].kind = t->frames.items[n->frame].kind;
+			const struct call_frame *f = &t->frames.items[n->frame];
+
+			ends[i].module = f->module;
+			ends[i].kind = f->kind;
+			ends[i].python = is_python(t, f);
 		}
 	}
 }
 
 /* Of the stacks with one reason, those that end in one module. */
 struct sum {
-	uint64_t count;
+	uint64_t count, python;
 	uint32_t kind;
 };
 
@@ -68,6 +82,7 @@ static void add_samples(const struct calltree *t, const struct end *ends, struct
 			continue;
 		to = &sums[end->why * t->modules.count + end->module];
 		to->count += p->samples.items[i].count;
+		to->python += end->python ? p->samples.items[i].count : 0;
 		to->kind = end->kind;
 	}
 }
@@ -93,6 +108,7 @@ static struct truncation_place find_place(const struct calltree *t, const struct
 		place.module = m;
 		place.kind = sums[m].kind;
 		place.module_count = sums[m].count;
+		place.python_count = sums[m].python;
 	}
 	return place;
 }

@@ -15,6 +15,7 @@ struct truncation_place {
 	uint32_t module; /* of the tree: the one that most of them end in; 0 if there are none */
 	uint32_t kind; /* of code there: enum profile_mapping_kind */
 	uint64_t module_count; /* of them */
+	uint64_t python_count; /* of these: in code that CPython made to be seen by (-X perf) */
 };
 
 struct truncations {

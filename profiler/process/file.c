@@ -635,6 +635,18 @@ void file_table_mapped(struct file_table *t, uint32_t file, uint64_t now_ns)
 	t->files.items[file].mapped_ns = now_ns;
 }
 
+bool file_table_uses_device(const struct file_table *t, uint64_t dev)
+{
+	for (uint32_t i = 0; i < t->files.count; i++) {
+		const struct entry *e = &t->files.items[i];
+
+		if (e->file.identity.ino && e->file.identity.dev == dev && t->now_ns &&
+		    e->mapped_ns >= t->now_ns)
+			return true;
+	}
+	return false;
+}
+
 uint32_t file_table_stale(struct file_table *t, uint64_t now_ns)
 {
 	if (t->now_ns != now_ns) {

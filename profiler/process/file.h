@@ -116,6 +116,9 @@ int file_table_borrow(struct file_table *t, uint32_t file, int *ret_fd);
 void file_table_mapped(struct file_table *t, uint32_t file, uint64_t now_ns);
 uint32_t file_table_stale(struct file_table *t, uint64_t now_ns);
 
+/* Did a living process, by the last of these rounds, map a file from this device (as fstat() has it) that was ever opened? */
+bool file_table_uses_device(const struct file_table *t, uint64_t dev);
+
 /* What fstat() says of `fd`. 0 or negative errno. */
 int file_identify(int fd, struct file_identity *ret);
 

@@ -63,6 +63,31 @@ bpf_fds() {
 	equal files "$(files)" "a.pb.gz err raw stuck "
 }
 
+# Copies of a program with much DWARF, each of which spends some time in its own code. The first index in the cache says that lines
+# are being read; a symbolizer that is stopped then would be waited for 2 s a file.
+@test "a first signal after the capture leaves out the lines that are still missing" {
+	need_root
+	for i in {1..24}; do cp "$(command -v slowburn)" "c$i"; done
+	mkdir -m 700 cache
+	sleep 1.2 # what has just changed is not kept
+	slowburn profile -F 4999 --cache "$PWD/cache" --format text -- bash -c \
+		'for i in {1..24}; do ./c$i symbolize --cache none ./c$i 0x20000 > symbols; done' > out 2> err & pid=$!
+	for _ in {1..3000}; do
+		[ -z "$(find cache -name '*.slowburn-index')" ] || break
+		sleep 0.01
+	done
+	symbolizer=$(pgrep -f -P $pid '^slowburn symbolizer$')
+	kill -STOP "$symbolizer"
+	begin=$EPOCHREALTIME
+	kill -INT $pid
+	wait $pid && status=0 || status=$?
+	took_ms=$(((${EPOCHREALTIME/./} - ${begin/./}) / 1000))
+	equal status "$status" 0
+	equal stderr "$(< err)" ""
+	holds text "$(< out)" "left out, as the time"
+	[ $took_ms -lt 1500 ] || { echo "the answer took $took_ms ms"; return 1; }
+}
+
 @test "two signals at once leave nothing at all" {
 	need_root
 	echo old > a.pb.gz

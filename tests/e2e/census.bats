@@ -108,3 +108,22 @@ holds() {
 	run "$SLOWBURN" doctor --symbols --roles
 	[ "$status" = 2 ]
 }
+
+@test "as nobody: packages, too; and never what slowburn itself runs" {
+	command -v dpkg > /dev/null || skip "there is no dpkg"
+	need_root
+	local dir bash package
+	dir=$(mktemp -d "$BATS_TMPDIR/census.XXXXXX")
+	chmod 755 "$dir"
+	cp "$SLOWBURN" "$dir/slowburn"
+	setpriv --reuid=65534 --regid=65534 --clear-groups bash -c 'sleep 10; :' 3>&- &
+	bash=$!
+	sleep 0.2
+	setpriv --reuid=65534 --regid=65534 --clear-groups env HOME=/nonexistent "$dir/slowburn" doctor --symbols --json \
+		> "$BATS_FILE_TMPDIR/census.json"
+	kill $bash
+	rm -r "$dir"
+	package=$(dpkg -S "$(readlink -f /bin/bash)" 2> /dev/null || dpkg -S /bin/bash)
+	holds "binaries['bash']['package'] == '${package%%:*}' and 'slowburn' not in binaries
+		and not any(b.startswith('libunwind') for b in binaries)"
+}

@@ -149,6 +149,84 @@ assert none["error"] == "there is no process 4194303" and none["threads"] == []
 assert d["differ"] == 0 and d["threads"] == 1 and d["frames"] == len(names)' <<< "$output"
 }
 
+# A program that waits in a function that was inlined twice, each of them in a line whose comment says so.
+make_inlined() {
+	cat > "$BATS_TEST_TMPDIR/inlined.c" <<- 'END'
+		#include <stdio.h>
+		#include <unistd.h>
+
+		static volatile int sink;
+
+		__attribute__((always_inline)) static inline void innermost(void)
+		{
+			sink = pause(); /* innermost */
+		}
+
+		__attribute__((always_inline)) static inline void middle(void)
+		{
+			innermost(); /* middle */
+		}
+
+		__attribute__((noinline)) static void outermost(void)
+		{
+			middle(); /* outermost */
+			sink++;
+		}
+
+		int main(void)
+		{
+			puts("ready");
+			fflush(stdout);
+			outermost(); /* main */
+			return sink;
+		}
+	END
+	gcc -O2 -g -o "$BATS_TEST_TMPDIR/inlined" "$BATS_TEST_TMPDIR/inlined.c"
+	begin "$BATS_TEST_TMPDIR/inlined"
+	until [ -s "$said" ]; do sleep 0.02; done
+	sleep 0.1
+}
+
+# line FUNCTION: the number of the line that has it as its comment
+line() {
+	grep -n "/\* $1 \*/" "$BATS_TEST_TMPDIR/inlined.c" | cut -d: -f1
+}
+
+@test "lines, of callers those of the calls, and what was inlined; --no-inlines does without" {
+	local c="$BATS_TEST_TMPDIR/inlined.c"
+	make_inlined
+	dump --cache none "$pid"
+	[ "$status" = 0 ]
+	[[ " $(names)" == *" innermost middle outermost main "* ]]
+	[[ $output == *"#1  (inlined)          innermost  at $c:$(line innermost)"$'\n'* ]]
+	[[ $output == *"#1  (inlined)          middle  at $c:$(line middle)"$'\n'* ]]
+	[[ $output == *"#1  0x"*" outermost+0x"*"  [inlined]  at $c:$(line outermost)"$'\n'* ]]
+	[[ $output == *"#2  0x"*" main+0x"*"  [inlined]  at $c:$(line main)"$'\n'* ]]
+	dump --no-inlines "$pid"
+	[ "$status" = 0 ]
+	[[ " $(names)" == *" pause outermost main "* ]]
+	[[ $output != *"  at "* && $output != *"(inlined)"* ]]
+	dump --cache none --json "$pid"
+	C=$c LINES_WANTED="$(line innermost) $(line middle) $(line outermost)" python3 -c '
+import json, os, sys
+frame = json.load(sys.stdin)["processes"][0]["threads"][0]["stack"]["frames"][1]
+frames = frame["inlined"] + [frame]
+lines = [int(x) for x in os.environ["LINES_WANTED"].split()]
+assert [f["function"] for f in frames] == ["innermost", "middle", "outermost"], frames
+assert [f["line"] for f in frames] == lines, (lines, frames)
+assert {f["source"] for f in frames} == {os.environ["C"]}, frames
+assert frame["file"].endswith("/inlined"), frame' <<< "$output"
+}
+
+@test "the index of lines is kept as symbolize has it" {
+	make_inlined
+	sleep 1.2 # of files that were just written nothing is kept
+	dump --cache "$BATS_TEST_TMPDIR/kept" "$pid"
+	[ "$status" = 0 ]
+	run -0 "$SLOWBURN" symbolize --cache "$BATS_TEST_TMPDIR/kept" "$BATS_TEST_TMPDIR/inlined" 1000
+	[[ $output == *"# index of lines: used, from "* ]]
+}
+
 @test "stopped by a signal: looked at, and stopped still; what is pending stays pending" {
 	stacks sleep
 	kill -STOP "$pid"

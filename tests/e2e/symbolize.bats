@@ -146,19 +146,65 @@ mapping() {
 
 @test "pasted: dump's own lines, gdb's, perf script's; what is no address is passed over" {
 	begin "$WORKLOADS/stacks" sleep
-	local inner main
+	local inner main behind
 	inner=$(address stacks inner) main=$(address stacks main)
+	behind=$(printf '%x' $((0x$inner + 1)))
 	run --separate-stderr "$SLOWBURN" symbolize -p "$pid" - <<- END
 		Program received signal SIGSEGV
 		#0  0x$inner in inner (argv=0x7ffffff0) at x.c:1
 		cc1 1234 5678.9: cycles:
 		    $main main+0x10 (/tmp/stacks)
-		./prog(main+0x12) [0x$inner]
+		./prog(main+0x12) [0x$behind]
+		Thread 1 (Thread 0x7ffff7d8a740 (LWP 12)):
 	END
 	echo "$output"
 	[ "$(grep -c '^0x' <<< "$output")" = 3 ]
 	[ "$(grep -cx inner <<< "$output")" = 2 ]
 	[ "$(grep -cx main <<< "$output")" = 1 ]
+}
+
+# An address one behind the beginning of a function is that function's as it is, and as a caller's; its beginning, as a caller's, is not.
+@test "pasted: callers are looked up at their call, what stands for itself is not" {
+	local inner line wanted
+	inner=$(nm "$WORKLOADS/stacks" | awk '$3 == "inner" { print $1 }')
+	while IFS='|' read -r wanted line; do
+		[ -n "$wanted" ] || continue
+		run --separate-stderr "$SLOWBURN" symbolize "$WORKLOADS/stacks" - \
+			<<< "$(printf '%b' "${line//INNER/$inner}")"
+		echo "\"$line\": $output"
+		[ "$(grep -cx inner <<< "$output")" = "$wanted" ]
+	done <<- 'END'
+		1|INNER
+		2|INNER\nINNER
+		2|INNER\r\nINNER\r
+		2|0xINNER\n0xINNER
+		1|INNER inner+0x0 (stacks)\nINNER inner+0x0 (stacks)
+		1|0xINNER inner+0x0\r\n0xINNER inner+0x0\r
+		2|INNER inner+0x0 (stacks)\n\nINNER inner+0x0 (stacks)
+		1|#0  0xINNER in inner ()\n#1  0xINNER in inner ()
+		0|#1  0xINNER in inner ()\n#10 0xINNER in inner ()
+		1|#0  0xINNER in inner ()\n#1  inner (0xINNER)\n#2  (inlined) inner at inner.c:1
+		1|#1  <signal handler called>\n#2  0xINNER in inner ()\n#3  0xINNER in inner ()
+		1|    #0 0xINNER in inner\n    #1 0xINNER in inner
+	END
+}
+
+@test "pasted: what dump prints has dump's lines" {
+	begin "$WORKLOADS/stacks" sleep
+	run -0 --separate-stderr "$SLOWBURN" dump "$pid"
+	local dumped=$output
+	run -0 --separate-stderr "$SLOWBURN" symbolize --inlines -p "$pid" - <<< "$dumped"
+	# shellcheck disable=SC2001
+	[ "$(grep -v -e '^0x' -e '^#' -e '^$' <<< "$output" | grep -v -e '^??:0$' | grep -e '^[^:]*$')" = \
+		"$(sed -n 's/^#[0-9]* *[^ ]* *\([^ +]*\).*/\1/p' <<< "$dumped")" ]
+	[ "$(grep -e ':[1-9][0-9]*$' <<< "$output")" = "$(sed -n 's/^#.*  at //p' <<< "$dumped")" ]
+	[ "$(grep -c ', the call before$' <<< "$output")" = $(($(grep -c '^#[0-9]* *0x' <<< "$dumped") - 1)) ]
+}
+
+@test "pasted: without any address that is said" {
+	run --separate-stderr "$SLOWBURN" symbolize "$WORKLOADS/stacks" - <<< "no address here"
+	[ "$status" = 2 ]
+	[[ $stderr == *"there is no address in what standard input has"* ]]
 }
 
 @test "JSON" {
@@ -172,6 +218,28 @@ assert answer["pid"] == int(sys.argv[2]) and answer["name"] == "stacks", answer
 assert inner["frames"][0]["function"] == "inner" and inner["mapping"].endswith("/stacks"), inner
 assert nowhere["frames"] == [] and "in no mapping" in nowhere["place"] and "mapping" not in nowhere, nowhere
 assert any(s["source"] == "symbols" and s["mapping"] == inner["mapping"] for s in answer["sources"]), answer' "$output" "$pid"
+}
+
+# A reply of the symbolizer has room for 7 MB of strings.
+@test "names of 12 MB in one call: all have their lines" {
+	command -v gcc > /dev/null || skip "needs gcc"
+	local at="$BATS_TEST_TMPDIR/long"
+	python3 -c '
+for i in range(3000):
+    print("void f%04d_%s(void) { }" % (i, "x" * 3990))
+print("int main(void) { return 0; }")' > "$at.c"
+	gcc -g -o "$at" "$at.c"
+	nm "$at" | awk '$3 ~ /^f[0-9]+_/ { print $1 }' > "$at.addresses"
+	"$SLOWBURN" symbolize --cache none --inlines --json "$at" < "$at.addresses" > "$at.json"
+	python3 - "$at.json" <<- 'end'
+		import json, sys
+		answer = json.load(open(sys.argv[1]))
+		frames = [a["frames"][0] for a in answer["addresses"]]
+		lines = [f["line"] for f in frames]
+		print(answer["sources"], len(lines), lines.count(0), lines[:3], lines[-3:])
+		assert lines == list(range(1, 3001))
+		assert all(f["system_name"].startswith("f%04d_" % i) for i, f in enumerate(frames))
+	end
 }
 
 @test "who can't be looked at: a sentence and status 1" {

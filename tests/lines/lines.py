@@ -18,7 +18,7 @@ applied: neither moves code. What differs is told by kind (docs/NAMES.md says wh
     other   all else; printed
 
 gold is GNU's linker in C++, 170,000 lines, for all of its targets: it is built if the package binutils-source is there, which
-takes minutes. Debian's own (its debug package: binutils-x86-64-linux-gnu-dbg) was run through dwz: eu-addr2line is asked about that.
+takes minutes, and kept in the user's cache. Debian's own (its debug package: binutils-x86-64-linux-gnu-dbg) was run through dwz: eu-addr2line is asked about that.
 """
 import glob
 import json
@@ -33,10 +33,12 @@ SLOWBURN = os.path.join(os.environ.get("BUILD", "build"), "slowburn")
 COUNT = 5000
 LEAST = 99.9
 SHOWN = 5
-PART = 4000  # addresses asked about at once
+GOLD = os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "slowburn-tests", "gold")
 LABEL_BYTES = 4096  # of a symbol without a size
 
 CXX = ["-O2", "-g", "-o", "OUT", f"{HERE}/program.cc"]
+DEAD = ["-O1", "-g", "-fPIC", "-shared", "-ffunction-sections", "-fvisibility=hidden", "-Wl,--gc-sections", "-Wl,-u,alive",
+        "-o", "OUT", f"{HERE}/dead.c"]
 # Name, command, and the name of the program that llvm-symbolizer is asked about instead.
 PROGRAMS = [
     ("gcc-5", ["g++", "-gdwarf-5", *CXX], None),
@@ -45,6 +47,11 @@ PROGRAMS = [
     ("gcc-types", ["g++", "-fdebug-types-section", *CXX], None),
     ("gcc-64", ["g++", "-gdwarf64", *CXX], None),
     ("gcc-sections", ["g++", "-ffunction-sections", "-Wl,--gc-sections", *CXX], None),
+    # Of two functions of one name the linker keeps the first: each speaks of it.
+    ("gcc-kept", ["g++", "-O2", "-g", "-fuse-ld=bfd", "-o", "OUT", f"{HERE}/kept.cc", f"{HERE}/kept_again.cc"], None),
+    # A function that the linker throws away is at 0, and reaches to where others are.
+    ("gcc-dead", ["gcc", *DEAD, "-fuse-ld=bfd"], None),
+    ("gcc-dead-lld", ["gcc", *DEAD, "-fuse-ld=lld"], None),
     ("gcc-zlib", ["g++", "-gz=zlib", *CXX], None),
     ("gcc-zlib-gnu", ["objcopy", "--compress-debug-sections=zlib-gnu", "gcc-5", "OUT"], "gcc-5"),
     ("gcc-zstd", ["objcopy", "--compress-debug-sections=zstd", "gcc-5", "OUT"], "gcc-5"),
@@ -97,8 +104,7 @@ def build(folder, programs):
                 os.unlink(out)
 
 
-def build_gold(folder):
-    out = os.path.join(os.path.abspath(folder), "gold")
+def build_gold(out):
     source = max(glob.glob("/usr/src/binutils/binutils-*.tar.xz"), default=None)
     if os.path.exists(out):
         return
@@ -111,8 +117,8 @@ def build_gold(folder):
     os.makedirs(work, exist_ok=True)
     for command in (["tar", "xf", source, "--strip-components=1"],
                     ["./configure", "--quiet", "--enable-gold", "--enable-targets=all", *others, *flags],
-                    ["make", "-s", "MAKEINFO=true", "all-libiberty", "all-zlib", "configure-gold"],
-                    ["make", "-s", f"-j{len(os.sched_getaffinity(0))}", "-C", "gold", "ld-new"]):
+                    ["make", "-s", "MAKEINFO=true", "all-libiberty", "all-zlib", "configure-bfd", "configure-gold"],
+                    ["nice", "make", "-s", f"-j{len(os.sched_getaffinity(0))}", "-C", "gold", "ld-new"]):
         done = subprocess.run(command, cwd=work, capture_output=True, text=True)
         if done.returncode:
             print(f"# gold: not built: {(done.stderr.strip().splitlines() or ['?'])[-1]}")
@@ -150,17 +156,13 @@ def theirs(path, addresses):
 
 
 def ours(path, addresses):
-    """A part at a time: a reply has so much room, and says so when that is not enough."""
-    frames, sources = [], []
-    for i in range(0, len(addresses), PART):
-        done = subprocess.run([SLOWBURN, "symbolize", "--cache", "none", "--inlines", "--json", path],
-                              input="".join(f"{a:#x}\n" for a in addresses[i:i + PART]), capture_output=True, text=True)
-        if done.returncode:
-            sys.exit(f"slowburn symbolize {path}: {done.stderr}")
-        answer = json.loads(done.stdout)
-        frames += [[(f["system_name"], f["file"], f["line"]) for f in a["frames"]] for a in answer["addresses"]]
-        sources = answer["sources"]
-    return frames, sources
+    done = subprocess.run([SLOWBURN, "symbolize", "--cache", "none", "--inlines", "--json", path],
+                          input="".join(f"{a:#x}\n" for a in addresses), capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(f"slowburn symbolize {path}: {done.stderr}")
+    answer = json.loads(done.stdout)
+    frames = [[(f["system_name"], f["file"], f["line"]) for f in a["frames"]] for a in answer["addresses"]]
+    return frames, answer["sources"]
 
 
 def aliases_of(path):
@@ -268,8 +270,8 @@ def compare_all(folder, count):
         path = os.path.join(folder, name)
         if os.path.exists(path):
             good &= compare(path, os.path.join(folder, other) if other else path, count)
-    if os.path.exists(os.path.join(folder, "gold")):
-        good &= compare(os.path.join(folder, "gold"), os.path.join(folder, "gold"), 4 * count)
+    if os.path.exists(GOLD):
+        good &= compare(GOLD, GOLD, 4 * count)
     debian = os.path.realpath("/usr/bin/ld.gold")
     if os.path.exists(debug_file_of(debian)) and shutil.which("eu-addr2line"):
         good &= compare_lines(debian, 4 * count)
@@ -282,7 +284,7 @@ def compare_all(folder, count):
 def main(words):
     if words[:1] == ["build"] and len(words) == 2:
         build(words[1], PROGRAMS)
-        build_gold(words[1])
+        build_gold(GOLD)
     elif words[:1] == ["small"] and len(words) == 2:
         build(words[1], SMALL)
     elif words[:1] == ["compare"] and len(words) in (2, 3):

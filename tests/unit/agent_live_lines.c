@@ -8,11 +8,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -22,7 +24,7 @@
 #include "profiler/role/socket.h"
 #include "tests/unit/agent_starter.h"
 
-#define SPACE 16u
+#define FIRST_SPACE 16u
 #define HANG 0x1000u
 #define DIE 0x2000u
 
@@ -64,6 +66,7 @@ struct bench {
 	struct counters counters;
 	struct live_names names;
 	uint32_t told, told_bytes;
+	uint32_t space;
 	int file;
 };
 
@@ -73,7 +76,7 @@ static void told(void *ctx, enum names_kind kind, uint32_t space, const void *by
 
 	(void)bytes;
 	assert_int_equal(kind, NAMES_LINES);
-	assert_int_equal(space, SPACE);
+	assert_int_equal(space, b->space);
 	b->told++;
 	b->told_bytes = len;
 }
@@ -86,6 +89,7 @@ static int setup(void **state)
 	test_starter_init(&b->starter);
 	b->file = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
 	assert_true(b->file >= 0);
+	b->space = FIRST_SPACE;
 	b->names = (struct live_names){
 		.counters = &b->counters, .told = told, .told_ctx = b, .vdso_fd = -1
 	};
@@ -111,7 +115,7 @@ static int ask(struct bench *b, uint64_t how)
 	const struct line_files files = { .dwarf = b->file, .alternate = -1 };
 	struct lines_answers a;
 	struct err err = { "" };
-	int r = live_lines_ask(&b->names, SPACE, &files, &how, 1, &a, &err);
+	int r = live_lines_ask(&b->names, b->space, &files, &how, 1, &a, &err);
 
 	if (r < 0 && !*err.text)
 		fail_msg("got %d without a sentence", r);
@@ -155,6 +159,7 @@ static void each_lack_has_its_counter(void **state)
 	struct lines_answers a;
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		b->space++;
 		assert_int_equal(ask(b, rows[i].how), rows[i].want);
 		expect_counters(b, rows[i].counters);
 	}
@@ -162,8 +167,21 @@ static void each_lack_has_its_counter(void **state)
 	assert_int_equal(b->told, 7);
 	assert_int_equal(b->told_bytes,
 			 sizeof(struct lines_reply) + sizeof(struct lines_answer) + 1);
-	assert_int_equal(live_lines_ask(&b->names, SPACE, &none, NULL, 0, &a, NULL), -ENOENT);
+	assert_int_equal(live_lines_ask(&b->names, b->space, &none, NULL, 0, &a, NULL), -ENOENT);
 	expect_counters(b, "2 2 3 0 0 1");
+}
+
+/* It is asked about in parts, each of which says the same of it. */
+static void a_bad_file_is_counted_once(void **state)
+{
+	struct bench *b = *state;
+
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(ask(b, SYMBOLS_OK | (uint64_t)LINES_SPLIT << 32), 0);
+	expect_counters(b, "0 1 0 0 0 0");
+	b->space++;
+	assert_int_equal(ask(b, SYMBOLS_OK | (uint64_t)LINES_SPLIT << 32), 0);
+	expect_counters(b, "0 2 0 0 0 0");
 }
 
 /* One that takes too long has what time is left, and then there is none for others; nobody has failed. */
@@ -198,14 +216,97 @@ static void a_file_has_its_share_of_the_time(void **state)
 	expect_counters(b, "0 0 0 1 0 0");
 }
 
+/* ---- nobody waits any longer ---- */
+
+struct impatience {
+	struct peer_hurry hurry;
+	int pipe[2];
+	bool came;
+};
+
+/* A "w" says to wait. */
+static bool came(void *ctx)
+{
+	struct impatience *i = ctx;
+	char c = 'w';
+
+	while (!i->came && read(i->pipe[0], &c, 1) == 1)
+		i->came = c != 'w';
+	return i->came;
+}
+
+static void impatience_begin(struct impatience *i, struct bench *b)
+{
+	*i = (struct impatience){ 0 };
+	assert_int_equal(pipe2(i->pipe, O_CLOEXEC | O_NONBLOCK), 0);
+	i->hurry = (struct peer_hurry){ i, i->pipe[0], came };
+	b->names.hurry = &i->hurry;
+	symbols_client_on_hurry(b->names.client, &i->hurry);
+}
+
+static void impatience_end(struct impatience *i)
+{
+	close(i->pipe[0]);
+	close(i->pipe[1]);
+}
+
+static void *hurry_soon(void *ctx)
+{
+	struct impatience *i = ctx;
+	const struct timespec nap = { .tv_nsec = 100 * NS_PER_MS };
+
+	clock_nanosleep(CLOCK_MONOTONIC, 0, &nap, NULL);
+	assert_int_equal(write(i->pipe[1], "ww", 2), 2);
+	clock_nanosleep(CLOCK_MONOTONIC, 0, &nap, NULL);
+	assert_int_equal(write(i->pipe[1], "h", 1), 1);
+	return NULL;
+}
+
+/* A request under way is given up, and then none is begun; nobody has failed. */
+static void nobody_waits_any_longer(void **state)
+{
+	struct bench *b = *state;
+	struct line_files found = LINE_FILES_NONE;
+	struct impatience impatience;
+	pthread_t thread;
+	uint64_t begin_ns;
+
+	impatience_begin(&impatience, b);
+	assert_int_equal(ask(b, SYMBOLS_OK), 0);
+	begin_ns = clock_ns(CLOCK_MONOTONIC);
+	assert_int_equal(pthread_create(&thread, NULL, hurry_soon, &impatience), 0);
+	assert_int_equal(ask(b, HANG), -ECANCELED);
+	assert_in_range((clock_ns(CLOCK_MONOTONIC) - begin_ns) / NS_PER_MS, 200, 1500);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	expect_counters(b, "0 0 0 0 1 0");
+	assert_int_equal(ask(b, SYMBOLS_OK), -ETIME);
+	assert_int_equal(live_lines_find(&b->names, b->space, b->file, &found), -ETIME);
+	expect_counters(b, "0 0 0 0 2 0");
+	impatience_end(&impatience);
+}
+
+/* Whose DWARF nobody looked for isn't said to have none. */
+static void what_was_not_looked_for(void **state)
+{
+	const struct line_files none = LINE_FILES_NONE;
+	struct bench *b = *state;
+	struct line_files found = LINE_FILES_NONE;
+	struct lines_answers a;
+
+	b->names.lines_until_ns = clock_ns(CLOCK_MONOTONIC);
+	assert_int_equal(live_lines_find(&b->names, b->space, b->file, &found), -ETIME);
+	assert_int_equal(live_lines_ask(&b->names, b->space, &none, NULL, 0, &a, NULL), -ETIME);
+	expect_counters(b, "0 0 0 0 1 0");
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(each_lack_has_its_counter),
-		TEST(the_time_for_all_is_bounded),
-		TEST(a_file_has_its_share_of_the_time),
+		TEST(each_lack_has_its_counter),   TEST(a_bad_file_is_counted_once),
+		TEST(the_time_for_all_is_bounded), TEST(a_file_has_its_share_of_the_time),
+		TEST(nobody_waits_any_longer),     TEST(what_was_not_looked_for),
 	};
 
 	if (argc > 1 && !strcmp(argv[1], SYMBOLS_ROLE))

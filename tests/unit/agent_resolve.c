@@ -630,12 +630,14 @@ static void a_bpf_program_has_no_other_s_name(void **state)
 struct dwarf {
 	uint64_t named_below, named_late_below; /* file offsets */
 	uint32_t late; /* requests */
+	uint32_t named[MAX_ASKED], names; /* spaces of requests for names */
 	int found_fd; /* of the last find_lines(), or -1: there is no DWARF */
 	uint32_t finds, asks;
 	uint32_t spaces[MAX_ASKED];
 	int asked_fd;
 	uint64_t vaddrs[MAX_ASKED];
 	uint32_t fail_from; /* this request for lines and later ones fail */
+	uint32_t room; /* chains that a reply has room for; 0: as many as there are */
 };
 
 static int spin_names(uint64_t below, const uint64_t *addresses, uint32_t count,
@@ -661,11 +663,11 @@ static int spin_names(uint64_t below, const uint64_t *addresses, uint32_t count,
 static int dwarf_names(void *ctx, uint32_t space, int fd, const uint64_t *addresses, uint32_t count,
 		       struct symbols *ret, struct err *err)
 {
-	const struct dwarf *d = ctx;
+	struct dwarf *d = ctx;
 
-	(void)space;
 	(void)fd;
 	(void)err;
+	d->named[d->names++ % MAX_ASKED] = space;
 	return spin_names(d->named_below, addresses, count, ret);
 }
 
@@ -715,11 +717,15 @@ static int dwarf_lines(void *ctx, uint32_t space, const struct line_files *files
 	memcpy(d->vaddrs, vaddrs, count * sizeof(*vaddrs));
 	for (uint32_t i = 0; i < count; i++) {
 		answers[i] = (struct lines_answer){ 2 * known, vaddrs[i] % 16 == 15 ? 0 : 2 };
+		if (d->room && known == d->room)
+			answers[i].count = 0;
 		if (!answers[i].count)
 			continue;
 		memcpy(&places[2 * known++], chain, sizeof(chain));
 	}
 	reply = (struct lines_reply){ .answer_count = count, .place_count = 2 * known };
+	if (d->room && known == d->room)
+		reply.flags |= LINES_INCOMPLETE;
 	*ret = (struct lines_answers){ &reply, answers, places, strings };
 	return 0;
 }
@@ -794,22 +800,46 @@ static void a_chain_of_inlined_functions(void **state)
 	assert_int_equal(d->late, 0);
 }
 
+/* Two chains a reply, of five; one that is full, but of nothing, is not asked for again. */
+static void a_full_reply_is_followed_by_another(void **state)
+{
+	struct fixture *f = *state;
+	struct dwarf *d = dwarf_use(f);
+
+	d->room = 2;
+	for (uint32_t i = 0; i < 5; i++)
+		samples_take(f, BINARY + 0x10ul * (i + 1), i + 1);
+	samples_take(f, BINARY + 0x2f, 6);
+	samples_take(f, BINARY + 0x7f, 7);
+	assert_int_equal(resolver_finish(f->resolver, &f->facts), 0);
+	for (uint32_t i = 0; i < 5; i++)
+		assert_string_equal(frames_of(&f->profile, i + 1),
+				    "fold fold.h:7 < spin spin.c:12");
+	assert_string_equal(frames_of(&f->profile, 6), "spin :0");
+	assert_string_equal(frames_of(&f->profile, 7), "spin :0");
+	assert_int_equal(d->asks, 3);
+	assert_true(d->vaddrs[0] == VADDR_BIAS + 0x50);
+}
+
 static void hot_files_are_asked_about_first(void **state)
 {
 	struct fixture *f = *state;
 	struct dwarf *d = dwarf_use(f);
 
 	samples_take(f, BINARY + 0x10, 2);
-	samples_take(f, LIBRARY + 0x10, 3);
+	samples_take(f, LIBRARY + 0x10, 7);
 	samples_take(f, BINARY + 0x20, 4);
 	d->fail_from = 2;
 	assert_int_equal(resolver_finish(f->resolver, &f->facts), 0);
+	assert_int_equal(d->names, 2);
+	assert_int_equal(d->named[0], WINDOW_SPACE_FILES + 1);
+	assert_int_equal(d->named[1], WINDOW_SPACE_FILES);
 	assert_int_equal(d->asks, 2);
-	assert_int_equal(d->spaces[0], WINDOW_SPACE_FILES);
-	assert_int_equal(d->spaces[1], WINDOW_SPACE_FILES + 1);
+	assert_int_equal(d->spaces[0], WINDOW_SPACE_FILES + 1);
+	assert_int_equal(d->spaces[1], WINDOW_SPACE_FILES);
 	/* What failed has the names of symbol tables. */
-	assert_string_equal(frames_of(&f->profile, 4), "fold fold.h:7 < spin spin.c:12");
-	assert_string_equal(frames_of(&f->profile, 3), "spin :0");
+	assert_string_equal(frames_of(&f->profile, 7), "fold fold.h:7 < spin spin.c:12");
+	assert_string_equal(frames_of(&f->profile, 4), "spin :0");
 }
 
 static void nobody_wants_lines(void **state)
@@ -936,6 +966,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_chain_of_inlined_functions, setup, teardown),
 		cmocka_unit_test_setup_teardown(hot_files_are_asked_about_first, setup, teardown),
 		cmocka_unit_test_setup_teardown(nobody_wants_lines, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_full_reply_is_followed_by_another, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(what_is_let_go_keeps_its_lines, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_debug_file_turns_up, setup, teardown),
 		cmocka_unit_test_setup_teardown(no_debug_file_turns_up, setup, teardown),

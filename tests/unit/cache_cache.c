@@ -398,7 +398,7 @@ static void test_killed(void **state)
 	struct fixture *f = *state;
 	uint32_t there = 0;
 
-	for (int round = 0; round < 40; round++) {
+	for (int round = 0; there <= 20 && round < 200; round++) {
 		pid_t pids[2];
 
 		for (int i = 0; i < 2; i++) {
@@ -429,7 +429,7 @@ static void test_killed(void **state)
 			there++;
 		}
 	}
-	assert_true(there > 20);
+	assert_true(there > 20); /* a busy machine takes more rounds */
 	assert_int_equal(keep(f, "b", 1, 'b'), 0);
 	assert_int_equal(sum_of(f).writing, 0);
 }
@@ -447,6 +447,38 @@ static int mount_tmpfs(const struct fixture *f, const char *size)
 }
 
 /* In a child, so that the mount goes with it. */
+/* One that is replaced all the time is always there: who opened it a moment ago takes nothing away. */
+static void test_replaced(void **state)
+{
+	struct fixture *f = *state;
+	uint32_t found = 0;
+	pid_t pid;
+	int status;
+
+	open_cache(f, CACHE_LEAST_BYTES);
+	assert_int_equal(keep(f, "a", 4096, 'a'), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		for (int i = 0; i < 500; i++)
+			(void)keep(f, "a", 4096, 'a');
+		_exit(0);
+	}
+	while (waitpid(pid, &status, WNOHANG) == 0) {
+		int fd = -1, r = cache_find(f->cache, "a", &fd);
+
+		if (r < 0) {
+			kill(pid, SIGKILL);
+			waitpid(pid, &status, 0);
+			fail_msg("got %d, found %u times before", r, found);
+		}
+		close(fd);
+		found++;
+	}
+	assert_int_equal(status, 0);
+	assert_true(found > 0);
+}
+
 static void in_child(void (*test)(struct fixture *f), struct fixture *f)
 {
 	pid_t pid = fork();
@@ -663,6 +695,7 @@ int main(void)
 		TEST(test_leftovers),
 		TEST(test_locked),
 		TEST(test_killed),
+		TEST(test_replaced),
 		TEST(test_full_disk),
 		TEST(test_read_only),
 		TEST(test_directories),

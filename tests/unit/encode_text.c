@@ -198,6 +198,11 @@ static void test_what_helps(void **state)
 			       "more --memory helps\n"
 			       "    33  no valid frame, all in [anon]: java needs "
 			       "-XX:+PreserveFramePointer\n"));
+	cut_stacks(&p, TRUNCATED_BAD_FRAME, 2, "py::work:/srv/app.py@[anon]");
+	buffer_clear(&out);
+	assert_int_equal(text_encode(&p, &(struct text_options){ .columns = 160 }, &out), 0);
+	assert_non_null(strstr(buffer_cstr(&out), "all in [anon]: python3 -X perf needs a python "
+						  "built with -fno-omit-frame-pointer\n"));
 	buffer_release(&out);
 	profile_release(&p);
 }
@@ -336,6 +341,71 @@ static void test_lines_fit(void **state)
 	}
 }
 
+/* Of what is left out in the middle all frames count, so that two depths of a recursion can be told apart. */
+static void test_depths(void **state)
+{
+	struct buffer out = BUFFER_INIT(1 << 20);
+	struct profile p;
+	uint32_t s;
+
+	test_profile(&p);
+	s = test_series(&p, "a", 1, 1);
+	test_stack(&p, s, 4, "_start@a", "main@a", "of_it_all@a", "sort@a", "the_first_of_them@a",
+		   "the_second_of_them@a", "the_third_of_them@a", NULL);
+	test_stack(&p, s, 3, "_start@a", "main@a", "of_it_all@a", "sort@a", "sort@a", "sort@a",
+		   "the_first_of_them@a", "the_second_of_them@a", "the_third_of_them@a", NULL);
+	assert_int_equal(text_encode(&p, &(struct text_options){ .columns = 60 }, &out), 0);
+	assert_non_null(strstr(buffer_cstr(&out), " ← … 3 more …"));
+	assert_non_null(strstr(buffer_cstr(&out), " ← … 5 more …"));
+	buffer_release(&out);
+	profile_release(&p);
+}
+
+/* Of which part of the time in files lines are known, and why not of the rest. */
+static void test_lines(void **state)
+{
+	static const struct {
+		uint64_t lined, bare, files_none;
+		const char *want;
+	} rows[] = {
+		{ 0, 10, 0, NULL },
+		{ 9, 1, 0, "Source lines are known of 90 % of CPU time in files.\n" },
+		{ 1, 9, 0,
+		  "Source lines are known of 10 % of CPU time in files; the rest is code that the DWARF of its binary "
+		  "leaves out.\n" },
+		{ 1, 9, 1,
+		  "Source lines are known of 10 % of CPU time in files; missing: 1 binary without any on this machine "
+		  "('slowburn doctor --symbols' tells the packages).\n" },
+	};
+	struct text_options wide = { .columns = 200 };
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct buffer out = BUFFER_INIT(1 << 20);
+		struct profile p;
+		struct profile_line line;
+		uint32_t s, at;
+
+		test_profile(&p);
+		s = test_series(&p, "a", 1, 1);
+		line = test_line(&p, "lined", 12);
+		at = test_id(
+			profile_location(&p, test_mapping(&p, "/bin/a"), 0x2000, true, &line, 1));
+		if (rows[i].lined)
+			test_id(profile_add(&p, s, test_id(profile_node(&p, 0, at, 0)),
+					    rows[i].lined, rows[i].lined * TEST_PERIOD_NS));
+		test_stack(&p, s, rows[i].bare, "bare@/bin/a", NULL);
+		p.counters.value[COUNTER_LINES_NONE] = rows[i].files_none;
+		assert_int_equal(text_encode(&p, &wide, &out), 0);
+		if (rows[i].want ? !strstr(buffer_cstr(&out), rows[i].want)
+				 : strstr(buffer_cstr(&out), "Source lines") != NULL)
+			fail_msg("row %zu: want \"%s\", got \"%s\"", i,
+				 rows[i].want ? rows[i].want : "nothing of lines",
+				 buffer_cstr(&out));
+		buffer_release(&out);
+		profile_release(&p);
+	}
+}
+
 static void test_absurd_figures(void **state)
 {
 	struct buffer out = BUFFER_INIT(1 << 20);
@@ -392,6 +462,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_busy),          cmocka_unit_test(test_part_of_the_machine),
+		cmocka_unit_test(test_depths),        cmocka_unit_test(test_lines),
 		cmocka_unit_test(test_truncated),     cmocka_unit_test(test_each_truncation),
 		cmocka_unit_test(test_what_helps),    cmocka_unit_test(test_kernel_without_names),
 		cmocka_unit_test(test_cycles),        cmocka_unit_test(test_nothing),

@@ -853,6 +853,8 @@ static void stale_pins(void **state)
 	assert_int_equal(file_table_pinned(b.t), 2);
 	assert_int_equal(stale_at(&b, 110), 0);
 	assert_int_equal(stale_at(&b, 111), 0x9);
+	/* A device is used by what was seen to be mapped in this very round. */
+	assert_false(file_table_uses_device(b.t, file_table_get(b.t, 0)->identity.dev));
 	/* Pinned between two rounds: from the last one on. */
 	pin(&b, 1, 1);
 	assert_int_equal(stale_at(&b, 115), 0x9);

@@ -90,6 +90,11 @@ static void rows_add(struct lines_builder *b)
 	lines_builder_row(b, 0, a, 66);
 	lines_builder_row(b, 0x10, a, 67);
 	lines_builder_end_sequence(b, 0x20);
+	/* So was one that is long enough to reach into code. */
+	lines_builder_row(b, 0, a, 68);
+	lines_builder_row(b, 0x1000, a, 69);
+	lines_builder_row(b, 0x1048, a, 70);
+	lines_builder_end_sequence(b, 0x1220);
 	lines_builder_row(b, 0x10e0, a, 77);
 	lines_builder_end_sequence(b, 0x10f8);
 	lines_builder_row(b, 0x1200, a, 88);
@@ -180,6 +185,70 @@ static void test_answers(void **state)
 	assert_string_equal(found, "inner /a.c:3 < middle /call.c:8");
 	describe(&x, 0x1020, 0, found, sizeof(found));
 	assert_string_equal(found, "");
+	buffer_release(&image);
+}
+
+/*
+ * Two units, each with another function inlined into "f", which the linker kept of the first: GNU ld lets the second one
+ * speak of that code, too. What only one of them has is that one's.
+ */
+static int kept_make(struct buffer *ret)
+{
+	static const char *const names[] = { "first", "second" };
+	struct elf_file f = file_with_code();
+	struct lines_header h = { .units = 2 };
+	struct lines_builder b;
+	int r = lines_builder_init(&b, &f);
+
+	for (uint32_t i = 0; i < 2; i++) {
+		uint32_t outer, inner;
+
+		lines_builder_unit(&b); /* one without functions */
+		lines_builder_unit(&b);
+		outer = function(&b, "f", LINES_NONE, 0);
+		inner = function(&b, names[i], outer, 10 * (i + 1));
+		lines_builder_claim(&b, outer, 0x1000, 0x1100 + i * 0x10);
+		lines_builder_claim(&b, inner, 0x1010 + i * 8, 0x1020 + i * 8);
+		lines_builder_row(&b, 0x1000, text(&b, i ? "/2.c" : "/1.c"), i + 1);
+		lines_builder_end_sequence(&b, 0x1100 + i * 0x10);
+	}
+	if (r == 0)
+		r = lines_builder_write(&b, &h, ret);
+	lines_builder_release(&b);
+	return r;
+}
+
+static void test_kept(void **state)
+{
+	static const struct {
+		uint64_t vaddr;
+		const char *want;
+	} cases[] = {
+		{ 0x100f, "f /1.c:1" },
+		{ 0x1010, "first /1.c:1 < f /call.c:10" },
+		{ 0x1018, "first /1.c:1 < f /call.c:10" },
+		{ 0x101f, "first /1.c:1 < f /call.c:10" },
+		{ 0x1020, "f /1.c:1" },
+		{ 0x1027, "f /1.c:1" },
+		{ 0x10ff, "f /1.c:1" },
+		{ 0x1100, "f /2.c:2" },
+		{ 0x110f, "f /2.c:2" },
+		{ 0x1110, "" },
+	};
+	struct buffer image = BUFFER_INIT(1u << 20);
+	struct lines x;
+
+	(void)state;
+	assert_int_equal(kept_make(&image), 0);
+	assert_int_equal(lines_open(&x, image.data, image.len), 0);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char found[300];
+
+		describe(&x, cases[i].vaddr, LINES_MAX_DEPTH, found, sizeof(found));
+		if (strcmp(found, cases[i].want) != 0)
+			fail_msg("%llx: \"%s\", not \"%s\"", (unsigned long long)cases[i].vaddr,
+				 found, cases[i].want);
+	}
 	buffer_release(&image);
 }
 
@@ -366,10 +435,10 @@ static void test_torture(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_answers), cmocka_unit_test(test_pages),
-		cmocka_unit_test(test_damage),  cmocka_unit_test(test_forged),
-		cmocka_unit_test(test_empty),   cmocka_unit_test(test_strings),
-		cmocka_unit_test(test_torture),
+		cmocka_unit_test(test_answers), cmocka_unit_test(test_kept),
+		cmocka_unit_test(test_pages),   cmocka_unit_test(test_damage),
+		cmocka_unit_test(test_forged),  cmocka_unit_test(test_empty),
+		cmocka_unit_test(test_strings), cmocka_unit_test(test_torture),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -56,6 +56,7 @@ static void test_good(void **state)
 	assert_int_equal(a.answers[0].count, 2);
 	assert_string_equal(a.strings + a.places[0].file, "/a.c");
 	assert_string_equal(a.strings + a.reply->build_id, "ab12");
+	assert_int_equal(lines_bytes(&a), LEN);
 }
 
 /* A u32 at `offset` of the reply gets the value; each alone makes it unsound. */
@@ -102,6 +103,31 @@ static void test_lies(void **state)
 	}
 }
 
+/* Of a full reply the last ones are empty because there was no room for them. */
+static void test_answered(void **state)
+{
+	static const struct {
+		uint32_t flags, counts[2], want;
+	} cases[] = {
+		{ 0, { 2, 0 }, 2 },
+		{ 0, { 0, 0 }, 2 },
+		{ LINES_INCOMPLETE, { 2, 0 }, 1 },
+		{ LINES_INCOMPLETE, { 0, 2 }, 2 },
+		{ LINES_INCOMPLETE, { 0, 0 }, 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const struct lines_answer answers[] = { { 0, cases[i].counts[0] },
+							{ 0, cases[i].counts[1] } };
+		const struct lines_reply head = { .flags = cases[i].flags, .answer_count = 2 };
+		const struct lines_answers a = { .reply = &head, .answers = answers };
+
+		if (lines_answered(&a) != cases[i].want)
+			fail_msg("case %zu: %u of 2, not %u", i, lines_answered(&a), cases[i].want);
+	}
+}
+
 static void test_bytes(void **state)
 {
 	struct reply r = good();
@@ -126,6 +152,7 @@ int main(void)
 		cmocka_unit_test(test_good),
 		cmocka_unit_test(test_lies),
 		cmocka_unit_test(test_bytes),
+		cmocka_unit_test(test_answered),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

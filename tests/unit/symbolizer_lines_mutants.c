@@ -4,10 +4,11 @@
  * the agent believes, it takes less than a second, and no more memory than the sandbox allows a profile's symbolizer.
  *
  * Of DWARF there are the small programs of tests/lines (gcc, clang, DWARF 4 and 5, zlib, zstd, dwz) and this test itself;
- * of indexes those that come of them, mostly with a checksum that agrees with the damage.
+ * of indexes those that come of them, mostly with a checksum that agrees with the damage, searched and handed over with a request.
  *
  * MUTANTS, MUTANT_SEED and MUTANT as in symbolizer_mutants.c.
  */
+#include <fcntl.h>
 #include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -166,27 +167,32 @@ static void test_dwarf(void **state)
 
 /* ---- indexes ---- */
 
-/* Those of the small programs, whose names are as their own. */
-static struct mutants *image_mutants(uint64_t seed)
+static const char *const image_names[] = { "gcc-5", "gcc-dwz", "clang-4" };
+
+/* Those of the small programs, whose names are as their own; and one of the programs. */
+static struct mutants *image_mutants(uint64_t seed, int *ret_program)
 {
-	static const char *const names[] = { "gcc-5", "gcc-dwz", "clang-4" };
 	struct mutants *m = mutants_bare(seed);
 	char folder[PATH_MAX], path[PATH_MAX + 16];
 
 	mutants_built_corpus(corpus, folder, sizeof(folder));
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+	*ret_program = -1;
+	for (size_t i = 0; i < sizeof(image_names) / sizeof(image_names[0]); i++) {
 		struct buffer image = BUFFER_INIT(MAX_IMAGE_BYTES);
 		FILE *file;
 
-		snprintf(path, sizeof(path), "%s/%s", folder, names[i]);
+		snprintf(path, sizeof(path), "%s/%s", folder, image_names[i]);
 		file = fopen(path, "re");
 		if (!file)
 			continue; /* no such compiler here */
 		assert_int_equal(dwarf_walk(fileno(file), -1, MAX_SECTION_BYTES, &image), 0);
-		mutants_add_bytes(m, names[i], image.data, image.len);
+		mutants_add_bytes(m, image_names[i], image.data, image.len);
 		buffer_release(&image);
+		if (*ret_program < 0)
+			*ret_program = fcntl(fileno(file), F_DUPFD_CLOEXEC, 3);
 		fclose(file);
 	}
+	assert_true(*ret_program >= 0);
 	return m;
 }
 
@@ -228,12 +234,69 @@ static void image_search(struct mutants *m, const struct lines *x)
 	}
 }
 
+/* ---- indexes that come with a request ---- */
+
+struct request {
+	struct lines_request head;
+	uint64_t addresses[ADDRESSES];
+};
+
+/* The reply of a symbolizer that has just started; `index`: -1 if none comes. */
+static void program_ask(struct mutants *m, int program, int index, const struct request *request,
+			struct buffer *reply, struct lines_answers *ret)
+{
+	struct request with = *request;
+	struct lines_shelf shelf = { 0 };
+	struct err err = { 0 };
+	int r;
+
+	with.head = (struct lines_request){ ADDRESSES, index < 0 ? 0 : LINES_WITH_INDEX };
+	buffer_init(reply, SYMBOLS_MAX_REPLY_BYTES);
+	r = request_answer_lines(&shelf, &with, sizeof(with), (const int[]){ program, index },
+				 index < 0 ? 1 : 2, reply);
+	if (r < 0)
+		fail_msg("%s: no answer: %s", mutants_story(m), strerror(-r));
+	if (lines_check(reply->data, reply->len, ADDRESSES, ret, &err) < 0)
+		fail_msg("%s: %s", mutants_story(m), err.text);
+	lines_shelf_release(&shelf);
+}
+
+/* True if it was believed. If not, the answer is as if it had not come. */
+static bool image_hand_over(struct mutants *m, int program, int scratch, const char *bytes,
+			    size_t len)
+{
+	const uint32_t refused = LINES_INDEX_BAD | LINES_INDEX_MADE;
+	const size_t head = sizeof(struct lines_reply);
+	struct request request;
+	struct buffer with, without;
+	struct lines_answers a, b;
+	uint32_t flags;
+
+	addresses_fill(m, request.addresses);
+	assert_int_equal(ftruncate(scratch, 0), 0);
+	assert_int_equal(pwrite(scratch, bytes, len, 0), len);
+	program_ask(m, program, scratch, &request, &with, &a);
+	flags = a.reply->flags & ~LINES_OF_FILE & ~LINES_INCOMPLETE;
+	if (flags != LINES_INDEX_USED && flags != refused)
+		fail_msg("%s: flags %#x", mutants_story(m), flags);
+	if (flags == refused) {
+		program_ask(m, program, -1, &request, &without, &b);
+		if (with.len != without.len ||
+		    memcmp(with.data + head, without.data + head, with.len - head) != 0)
+			fail_msg("%s: refused, and the answer is another", mutants_story(m));
+		buffer_release(&without);
+	}
+	buffer_release(&with);
+	return flags == LINES_INDEX_USED;
+}
+
 static void test_images(void **state)
 {
-	struct mutants *m = image_mutants(mutants_setting("MUTANT_SEED", 0));
+	int program, scratch = memfd_create("index", MFD_CLOEXEC);
+	struct mutants *m = image_mutants(mutants_setting("MUTANT_SEED", 0), &program);
 	uint64_t first = mutants_setting("MUTANT", 0),
 		 count = first ? 1 : mutants_setting("MUTANTS", MUTANTS);
-	uint32_t opened = 0;
+	uint32_t opened = 0, believed = 0;
 
 	(void)state;
 	printf("# MUTANT_SEED=%llu\n", (unsigned long long)mutants_seed(m));
@@ -255,13 +318,20 @@ static void test_images(void **state)
 			opened++;
 			image_search(m, &x);
 		}
+		believed += image_hand_over(m, program, scratch, bytes, len);
 		free(bytes);
 	}
-	printf("# of %llu indexes %u were opened\n", (unsigned long long)count, opened);
+	printf("# of %llu indexes %u were opened, %u believed\n", (unsigned long long)count, opened,
+	       believed);
 	if (count >= MUTANTS) {
 		assert_true(opened > count / 10);
 		assert_true(opened < count - count / 10);
+		/* Of three programs' indexes one is this one's. */
+		assert_true(believed > count / 40);
+		assert_true(believed < opened);
 	}
+	close(scratch);
+	close(program);
 	mutants_free(m);
 }
 

@@ -67,7 +67,7 @@ for compiler in ("gcc", "clang"):
     variant(f"{compiler}-big", chain("-O2 -DBIG", compiler), early=NEW.format("across a frame of 2 MB"), least=0.4,
             end="beyond the copied stack")
     variant(f"{compiler}-noret", chain("-O2 -DNORETURN", compiler),
-            [f"{way} delta_for_ever charlie bravo alpha chain main {GLIBC}" for way in ("echo", r"_exit@libc\.so\.6")])
+            [f"{way} delta_for_ever charlie bravo alpha chain main {GLIBC}" for way in ("echo", r"_[eE]xit@libc\.so\.6")])
     variant(f"{compiler}-tail", chain("-O2 -DTAIL", compiler),
             [f"echo delta bravo alpha chain main {GLIBC}", f"charlie bravo alpha chain main {GLIBC}"])
     variant(f"{compiler}-signal", chain("-O2 -DSIGNAL", compiler), tops=[f"hotel handler {RESTORE}"])
@@ -134,7 +134,7 @@ for compiler in ("gcc", "clang"):
         variant(f"{compiler}-bare-O{level}", chain(f"-O{level} -fno-asynchronous-unwind-tables -fno-unwind-tables", compiler))
     for name, flags in (("alloca", "-DALLOCA"), ("realign", "-DREALIGNED"), ("noret", "-DNORETURN"), ("tail", "-DTAIL")):
         variant(f"{compiler}-b-{name}", chain(f"-O2 {flags} -fno-asynchronous-unwind-tables -fno-unwind-tables", compiler),
-                {"noret": [f"{way} delta_for_ever charlie bravo alpha chain main {GLIBC}" for way in ("echo", r"_exit@libc\.so\.6")],
+                {"noret": [f"{way} delta_for_ever charlie bravo alpha chain main {GLIBC}" for way in ("echo", r"_[eE]xit@libc\.so\.6")],
                  "tail": [f"echo delta bravo alpha chain main {GLIBC}", f"charlie bravo alpha chain main {GLIBC}"]}
                 .get(name, [f"{CHAIN} {GLIBC}"]))
 variant("debug-frame", chain("-O2 -g -fno-asynchronous-unwind-tables -fno-unwind-tables"))

@@ -336,7 +336,9 @@ def check_names(args):
     files = [(f, "all") for f in args.named] + [(f, "none") for f in args.nameless] + [(f, "any") for f in args.seen]
     for file, want in files:
         n = seen[file]
-        if n < args.min or named[file] != {"all": n, "none": 0, "any": named[file]}[want]:
+        # The linker's stubs (PLT) have no symbols: now and then a sample is in one.
+        good = {"all": n - named[file] <= n // 50, "none": named[file] == 0, "any": True}[want]
+        if n < args.min or not good:
             complaints.append(f"{ascii(file)}: {named[file]} of {n} samples named, not {want} of at least {args.min}")
     for file, name in args.mostly:
         files.append((file, name))

@@ -354,9 +354,11 @@ static int fold_stack(const struct text *t, uint32_t node, struct stack_parts *s
 	s->parts.count = 0;
 	for (; node; node = tree->nodes.items[node].parent) {
 		const struct call_node *n = &tree->nodes.items[node];
-		struct stack_part *last = s->parts.items + s->parts.count - 1, *added;
+		struct stack_part *last = s->parts.count ? &s->parts.items[s->parts.count - 1]
+							 : NULL;
+		struct stack_part *added;
 
-		if (s->parts.count && last->frame == n->frame && last->inlined == n->inlined) {
+		if (last && last->frame == n->frame && last->inlined == n->inlined) {
 			last->repeats++;
 			continue;
 		}

@@ -180,6 +180,7 @@ static int ask_symbols(struct symbols_client *c, struct question *q, enum symbol
 	q->head_bytes = sizeof(request);
 	q->check = check_symbols;
 	r = ask(c, q, ret, err);
+	q->head = NULL;
 	if (r < 0)
 		return r;
 	*ret_bytes = c->symbolizer.reply.bytes.data;

@@ -85,13 +85,12 @@ static void put_all(struct writer *w)
 
 int dump_names(struct dumper *d, int file, struct err *err)
 {
-	_cleanup_(free_ptr) uint64_t *sought = calloc(d->job.address_count + 1ul, sizeof(*sought));
-	const struct finder_subject subject = {
+	_cleanup_(free_ptr) uint64_t *sought = NULL;
+	struct finder_subject subject = {
 		.fd = file,
 		.file = GIVEN_FILE,
 		.name = d->job.name,
 		.place = { .pid = d->job.supervisor_pid, .path = d->job.path }, /* ours */
-		.addresses = sought,
 		.count = d->job.address_count,
 		.patience_ns = FINDER_PATIENCE_NS,
 	};
@@ -101,8 +100,10 @@ int dump_names(struct dumper *d, int file, struct err *err)
 
 	if (file < 0)
 		return err_errno(err, -EPROTO, "there is no file to look at");
+	sought = calloc(d->job.address_count + 1ul, sizeof(*sought));
 	if (!sought)
 		return err_errno(err, -ENOMEM, "cannot look up addresses");
+	subject.addresses = sought;
 	for (uint32_t i = 0; i < d->job.address_count; i++)
 		sought[i] = dump_job_sought(&d->job, i);
 	r = finder_run(&found, d->from.names, &subject, err);

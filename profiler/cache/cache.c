@@ -267,7 +267,7 @@ static int scan(struct cache *c, struct entries *ret)
 
 	if (!stream)
 		return -errno;
-	dir = -1; /* the stream's */
+	(void)take_fd(&dir); /* the stream's */
 	while (r == 0 && (d = readdir(stream))) {
 		if (ends_with(d->d_name, WRITING))
 			(void)unlinkat(c->dir, d->d_name, 0);

@@ -152,7 +152,7 @@ int catalog_read(struct catalog *c, int dirfd, struct err *err)
 	dir = fd >= 0 ? fdopendir(fd) : NULL;
 	if (!dir)
 		return err_errno(err, -errno, "cannot list the store");
-	fd = -1; /* the stream's now */
+	(void)take_fd(&fd); /* the stream's now */
 	c->files.count = 0;
 	while (r == 0 && (errno = 0, entry = readdir(dir)))
 		r = take_entry(c, dirfd, entry->d_name);

@@ -320,12 +320,12 @@ static int moments_sort(const struct profile *p, struct columns_moment *m, uint3
 	uint64_t next = 0;
 
 	if (!at || !rank)
-		return -ENOMEM;
+		return -ENOMEM; // NOLINT(clang-analyzer-unix.Malloc): freed by _cleanup_
 	for (uint32_t i = 0; i < p->samples.count; i++)
 		rank[at[i].sample] = i;
 	for (uint32_t i = 0; i < count; i++) {
 		if (m[i].sample >= p->samples.count || m[i].slot >= COLUMNS_MAX_SLOTS)
-			return -EINVAL;
+			return -EINVAL; // NOLINT(clang-analyzer-unix.Malloc): freed by _cleanup_
 		m[i].sample = rank[m[i].sample];
 	}
 	qsort(m, count, sizeof(*m), compare_moments);
@@ -350,7 +350,7 @@ int columns_write_moments(const struct profile *p, const struct columns_moment *
 		memcpy(m, moments, count * sizeof(*m));
 	r = moments_sort(p, m, count);
 	if (r < 0 || !count)
-		return r;
+		return r; // NOLINT(clang-analyzer-unix.Malloc): freed by _cleanup_
 	low = buffer_extend(out, 2UL * count);
 	if (!low)
 		return buffer_error(out);

@@ -56,7 +56,7 @@ void layout_header_write(const struct layout_header *h, void *bytes)
 {
 	unsigned char *b = bytes;
 
-	memcpy(b, MAGIC, 8);
+	memcpy(b, MAGIC, 8); // NOLINT(bugprone-not-null-terminated-result): eight bytes, no text
 	put32(b + 8, LAYOUT_VERSION);
 	put32(b + 12, h->level);
 	put64(b + 16, h->slot_ns);

@@ -67,7 +67,7 @@ as_user = $(if $(SUDO_USER),$(if $(filter $(SUDO_USER),$(shell stat -c %U .)),ru
 # The one table of who knows whom. It decides what an archive and a unit test are linked with, and
 # what `make layers` lets their #include lines name. Every layer stands left of those it uses.
 
-LAYERS := command reader storekeeper dump agent tables symbolizer opener role cache decode encode query store model aggregate process collect base
+LAYERS := command server reader storekeeper dump agent tables symbolizer opener role cache decode encode query store model aggregate process collect base
 
 folder = $(if $(filter symbolizer,$(1)),symbolizer,profiler/$(1))
 
@@ -90,7 +90,8 @@ uses_agent      := base bpf cache symbolizer opener collect process tables aggre
 uses_dump       := base bpf symbolizer opener process role agent model
 uses_reader     := base role model query encode decode store agent
 uses_storekeeper := base model encode store role
-uses_command    := base cache symbolizer opener collect process aggregate model query encode role agent dump reader store storekeeper
+uses_server     := base cache role store storekeeper reader agent
+uses_command    := base cache symbolizer opener collect process aggregate model query encode role agent dump reader store storekeeper server
 
 # The libraries it is linked with: pkg-config's names, and those that pkg-config doesn't know.
 pkgs_base       := libxxhash

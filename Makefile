@@ -67,9 +67,9 @@ as_user = $(if $(SUDO_USER),$(if $(filter $(SUDO_USER),$(shell stat -c %U .)),ru
 # The one table of who knows whom. It decides what an archive and a unit test are linked with, and
 # what `make layers` lets their #include lines name. Every layer stands left of those it uses.
 
-LAYERS := command server reader storekeeper dump agent tables symbolizer opener role cache decode encode query store model aggregate process collect base
+LAYERS := command server web reader storekeeper dump agent tables symbolizer opener role cache decode encode query store model aggregate process collect base
 
-folder = $(if $(filter symbolizer,$(1)),symbolizer,profiler/$(1))
+folder = $(if $(filter symbolizer web,$(1)),$(1),profiler/$(1))
 
 # What each may include beside itself: layers, "bpf" (the ABI headers), or single files.
 uses_base       := bpf/counters.h
@@ -90,7 +90,8 @@ uses_agent      := base bpf cache symbolizer opener collect process tables aggre
 uses_dump       := base bpf symbolizer opener process role agent model
 uses_reader     := base role model query encode decode store agent
 uses_storekeeper := base model encode store role
-uses_server     := base cache role store storekeeper reader agent
+uses_web        := base role query profiler/reader/request.h
+uses_server     := base cache role store storekeeper/protocol.h reader agent web/control.h web/figures.h
 uses_command    := base cache symbolizer opener collect process aggregate model query encode role agent dump reader store storekeeper server
 
 # The libraries it is linked with: pkg-config's names, and those that pkg-config doesn't know.
@@ -107,6 +108,7 @@ pkgs_decode     := libprotobuf-c libdeflate
 pkgs_query      := libpcre2-8
 libs_query      := -lm
 pkgs_store      := libzstd libxxhash
+pkgs_web        := libmicrohttpd libdeflate
 
 # The headers (beginnings of names) that nobody else may include, but who has the same line.
 only_bpf        := bpf/bpf_helpers.h bpf/bpf_tracing.h bpf/bpf_core_read.h bpf/bpf_endian.h
@@ -115,6 +117,7 @@ only_symbolizer := libelf.h gelf.h dwarf.h elfutils/ libdwfl demangle.h libibert
 only_dump       := libunwind
 only_encode     := libdeflate.h protobuf-c/ profiler/encode/pprof.pb-c.h
 only_decode     := libdeflate.h protobuf-c/ profiler/encode/pprof.pb-c.h
+only_web        := libdeflate.h microhttpd.h
 only_query      := pcre2.h
 only_store      := zstd.h
 only_role       := seccomp.h sys/capability.h
@@ -125,6 +128,7 @@ pkgs_test_symbolizer_unwind_oracle := libdw libelf
 # ---- sources -------------------------------------------------------------------------------
 
 MAIN      := $(wildcard profiler/command/main.c)
+WEB_MAIN  := $(wildcard web/main.c)
 PROTO     := $(wildcard profiler/encode/*.proto)
 PROTO_C   := $(PROTO:%.proto=$(BUILD)/%.pb-c.c)
 PROTO_H   := $(PROTO:%.proto=$(BUILD)/%.pb-c.h)
@@ -132,10 +136,12 @@ SAMPLER   := $(wildcard bpf/sampler.bpf.c)
 SKEL      := $(SAMPLER:%.bpf.c=$(BUILD)/%.skel.h)
 STOPWATCH := $(wildcard tests/bench/stopwatch.bpf.c)
 
-sources    = $(filter-out $(MAIN),$(wildcard $(call folder,$(1))/*.c))
+sources    = $(filter-out $(MAIN) $(WEB_MAIN),$(wildcard $(call folder,$(1))/*.c))
 objects    = $(patsubst %.c,$(BUILD)/%.o,$(call sources,$(1))) $(if $(filter encode,$(1)),$(PROTO_C:.c=.o))
 EXISTING  := $(foreach l,$(LAYERS),$(if $(strip $(call objects,$(l))),$(l)))
 archive    = $(BUILD)/lib/$(1).a
+# What slowburn itself is made of: web is a program of its own, so that its libraries are in no other process.
+WITHIN    := $(filter-out web,$(EXISTING))
 
 # The layers that $(1) stands on, itself included, in an order in which a linker finds everything.
 below_any  = $(1) $(foreach u,$(filter $(LAYERS),$(uses_$(1))),$(call below_any,$(u)))
@@ -155,7 +161,7 @@ MEASURING := agreement budget checks code ends filters go lockstep runtimes satu
 E2E       := $(call wanted,$(filter-out $(if $(SAN),$(if $(ONLY),,$(MEASURING))),$(patsubst tests/e2e/%.bats,%,$(wildcard tests/e2e/*.bats))))
 WORKLOAD  := $(patsubst tests/workload/%.c,%,$(wildcard tests/workload/*.c))
 
-PROGRAM   := $(if $(MAIN),$(BUILD)/slowburn)
+PROGRAM   := $(if $(MAIN),$(BUILD)/slowburn) $(if $(WEB_MAIN),$(BUILD)/slowburn-web)
 UNIT_BIN  := $(UNIT:%=$(BUILD)/tests/unit/%)
 FUZZ_BIN  := $(FUZZ:%=$(BUILD)/tests/fuzz/%)
 WORK_BIN  := $(WORKLOAD:%=$(BUILD)/tests/workload/%)
@@ -281,14 +287,18 @@ $(call objects,encode) $(call objects,decode) $(patsubst %,$(BUILD)/tests/unit/%
 
 link = $(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@
 
-$(BUILD)/slowburn: $(MAIN:%.c=$(BUILD)/%.o) $(foreach l,$(EXISTING),$(call archive,$(l)))
+$(BUILD)/slowburn: $(MAIN:%.c=$(BUILD)/%.o) $(foreach l,$(WITHIN),$(call archive,$(l)))
 	$(call say,LINK,$@)
-	$(Q)$(link) $^ $(call pkg_libs,$(EXISTING)) -lpthread
+	$(Q)$(link) $^ $(call pkg_libs,$(WITHIN)) -lpthread
 
 # slowburn with a symbolizer that lies: its symbolizer_serve() is found before the archive's.
-$(BUILD)/tests/liar: $(BUILD)/tests/hostile/liar.o $(MAIN:%.c=$(BUILD)/%.o) $(foreach l,$(EXISTING),$(call archive,$(l)))
+$(BUILD)/tests/liar: $(BUILD)/tests/hostile/liar.o $(MAIN:%.c=$(BUILD)/%.o) $(foreach l,$(WITHIN),$(call archive,$(l)))
 	$(call say,LINK,$@)
-	$(Q)$(link) $^ $(call pkg_libs,$(EXISTING)) -lpthread
+	$(Q)$(link) $^ $(call pkg_libs,$(WITHIN)) -lpthread
+
+$(BUILD)/slowburn-web: $(WEB_MAIN:%.c=$(BUILD)/%.o) $(foreach l,$(call below,web),$(call archive,$(l)))
+	$(call say,LINK,$@)
+	$(Q)$(link) $^ $(call pkg_libs,$(call below,web)) -lpthread
 
 $(BUILD)/slowburn.8: $(BUILD)/slowburn
 	$(Q)$< help --man > $@
@@ -365,11 +375,11 @@ $(BUILD)/tests/bench/compiler: tests/bench/compiler.c $(foreach l,$(call below,s
 		$(call pkg_libs,$(call below,symbolizer))
 
 # Simulated days of a store, for the bench.
-$(BUILD)/tests/bench/store: tests/bench/store.c $(foreach l,$(EXISTING),$(call archive,$(l))) $(BUILD)/flags
+$(BUILD)/tests/bench/store: tests/bench/store.c $(foreach l,$(WITHIN),$(call archive,$(l))) $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(WARN) $(LDFLAGS_ALL) -o $@ $< $(foreach l,$(EXISTING),$(call archive,$(l))) \
-		$(call pkg_libs,$(EXISTING)) -lpthread
+	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(WARN) $(LDFLAGS_ALL) -o $@ $< $(foreach l,$(WITHIN),$(call archive,$(l))) \
+		$(call pkg_libs,$(WITHIN)) -lpthread
 
 # The index of lines and inlined functions alone, and libdw for the same.
 $(BUILD)/tests/bench/indexer: tests/bench/indexer.c $(foreach l,$(call below,symbolizer),$(call archive,$(l))) $(BUILD)/flags
@@ -536,14 +546,15 @@ BINDIR := $(DESTDIR)$(PREFIX)/bin
 MANDIR := $(DESTDIR)$(PREFIX)/share/man/man8
 DOCDIR := $(DESTDIR)$(PREFIX)/share/doc/slowburn
 
-install: $(BUILD)/slowburn $(BUILD)/slowburn.8 ## copy to DESTDIR/PREFIX
+install: $(BUILD)/slowburn $(BUILD)/slowburn-web $(BUILD)/slowburn.8 ## copy to DESTDIR/PREFIX
 	$(Q)install -D -m 755 $(BUILD)/slowburn $(BINDIR)/slowburn
+	$(Q)install -D -m 755 $(BUILD)/slowburn-web $(BINDIR)/slowburn-web
 	$(Q)install -D -m 644 $(BUILD)/slowburn.8 $(MANDIR)/slowburn.8
 	$(Q)install -D -m 644 LICENSE $(DOCDIR)/LICENSE
 	$(Q)install -D -m 644 bpf/LICENSE-GPL-2.0 $(DOCDIR)/LICENSE-GPL-2.0
 
 uninstall: ## remove what install copied
-	$(Q)rm -f $(BINDIR)/slowburn $(MANDIR)/slowburn.8 $(DOCDIR)/LICENSE $(DOCDIR)/LICENSE-GPL-2.0
+	$(Q)rm -f $(BINDIR)/slowburn $(BINDIR)/slowburn-web $(MANDIR)/slowburn.8 $(DOCDIR)/LICENSE $(DOCDIR)/LICENSE-GPL-2.0
 	$(Q)rmdir --ignore-fail-on-non-empty $(DOCDIR) 2>/dev/null || true
 
 clean: ## remove what was built (in BUILD)
@@ -554,6 +565,6 @@ help: ## this list
 		awk -F'\t' '{ printf "  %-14s %s\n", $$1, $$2 }'
 	@echo; sed -n '/^#   [A-Z]/s/^# *//p' Makefile | sed 's/^/  /'
 
-OBJECTS := $(foreach l,$(EXISTING),$(call objects,$(l))) $(MAIN:%.c=$(BUILD)/%.o) $(SAMPLER:%.c=$(BUILD)/%.o) \
+OBJECTS := $(foreach l,$(EXISTING),$(call objects,$(l))) $(MAIN:%.c=$(BUILD)/%.o) $(WEB_MAIN:%.c=$(BUILD)/%.o) $(SAMPLER:%.c=$(BUILD)/%.o) \
 	$(STOPWATCH:%.c=$(BUILD)/%.o) $(patsubst %.c,$(BUILD)/%.o,$(filter tests/%,$(OUR_C)))
 -include $(OBJECTS:.o=.d)

@@ -91,7 +91,7 @@ uses_dump       := base bpf symbolizer opener process role agent model
 uses_reader     := base role model query encode decode store agent
 uses_storekeeper := base model encode store role
 uses_web        := base role query profiler/reader/request.h
-uses_server     := base cache role store storekeeper/protocol.h reader agent web/control.h web/figures.h
+uses_server     := base cache role store storekeeper reader agent web/control.h web/figures.h
 uses_command    := base cache symbolizer opener collect process aggregate model query encode role agent dump reader store storekeeper server
 
 # The libraries it is linked with: pkg-config's names, and those that pkg-config doesn't know.

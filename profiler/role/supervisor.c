@@ -44,6 +44,7 @@ struct post {
 	struct child
 		child; /* the present one; its socket is here until the leader has asked for it */
 	struct child abandoned[MAX_ABANDONED]; /* pid 0: free */
+	bool given; /* to this leader, once */
 };
 
 struct limit {
@@ -66,6 +67,9 @@ struct supervisor {
 	uint64_t tokens; /* starts */
 	uint64_t token_ns; /* when the last one was added */
 	struct rusage usage; /* of those that ended */
+	uint64_t replaced;
+	void (*add_others)(void *ctx, struct service_usage *sum); /* NULL: there are none */
+	void *others;
 	struct socket_message request;
 };
 
@@ -181,6 +185,7 @@ int supervisor_lead(struct supervisor *s, const char *role, int *ret_socket, int
 		return r;
 	}
 	memcpy(s->leader_role, role, strlen(role) + 1);
+	s->leader_ended = false;
 	s->service = pair[0];
 	*ret_service = pair[1];
 	*ret_socket = take_fd(&s->leader.socket);
@@ -244,6 +249,20 @@ static int post_vacate(struct supervisor *s, struct post *p, struct err *err)
 	return 0;
 }
 
+int supervisor_dismiss(struct supervisor *s)
+{
+	bool gone;
+
+	fd_close(&s->service);
+	gone = child_kill(&s->leader, KILL_PATIENCE_NS, &s->usage);
+	/* They end with the leader, unless they hang, or were given to nobody yet. One that stays is in nobody's way. */
+	for (size_t i = 0; i < s->post_count; i++) {
+		s->posts[i].given = false;
+		(void)post_vacate(s, &s->posts[i], NULL);
+	}
+	return gone ? 0 : -EBUSY;
+}
+
 static int token_take(struct supervisor *s, const char *role, struct err *err)
 {
 	uint64_t more = (clock_ns(CLOCK_MONOTONIC) - s->token_ns) / NS_PER_S;
@@ -279,6 +298,8 @@ static int start(struct supervisor *s, const char *role, struct started *ret, st
 	if (!p)
 		return err_set(err, -EINVAL, "there is no served role \"%s\"", role);
 	if (p->child.socket < 0 || child_ended(&p->child, &s->usage, NULL)) {
+		bool replaces = p->given;
+
 		r = post_vacate(s, p, err);
 		if (r == 0)
 			r = token_take(s, role, err);
@@ -286,7 +307,9 @@ static int start(struct supervisor *s, const char *role, struct started *ret, st
 			r = post_fill(s, p, err);
 		if (r < 0)
 			return r;
+		s->replaced += replaces;
 	}
+	p->given = true;
 	*ret = (struct started){ .socket = take_fd(&p->child.socket), .pid = p->child.pid };
 	return 0;
 }
@@ -436,7 +459,21 @@ void supervisor_usage(struct supervisor *s, struct service_usage *ret)
 				sum.cpu_ns += usage_cpu_ns(p->abandoned[k].pid);
 	}
 	sum.cpu_ns += rusage_cpu_ns(&s->usage);
+	if (s->add_others)
+		s->add_others(s->others, &sum);
 	*ret = sum;
+}
+
+void supervisor_count_also(struct supervisor *s, void (*add)(void *ctx, struct service_usage *sum),
+			   void *ctx)
+{
+	s->add_others = add;
+	s->others = ctx;
+}
+
+uint64_t supervisor_replaced(const struct supervisor *s)
+{
+	return s->replaced;
 }
 
 int supervisor_confine(const char *role, struct err *err)

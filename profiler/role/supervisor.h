@@ -42,6 +42,12 @@ void supervisor_free(struct supervisor *s);
 int supervisor_lead(struct supervisor *s, const char *role, int *ret_socket, int *ret_service,
 		    struct err *err);
 
+/*
+ * Kills the leader and what it was given. 0: supervisor_lead() may be called again; -EBUSY: the leader doesn't go, since it
+ * waits within the kernel; to be called again.
+ */
+int supervisor_dismiss(struct supervisor *s);
+
 /* Starts a served role ahead of its first request, which then finds it there. */
 int supervisor_prepare(struct supervisor *s, const char *role, struct err *err);
 
@@ -61,6 +67,13 @@ int supervisor_serve(struct supervisor *s);
 bool supervisor_leader_ended(struct supervisor *s, struct err *ret);
 
 void supervisor_usage(struct supervisor *s, struct service_usage *ret);
+
+/* Processes that were started by others than this, and are to be counted with the rest: `add` does. */
+void supervisor_count_also(struct supervisor *s, void (*add)(void *ctx, struct service_usage *sum),
+			   void *ctx);
+
+/* How often a served process was started in place of one that the leader had been given. */
+uint64_t supervisor_replaced(const struct supervisor *s);
 
 /*
  * Gives up, for good, what this line of the table doesn't name ("supervisor", or that of another command's). After

@@ -590,6 +590,34 @@ static const struct role_calls storekeeper_groups[] = {
 	{ "what every process needs", false, process_calls, COUNT(process_calls) },
 };
 
+/* ---- the supervisor of a server ---- */
+
+static const char *const serve_supervisor_crew[] = { "agent",      "opener",      "fetcher",
+						     "symbolizer", "storekeeper", "reader",
+						     NULL };
+
+static const struct role_capability serve_supervisor_capabilities[] = {
+	{ CAP_SETUID, "CAP_SETUID", "gives the others uids of their own" },
+	{ CAP_SETGID, "CAP_SETGID", "and gids, and takes their groups" },
+	{ CAP_SETPCAP, "CAP_SETPCAP", "takes what they don't need out of their bounding sets" },
+	{ CAP_KILL, "CAP_KILL", "ends them, who are other users" },
+	{ CAP_DAC_READ_SEARCH, "CAP_DAC_READ_SEARCH",
+	  "opens the store's files, which are the storekeeper's, for readers" },
+};
+
+/* Its sockets are there before. The web process takes connections from those that it is handed. */
+static const struct role_call serve_network_calls[] = {
+	CALL("socket"), CALL("connect"), CALL("bind"), CALL("listen"), CALL("accept"),
+};
+
+static const struct role_calls serve_supervisor_groups[] = {
+	{ "other processes' memory", false, others_memory_calls, COUNT(others_memory_calls) },
+	{ "the network", false, serve_network_calls, COUNT(serve_network_calls) },
+	{ "mounts and namespaces", false, namespace_calls, COUNT(namespace_calls) },
+	{ "the kernel and the machine", false, kernel_calls, COUNT(kernel_calls) },
+	{ "what nobody of us needs", false, needless_calls, COUNT(needless_calls) },
+};
+
 /* ---- the roles ---- */
 
 #define CAPABILITIES(list) .capabilities = list, .capability_count = COUNT(list)
@@ -702,6 +730,16 @@ static const struct role roles[] = {
 		.fallback_id = READER_ID,
 		LIMITS(reader_limits),
 		GROUPS(reader_groups),
+	},
+	{
+		.name = "serve supervisor",
+		.work = "The supervisor of slowburn serve: opens the sockets to listen on and the "
+			"store's directory, starts, limits, ends and replaces the others, and opens "
+			"the store's files for readers",
+		.crew = serve_supervisor_crew,
+		.filter = ROLE_DENIES,
+		CAPABILITIES(serve_supervisor_capabilities),
+		GROUPS(serve_supervisor_groups),
 	},
 	{
 		.name = "storekeeper",

@@ -6,6 +6,7 @@
 #define ROLE_SANDBOX_H
 
 #include <linux/capability.h>
+#include <sys/types.h>
 
 #include "profiler/base/err.h"
 #include "profiler/role/role.h"
@@ -27,6 +28,9 @@
  * could not end a child that is somebody else.
  */
 int sandbox_enter(const struct role *role, struct err *err);
+
+/* Who a process of this role will be, if we start it now: our own ids where it keeps them. */
+void sandbox_identity(const struct role *role, uid_t *ret_uid, gid_t *ret_gid);
 
 /*
  * Gives up the capabilities and the system calls that are `until_sealed`, and with them all ways back. Once,

@@ -38,9 +38,6 @@
 #define KILL_PATIENCE_NS NS_PER_S
 /* From fork to exec, on a busy machine; less than whoever asked for it waits (SERVICE_DEADLINE_NS). */
 #define EXEC_PATIENCE_MS 4000
-/* Descriptors of a child until it is its program. */
-#define REPORT (ROLE_CHILD_SOCKET + 1)
-#define PROGRAM (ROLE_CHILD_SOCKET + 2)
 
 /*
  * The variables that a child keeps: how sanitizers behave is for whoever started the test to say.
@@ -88,17 +85,16 @@ static void signals_reset(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-/* Descriptors: 0 and 1 are nothing, 2 stays, 3 is the socket; `report` and `program` go away with exec. */
-static int descriptors_arrange(int socket, int program, int report, int *ret_report)
+/* Descriptors: 0 and 1 are nothing, 2 stays, 3 is the socket, `report` goes away with exec. */
+static int descriptors_arrange(int socket, int report, int *ret_report)
 {
-	int null, high_socket, high_program, high_report;
+	int null, high_socket, high_report;
 
-	/* First out of the way of 0 to 5, wherever the parent got them. */
+	/* First out of the way of 0 to 4, wherever the parent got them. */
 	high_socket = fcntl(socket, F_DUPFD_CLOEXEC, 10);
-	high_program = fcntl(program, F_DUPFD_CLOEXEC, 10);
 	high_report = fcntl(report, F_DUPFD_CLOEXEC, 10);
 	null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	if (high_socket < 0 || high_program < 0 || high_report < 0 || null < 0)
+	if (high_socket < 0 || high_report < 0 || null < 0)
 		return -errno;
 	if (dup2(null, 0) < 0 || dup2(null, 1) < 0)
 		return -errno;
@@ -106,11 +102,11 @@ static int descriptors_arrange(int socket, int program, int report, int *ret_rep
 		return -errno;
 	if (dup2(high_socket, ROLE_CHILD_SOCKET) < 0)
 		return -errno;
-	if (dup3(high_report, REPORT, O_CLOEXEC) < 0 || dup3(high_program, PROGRAM, O_CLOEXEC) < 0)
+	if (dup3(high_report, ROLE_CHILD_SOCKET + 1, O_CLOEXEC) < 0)
 		return -errno;
-	if (close_range(PROGRAM + 1, ~0u, 0) < 0)
+	if (close_range(ROLE_CHILD_SOCKET + 2, ~0u, 0) < 0)
 		return -errno;
-	*ret_report = REPORT;
+	*ret_report = ROLE_CHILD_SOCKET + 1;
 	return 0;
 }
 
@@ -139,7 +135,7 @@ struct order {
 	const char *role;
 	uint64_t capabilities, memory_bytes;
 	bool makes_copies; /* in memory, of a limited size */
-	int program, socket, report;
+	int socket, report;
 	pid_t parent;
 };
 
@@ -183,12 +179,12 @@ _Noreturn static void child_exec(const struct order *o)
 	/* Ours may be on a file system that someone wants to unmount. */
 	if (chdir("/") < 0)
 		_exit(1);
-	r = descriptors_arrange(o->socket, o->program, report, &report);
+	r = descriptors_arrange(o->socket, report, &report);
 	if (r == 0)
 		r = memory_limit(o);
 	if (r == 0) {
 		capabilities_pass_on(o->capabilities);
-		execveat(PROGRAM, "", argv, environment, AT_EMPTY_PATH);
+		execve("/proc/self/exe", argv, environment);
 		r = -errno;
 	}
 	if (write(report, &r, sizeof(r)) < 0)
@@ -242,8 +238,7 @@ static bool limits_files(const struct role *role)
 	return false;
 }
 
-int child_start_program(struct child *c, const char *role, int program, uint64_t memory_bytes,
-			struct err *err)
+int child_start_limited(struct child *c, const char *role, uint64_t memory_bytes, struct err *err)
 {
 	int pair[2] = { -1, -1 }, report[2] = { -1, -1 };
 	const struct role *line = role_find(role);
@@ -253,7 +248,6 @@ int child_start_program(struct child *c, const char *role, int program, uint64_t
 		.memory_bytes = memory_bytes,
 		.makes_copies = line && limits_files(line),
 		.parent = getpid(),
-		.program = program,
 	};
 	struct child child = { .socket = -1 };
 	int r;
@@ -285,17 +279,6 @@ out:
 	fd_close(&report[0]);
 	fd_close(&report[1]);
 	return r;
-}
-
-int child_start_limited(struct child *c, const char *role, uint64_t memory_bytes, struct err *err)
-{
-	_cleanup_(fd_close) int program = open("/proc/self/exe", O_PATH | O_CLOEXEC);
-
-	*c = (struct child){ .socket = -1 };
-	if (program < 0)
-		return err_errno(err, -errno, "cannot open our own program for the %s process",
-				 role);
-	return child_start_program(c, role, program, memory_bytes, err);
 }
 
 int child_start(struct child *c, const char *role, struct err *err)

@@ -33,13 +33,6 @@ int child_start(struct child *c, const char *role, struct err *err);
 int child_start_limited(struct child *c, const char *role, uint64_t memory_bytes, struct err *err);
 
 /*
- * The same with another program than our own, a descriptor of which is borrowed: the web process has libraries that
- * nobody else is to have.
- */
-int child_start_program(struct child *c, const char *role, int program, uint64_t memory_bytes,
-			struct err *err);
-
-/*
  * Has it ended? Then it is reaped, what it used is added to *usage (or NULL), and *ret_wait_status (or
  * NULL) says how. Doesn't wait. True also if there is none.
  */

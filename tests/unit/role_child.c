@@ -314,8 +314,7 @@ static void test_no_descriptors_left(void **state)
 	r = child_start(&c, "echo", &err);
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
 	assert_int_equal(r, -EMFILE);
-	assert_string_equal(
-		err.text, "cannot open our own program for the echo process: Too many open files");
+	assert_string_equal(err.text, "no socket for the echo process: Too many open files");
 	assert_int_equal(c.pid, 0);
 	assert_int_equal(c.socket, -1);
 }

@@ -7,7 +7,7 @@
 #include <errno.h>
 
 #include "profiler/base/clock.h"
-#include "profiler/command/moment.h"
+#include "profiler/query/moment.h"
 #include "profiler/command/options.h"
 #include "profiler/command/reading.h"
 
@@ -49,22 +49,20 @@ static int take(void *into, int key, const char *arg, struct err *err)
 static int check(struct request *q, struct err *err)
 {
 	struct reader_job *job = &q->reading.job;
-	uint64_t now_ns = clock_ns(CLOCK_REALTIME);
-	int r = 0;
+	struct moment_range range;
+	int r;
 
 	if (!q->reading.files[0])
 		return err_set(err, -EINVAL, "which file? See 'slowburn help query'");
 	if (!job->store)
 		return q->from || q->to ? err_set(err, -EINVAL, "--from and --to are for --store")
 					: 0;
-	job->to_ns = UINT64_MAX;
-	if (q->from)
-		r = moment_parse(q->from, now_ns, &job->from_ns, err);
-	if (r == 0 && q->to)
-		r = moment_parse(q->to, now_ns, &job->to_ns, err);
-	if (r == 0 && job->from_ns >= job->to_ns)
-		r = err_set(err, -EINVAL, "--from is not before --to");
-	return r;
+	r = moment_range_parse(q->from, q->to, clock_ns(CLOCK_REALTIME), &range, err);
+	if (r < 0)
+		return r;
+	job->from_ns = range.from_ns;
+	job->to_ns = range.to_ns;
+	return 0;
 }
 
 static int run(int argc, char **argv, uint64_t start_ns)

@@ -63,6 +63,7 @@ struct web_limits {
 
 /* Texts end with a NUL. */
 struct web_job {
+	char version[64]; /* of slowburn; the first, since another version may have another job */
 	struct web_limits limits;
 	uint32_t uid_count; /* who has authority on loopback beside uid 0 */
 	uint32_t uids[WEB_MAX_UIDS];
@@ -71,7 +72,6 @@ struct web_job {
 	char token[128]; /* what others have to show; "": nobody else gets in */
 	char token_file[256]; /* its path, for the sentence that says where it is */
 	char group[64]; /* whose members have authority, for the same */
-	char version[64];
 	char command_line
 		[1024]; /* for /debug/pprof/cmdline: arguments, each with its NUL; an empty one ends */
 };

@@ -80,6 +80,7 @@ enum role_filter {
 struct role {
 	const char *name; /* argv[1] */
 	const char *work; /* in one sentence */
+	const char *program; /* its own, which lies beside slowburn; NULL: slowburn */
 	const char *user; /* the package's user, looked up in /etc/passwd; NULL: it keeps its ids */
 	uid_t fallback_id; /* uid and gid where there is no such user */
 	bool served; /* the leader may ask for it (role/service.h) */

@@ -277,6 +277,13 @@ int sandbox_enter(const struct role *role, struct err *err)
 	return 0;
 }
 
+int sandbox_demote(const struct role *role, struct err *err)
+{
+	int r = privileges_drop(role);
+
+	return r < 0 ? err_errno(err, r, "the %s could not give up its privileges", role->name) : 0;
+}
+
 /* Whether it was needed is not asked again: the setting may have changed since. */
 static int setup_capability_drop(const struct role *role)
 {

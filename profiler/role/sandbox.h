@@ -33,6 +33,12 @@ int sandbox_enter(const struct role *role, struct err *err);
 void sandbox_identity(const struct role *role, uid_t *ret_uid, gid_t *ret_gid);
 
 /*
+ * The first part of that, which is for good, too: uid, gid, groups and capabilities. For who then starts another program, which is to
+ * call sandbox_enter() itself: what its loader and its libraries do before main() is done without privileges.
+ */
+int sandbox_demote(const struct role *role, struct err *err);
+
+/*
  * Gives up the capabilities and the system calls that are `until_sealed`, and with them all ways back. Once,
  * in the sandbox. When it fails, end the process.
  */

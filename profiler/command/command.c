@@ -19,9 +19,11 @@
 #define MAX_SENTENCE_BYTES 4096
 
 const struct command *const commands[] = {
-	&profile_command,   &replay_command,  &query_command, &diff_command,
-	&symbolize_command, &dump_command,    &debug_command, &doctor_command,
-	&store_command,     &version_command, &help_command,  NULL,
+	&profile_command,   &serve_command, &config_command,
+	&replay_command,    &query_command, &diff_command,
+	&symbolize_command, &dump_command,  &debug_command,
+	&doctor_command,    &store_command, &version_command,
+	&help_command,      NULL,
 };
 
 static const struct command *nearest(const char *name)

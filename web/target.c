@@ -39,8 +39,7 @@ static int decode(char *text, bool plus, bool in_value, struct err *err)
 			if (low < 0)
 				return err_set(
 					err, -EINVAL,
-					"%.10s in the URL: %% is followed by two hexadecimal digits",
-					"\"%\"");
+					"a \"%%\" in the URL has no two hexadecimal digits behind it");
 			c = (unsigned char)(high << 4 | low);
 			at += 2;
 		} else if (c == '+' && plus) {

@@ -16,7 +16,7 @@
 #include "profiler/command/inspection.h"
 #include "profiler/command/interrupt.h"
 #include "profiler/command/output.h"
-#include "profiler/command/store_files.h"
+#include "profiler/server/store_files.h"
 #include "profiler/role/socket.h"
 #include "profiler/role/supervisor.h"
 

@@ -18,7 +18,7 @@
 #include "profiler/query/moment.h"
 #include "profiler/command/options.h"
 #include "profiler/command/output.h"
-#include "profiler/command/store_files.h"
+#include "profiler/server/store_files.h"
 #include "profiler/reader/job.h"
 #include "profiler/role/child.h"
 #include "profiler/role/socket.h"

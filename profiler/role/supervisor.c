@@ -249,6 +249,12 @@ static int post_vacate(struct supervisor *s, struct post *p, struct err *err)
 	return 0;
 }
 
+void supervisor_kill_leader(struct supervisor *s)
+{
+	if (s->leader.pid > 0)
+		kill(s->leader.pid, SIGKILL);
+}
+
 int supervisor_dismiss(struct supervisor *s)
 {
 	bool gone;
@@ -425,12 +431,6 @@ int supervisor_serve(struct supervisor *s)
 
 /* ---- usage ---- */
 
-static uint64_t rusage_cpu_ns(const struct rusage *u)
-{
-	return (uint64_t)(u->ru_utime.tv_sec + u->ru_stime.tv_sec) * NS_PER_S +
-	       (uint64_t)(u->ru_utime.tv_usec + u->ru_stime.tv_usec) * 1000;
-}
-
 static void usage_of(struct service_usage *sum, int pid)
 {
 	if (!pid)
@@ -458,7 +458,7 @@ void supervisor_usage(struct supervisor *s, struct service_usage *ret)
 			if (p->abandoned[k].pid)
 				sum.cpu_ns += usage_cpu_ns(p->abandoned[k].pid);
 	}
-	sum.cpu_ns += rusage_cpu_ns(&s->usage);
+	sum.cpu_ns += usage_ended_ns(&s->usage);
 	if (s->add_others)
 		s->add_others(s->others, &sum);
 	*ret = sum;

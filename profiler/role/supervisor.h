@@ -42,6 +42,9 @@ void supervisor_free(struct supervisor *s);
 int supervisor_lead(struct supervisor *s, const char *role, int *ret_socket, int *ret_service,
 		    struct err *err);
 
+/* Kills it; supervisor_leader_ended() tells when it has gone. */
+void supervisor_kill_leader(struct supervisor *s);
+
 /*
  * Kills the leader and what it was given. 0: supervisor_lead() may be called again; -EBUSY: the leader doesn't go, since it
  * waits within the kernel; to be called again.

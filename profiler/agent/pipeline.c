@@ -288,7 +288,7 @@ static void sample_count(struct pipeline *p, const struct record_sample *s)
 		p->learn_cgroup(p->learn_ctx, s->cgroup, s->tgid);
 
 	n = sample_frames(p, s, frames);
-	if (window_add(&p->window, &series, frames, n, s->value) < 0)
+	if (window_add(&p->window, &series, frames, n, s->time_ns, s->value) < 0)
 		counter_add(&p->counters, COUNTER_SAMPLES_DROPPED_MEMORY, 1);
 }
 

@@ -62,7 +62,7 @@ static int series_add(struct profile *p, const struct window_series *s,
 }
 
 /* Room for a number of each of the window's `count` items. 0 or -ENOMEM. */
-#define NUMBERS_RESERVE(numbers, count_)                                                   \
+#define NUMBERS_RESERVE(numbers, count_)                                                 \
 	array_reserve((void **)&(numbers)->items, &(numbers)->capacity, (count_) + 1ULL, \
 		      sizeof(*(numbers)->items), UINT32_MAX)
 

@@ -4,7 +4,7 @@
  *
  *	supervisor		reader
  *	STORE_FILE	→	many, or none
- *	JOB		→
+ *	JOB		→		or ACCOUNT, for `slowburn store`
  *			←	for each part: ANSWER, many; ANSWERED
  *			←	SAID, about what is no reason to end
  *			←	ENDED
@@ -34,6 +34,7 @@
 enum reader_message {
 	READER_JOB = 1, /* struct reader_job; descriptors: the files, none of a store's */
 	READER_STORE_FILE, /* before it, many: struct catalog_file, and its descriptor */
+	READER_ACCOUNT, /* instead of it: struct reader_account; one part is the answer */
 	READER_ANSWER = 100, /* some more bytes of the next part */
 	READER_ANSWERED, /* that was all of it */
 	READER_SAID, /* a sentence */
@@ -42,7 +43,16 @@ enum reader_message {
 
 struct reader_result {
 	int32_t status; /* 0, or negative errno */
-	uint32_t broken_off; /* recordings that break off early */
+	uint32_t broken_off; /* recordings that break off early; files of a store that are damaged */
+};
+
+enum reader_account_kind { READER_INFO, READER_VERIFY, READER_EXPORT };
+
+/* What `slowburn store` asks of a store's files. */
+struct reader_account {
+	uint32_t kind;
+	uint32_t reserved;
+	uint64_t from_ns, to_ns, window_ns; /* what is exported (store/reader.h) */
 };
 
 struct reader_part {

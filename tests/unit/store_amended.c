@@ -77,7 +77,7 @@ static void window(struct fixture *f)
 		assert_true(profile_merge_sample(f->merge, s->series, s->node, s->count,
 						 s->value) >= 0);
 	}
-	if (store_writer_append(f->writer, &f->p, &x, &err) < 0)
+	if (test_append(f->writer, &f->p, &x, &err) < 0)
 		fail_msg("%s", err.text);
 	f->now_ns += TEST_WINDOW_NS;
 }
@@ -111,7 +111,7 @@ static void every_window_shows_what_was_known_last(void **state)
 	window(&f);
 	expect_all(&f, 21);
 	f.now_ns = TEST_EPOCH_NS + HOUR;
-	assert_true(store_writer_turn(f.writer, f.now_ns));
+	store_writer_end(f.writer);
 	while (store_writer_tidy(f.writer, f.now_ns, &err) == 1)
 		;
 	assert_int_equal(store_writer_stats(f.writer)->rolled_up, 1);

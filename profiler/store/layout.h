@@ -15,7 +15,7 @@
 
 #include "profiler/base/err.h"
 
-#define LAYOUT_VERSION 1
+#define LAYOUT_VERSION 2 /* 1 had no amendments, and was written by nobody but tests */
 #define LAYOUT_HEADER_BYTES 64
 #define LAYOUT_FRAME_BYTES 104
 

@@ -23,7 +23,7 @@
 #include "tests/unit/store_directory.h"
 
 #define KILLS 200
-#define CALLS 400
+#define CALLS 500
 #define OPEN_NS (100 * NS_PER_MS)
 /* So that files end and are rolled up all the time. */
 #define STEP_NS (450 * NS_PER_S)

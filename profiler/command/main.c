@@ -23,6 +23,7 @@
 #include "profiler/role/program.h"
 #include "profiler/role/role.h"
 #include "profiler/role/sandbox.h"
+#include "profiler/storekeeper/protocol.h"
 #include "symbolizer/protocol.h"
 
 /* Words that people try first. */

@@ -48,10 +48,10 @@ static void fill_agent(const struct agent_status *status, uint64_t *f)
 		f[WEB_FIGURE_MEMORY] = status->own_memory_bytes;
 }
 
-static void fill_windows(const struct server *s, uint64_t *f)
+static void fill_windows(const struct server *s, const struct counters *c, uint64_t *f)
 {
-	f[WEB_FIGURE_WINDOWS] = s->windows;
-	f[WEB_FIGURE_WINDOWS_DROPPED] = s->windows_dropped;
+	f[WEB_FIGURE_WINDOWS] = s->past_windows + s->status.windows_committed;
+	f[WEB_FIGURE_WINDOWS_DROPPED] = counter_get(c, COUNTER_WINDOWS_DROPPED_STORE);
 	if (!s->last.sequence)
 		return;
 	f[WEB_FIGURE_WINDOW_END] = s->last.end_ns;
@@ -79,13 +79,13 @@ void figures_fill(const struct server *s, struct web_status *ret)
 {
 	for (uint32_t i = 0; i < WEB_FIGURE_COUNT; i++)
 		ret->figure[i] = WEB_UNKNOWN;
+	for (uint32_t i = 0; i < COUNTER_COUNT; i++)
+		ret->counters.value[i] = s->past.value[i] + s->status.counters.value[i];
+	ret->sequence = s->last.sequence;
 	fill_processes(s, ret->figure);
 	if (s->agent.state == MEMBER_UP && s->status.time_ns)
 		fill_agent(&s->status, ret->figure);
-	fill_windows(s, ret->figure);
+	fill_windows(s, &ret->counters, ret->figure);
 	if (s->figures_known)
 		fill_store(&s->figures, ret->figure);
-	ret->sequence = s->last.sequence;
-	for (uint32_t i = 0; i < COUNTER_COUNT; i++)
-		ret->counters.value[i] = s->past.value[i] + s->status.counters.value[i];
 }

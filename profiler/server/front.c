@@ -116,7 +116,6 @@ static void asked_for_cut(struct server *s)
 void front_hear(struct server *s)
 {
 	struct member *m = &s->web;
-	const struct buffer *b = &m->inbox.message.bytes;
 
 	if (!member_hear(m))
 		return;
@@ -133,11 +132,9 @@ void front_hear(struct server *s)
 		asked_for_reader(s);
 		break;
 	case WEB_LOG:
-		log_write(s->log, LOG_EVENT_WEB_SAID, NULL, 0, "%.*s",
-			  (int)(b->len < WEB_MAX_LINE ? b->len : WEB_MAX_LINE), b->data);
+		log_write(s->log, LOG_EVENT_WEB_SAID, NULL, 0, "%s", member_text(m, 0));
 		if (!s->web_came)
-			err_set(&m->why, 0, "the web process: %.*s",
-				(int)(b->len < WEB_MAX_LINE ? b->len : WEB_MAX_LINE), b->data);
+			err_set(&m->why, 0, "the web process: %s", member_text(m, 0));
 		break;
 	default:
 		member_lost(m, "can't be understood");

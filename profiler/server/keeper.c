@@ -55,8 +55,7 @@ static void ended(struct server *s)
 	}
 	memcpy(&result, b->data, sizeof(result));
 	if (result.status < 0)
-		err_set(&s->keeper.why, 0, "%.*s", (int)(b->len - sizeof(result)),
-			b->data + sizeof(result));
+		err_set(&s->keeper.why, 0, "%s", member_text(&s->keeper, sizeof(result)));
 	member_lost(&s->keeper, NULL);
 }
 
@@ -87,8 +86,7 @@ void keeper_hear(struct server *s)
 		figures(s);
 		break;
 	case KEEPER_SAID:
-		log_write(s->log, LOG_EVENT_KEEPER_SAID, NULL, 0, "%.*s",
-			  (int)m->inbox.message.bytes.len, m->inbox.message.bytes.data);
+		log_write(s->log, LOG_EVENT_KEEPER_SAID, NULL, 0, "%s", member_text(m, 0));
 		break;
 	case KEEPER_ENDED:
 		ended(s);

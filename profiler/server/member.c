@@ -97,6 +97,7 @@ int member_start(struct member *m)
 	r = process_start(m, &err);
 	if (r < 0) {
 		log_write(m->log, LOG_EVENT_PROCESS_FAILED, fields, 1, "%s", err.text);
+		m->why = err;
 		go_away(m, now_ns);
 		return r;
 	}
@@ -141,6 +142,14 @@ int member_hear(struct member *m)
 	if (r < 0)
 		member_lost(m, r == -EPIPE ? NULL : "can't be understood");
 	return r > 0;
+}
+
+const char *member_text(struct member *m, size_t behind)
+{
+	struct buffer *b = &m->inbox.message.bytes;
+	const char *text = behind <= b->len ? buffer_cstr(b) : NULL;
+
+	return text ? text + behind : "";
 }
 
 int member_tell(struct member *m, uint32_t type, const void *bytes, size_t len, const int *fds,
@@ -190,8 +199,9 @@ static void tell_end(struct member *m, const struct err *how, uint64_t now_ns)
 		{ "wait_s", NULL, m->at_ns > now_ns ? (m->at_ns - now_ns) / NS_PER_S : 0 },
 	};
 
-	log_write(m->log, LOG_EVENT_PROCESS_ENDED, fields, 2, "%s",
-		  *m->why.text ? m->why.text : how->text);
+	if (!m->expected)
+		log_write(m->log, LOG_EVENT_PROCESS_ENDED, fields, 2, "%s",
+			  *m->why.text ? m->why.text : how->text);
 	if (!*m->why.text)
 		m->why = *how;
 }

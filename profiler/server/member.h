@@ -39,6 +39,7 @@ struct member {
 	uint64_t heard_ns;
 	uint64_t starts;
 	bool killed, stuck; /* while LEAVING */
+	bool expected; /* its end is no news */
 	bool doubted; /* it was silent for too long, and nothing was heard since */
 	struct rusage usage; /* of our own children that ended */
 	struct err why; /* of its end, in its words or ours; "" */
@@ -62,6 +63,9 @@ void member_lost(struct member *m, const char *why);
 
 /* A message has come: 1, in m->inbox.message; 0: none yet, or it was lost. */
 int member_hear(struct member *m);
+
+/* The text of the message, from this byte on; valid until the next. */
+const char *member_text(struct member *m, size_t behind);
 
 /* 0, or it was lost. Waits for 100 ms at most. */
 int member_tell(struct member *m, uint32_t type, const void *bytes, size_t len, const int *fds,

@@ -40,9 +40,8 @@ struct server {
 	/* What the agent told, and what those before it had counted. */
 	struct agent_status status;
 	struct counters past;
-	uint64_t past_cpu_ns;
+	uint64_t past_cpu_ns, past_windows;
 	struct agent_window last; /* of those that are stored */
-	uint64_t windows, windows_dropped;
 	struct server_cut cuts[AGENT_MAX_CUTS];
 	uint32_t cut_count;
 	uint64_t cut_id; /* the last one given */

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "profiler/base/buffer.h"
+#include "profiler/base/cleanup.h"
 #include "profiler/base/clock.h"
 
 void watch_start(struct server *s)
@@ -75,18 +76,12 @@ void watch_gone(struct server *s)
 	for (uint32_t i = 0; i < COUNTER_COUNT; i++)
 		s->past.value[i] += s->status.counters.value[i];
 	s->past_cpu_ns += s->status.own_cpu_ns;
+	s->past_windows += s->status.windows_committed;
 	s->status = (struct agent_status){ 0 };
 	s->paired = false;
 }
 
 /* ---- what it says ---- */
-
-static const char *sentence(struct member *m, size_t behind)
-{
-	const char *text = buffer_cstr(&m->inbox.message.bytes);
-
-	return text ? text + behind : "";
-}
 
 static bool is_whole(struct member *m, size_t bytes)
 {
@@ -105,10 +100,6 @@ static void window(struct server *s)
 	memcpy(&w, s->agent.inbox.message.bytes.data, sizeof(w));
 	if (w.cut_id)
 		cut_answered(s, &w);
-	else if (w.status < 0)
-		s->windows_dropped++;
-	else
-		s->windows++;
 	if (w.status == 0 && w.sequence >= s->last.sequence) {
 		s->last = w;
 		front_tell_status(s);
@@ -130,7 +121,7 @@ static void ended(struct server *s)
 	memcpy(&result, s->agent.inbox.message.bytes.data, sizeof(result));
 	if (result.status < 0)
 		err_set(&s->agent.why, 0, "the agent ended: %s",
-			sentence(&s->agent, sizeof(result)));
+			member_text(&s->agent, sizeof(result)));
 	member_lost(&s->agent, NULL);
 }
 
@@ -162,7 +153,7 @@ void watch_hear(struct server *s)
 		window(s);
 		break;
 	case AGENT_SAID:
-		log_write(s->log, LOG_EVENT_AGENT_SAID, NULL, 0, "%s", sentence(m, 0));
+		log_write(s->log, LOG_EVENT_AGENT_SAID, NULL, 0, "%s", member_text(m, 0));
 		break;
 	case AGENT_PROGRESS:
 	case AGENT_STOPPED:

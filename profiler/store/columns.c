@@ -73,16 +73,50 @@ static void write_functions(const struct profile *p, uint32_t from, struct buffe
 		varint_put(out, f[i].start_line);
 }
 
-static void write_lines(const struct profile *p, uint32_t first, struct buffer *out)
-{
-	uint32_t last = 0;
+/* What `next` gives, from *at on: the next location, or NULL behind the last one. */
+typedef const struct profile_location *next_location(const struct profile *p, uint32_t *at,
+						     uint32_t known);
 
-	for (uint32_t i = first; i < p->lines.count; i++) {
-		varint_put_signed(out, (int64_t)p->lines.items[i].function - last);
-		last = p->lines.items[i].function;
+static const struct profile_location *next_new(const struct profile *p, uint32_t *at,
+					       uint32_t known)
+{
+	(void)known;
+	return *at < p->locations.count ? &p->locations.items[(*at)++] : NULL;
+}
+
+/* One that is among those `known`, when it was amended the last time. */
+static const struct profile_location *next_amended(const struct profile *p, uint32_t *at,
+						   uint32_t known)
+{
+	while (*at < p->amended.count) {
+		uint32_t location = p->amended.items[(*at)++].location;
+		const struct profile_location *l = &p->locations.items[location];
+
+		if (location < known && l->amended == *at)
+			return l;
 	}
-	for (uint32_t i = first; i < p->lines.count; i++)
-		varint_put(out, p->lines.items[i].line);
+	return NULL;
+}
+
+/* How many lines each has, and whether it has a name; then of all lines the functions, and the numbers. */
+static void write_lines(const struct profile *p, next_location *next, uint32_t from, uint32_t known,
+			struct buffer *out)
+{
+	const struct profile_location *l;
+	uint32_t last = 0, at = from;
+
+	while ((l = next(p, &at, known)))
+		varint_put(out, (uint64_t)(l->line_count - 1) << 1 | l->named);
+	at = from;
+	while ((l = next(p, &at, known)))
+		for (uint32_t i = l->first_line; i < l->first_line + l->line_count; i++) {
+			varint_put_signed(out, (int64_t)p->lines.items[i].function - last);
+			last = p->lines.items[i].function;
+		}
+	at = from;
+	while ((l = next(p, &at, known)))
+		for (uint32_t i = l->first_line; i < l->first_line + l->line_count; i++)
+			varint_put(out, p->lines.items[i].line);
 }
 
 static void write_locations(const struct profile *p, uint32_t from, struct buffer *out)
@@ -98,10 +132,27 @@ static void write_locations(const struct profile *p, uint32_t from, struct buffe
 	/* PROFILE_NONE is 0 then. */
 	for (uint32_t i = from; i < n; i++)
 		varint_put(out, (uint32_t)(l[i].mapping + 1));
-	for (uint32_t i = from; i < n; i++)
-		varint_put(out, (uint64_t)(l[i].line_count - 1) << 1 | (l[i].named != 0));
-	if (from < n)
-		write_lines(p, l[from].first_line, out);
+	write_lines(p, next_new, from, 0, out);
+}
+
+/* Of those that the file has: what is new comes as it is now. */
+static void write_amendments(const struct profile *p, const struct columns_marks *from,
+			     struct buffer *out)
+{
+	const struct profile_location *l;
+	uint32_t at = from->amended, count = 0, last = 0;
+
+	while (next_amended(p, &at, from->locations))
+		count++;
+	varint_put(out, count);
+	at = from->amended;
+	while ((l = next_amended(p, &at, from->locations))) {
+		uint32_t id = (uint32_t)(l - p->locations.items);
+
+		varint_put_signed(out, (int64_t)id - last);
+		last = id;
+	}
+	write_lines(p, next_amended, from->amended, from->locations, out);
 }
 
 static void write_nodes(const struct profile *p, uint32_t from, struct buffer *out)
@@ -168,6 +219,7 @@ struct columns_marks columns_marks_of(const struct profile *p)
 		.nodes = p->nodes.count,
 		.series = p->series.count,
 		.names = COUNTER_COUNT,
+		.amended = p->amended.count,
 	};
 }
 
@@ -193,6 +245,7 @@ void columns_write_dictionary(const struct profile *p, const struct columns_mark
 	write_locations(p, from.locations, out);
 	write_nodes(p, from.nodes, out);
 	write_series(p, from.series, out);
+	write_amendments(p, &from, out);
 }
 
 /* ---- samples and moments, to bytes ---- */
@@ -368,6 +421,19 @@ int columns_write_moments(const struct profile *p, const struct columns_moment *
 
 /* ---- and back ---- */
 
+/* One location's lines. */
+struct shape {
+	uint32_t first_line, line_count, named;
+};
+
+/* Counters' names, strings, mappings, functions, locations, nodes, series. */
+enum { KINDS = 7 };
+
+struct columns_amendment {
+	uint32_t location;
+	struct shape shape;
+};
+
 int columns_dictionary_init(struct columns_dictionary *d, size_t max_bytes, uint32_t max_items)
 {
 	*d = (struct columns_dictionary){ 0 };
@@ -378,6 +444,7 @@ void columns_dictionary_release(struct columns_dictionary *d)
 {
 	profile_release(&d->profile);
 	array_release(&d->counters);
+	array_release(&d->amendments);
 }
 
 /* Room for `n` more items, and as many bytes at least must be left: each has one in each column. */
@@ -489,6 +556,19 @@ static int read_functions(struct columns_dictionary *d, struct varint_reader *r,
 	return 0;
 }
 
+/* Behind *lines others that are still to be read. -E2BIG: there is no room for so many. */
+static int read_shape(const struct profile *p, struct varint_reader *r, uint64_t *lines,
+		      struct shape *ret)
+{
+	uint32_t shape = varint_get_below(r, 2 * MAX_LINES);
+
+	ret->named = shape & 1;
+	ret->line_count = (shape >> 1) + 1;
+	ret->first_line = p->lines.count + (uint32_t)*lines;
+	*lines += ret->line_count;
+	return *lines > p->max_items - p->lines.count ? -E2BIG : 0;
+}
+
 static int read_lines(struct columns_dictionary *d, struct varint_reader *r, uint64_t n)
 {
 	struct profile *p = &d->profile;
@@ -519,22 +599,55 @@ static int read_locations(struct columns_dictionary *d, struct varint_reader *r,
 	l = p->locations.items + p->locations.count;
 	for (uint32_t i = 0; i < n; i++) {
 		address += (uint64_t)varint_get_signed(r);
-		l[i].address = address;
+		l[i] = (struct profile_location){ .address = address };
 	}
 	for (uint32_t i = 0; i < n; i++)
 		l[i].mapping = varint_get_most(r, p->mappings.count) - 1;
 	for (uint32_t i = 0; i < n; i++) {
-		uint32_t shape = varint_get_below(r, 2 * MAX_LINES);
+		struct shape shape;
 
-		l[i].named = shape & 1;
-		l[i].line_count = (shape >> 1) + 1;
-		l[i].first_line = p->lines.count + (uint32_t)lines;
-		lines += l[i].line_count;
-		if (lines > p->max_items - p->lines.count)
-			return -E2BIG;
+		e = read_shape(p, r, &lines, &shape);
+		if (e < 0)
+			return e;
+		l[i].first_line = shape.first_line;
+		l[i].line_count = shape.line_count;
+		l[i].named = shape.named & 1;
 	}
 	p->locations.count += n;
 	return read_lines(d, r, lines);
+}
+
+/* Into d->amendments, of locations that were there before this dictionary: `known`. */
+static int read_amendments(struct columns_dictionary *d, struct varint_reader *r, uint32_t known)
+{
+	uint32_t n = varint_get_most(r, UINT32_MAX), location = 0;
+	uint64_t lines = 0;
+	int e = room(d, r, &d->amendments, n);
+
+	d->amendments.count = 0;
+	if (e < 0)
+		return e;
+	for (uint32_t i = 0; i < n; i++)
+		d->amendments.items[i].location = varint_get_delta(r, &location, known);
+	for (uint32_t i = 0; i < n; i++) {
+		e = read_shape(&d->profile, r, &lines, &d->amendments.items[i].shape);
+		if (e < 0)
+			return e;
+	}
+	d->amendments.count = n;
+	return read_lines(d, r, lines);
+}
+
+static void apply_amendments(struct columns_dictionary *d)
+{
+	for (uint32_t i = 0; i < d->amendments.count; i++) {
+		const struct columns_amendment *a = &d->amendments.items[i];
+		struct profile_location *l = &d->profile.locations.items[a->location];
+
+		l->first_line = a->shape.first_line;
+		l->line_count = a->shape.line_count;
+		l->named = a->shape.named & 1;
+	}
 }
 
 static int read_nodes(struct columns_dictionary *d, struct varint_reader *r, uint32_t n)
@@ -621,34 +734,65 @@ static int read_series(struct columns_dictionary *d, struct varint_reader *r, ui
 	return 0;
 }
 
-int columns_read_dictionary(struct columns_dictionary *d, const void *bytes, size_t len)
+/* From which numbers on, and how many of each. */
+static int read_counts(const struct columns_dictionary *d, struct varint_reader *r,
+		       uint32_t ret[KINDS])
 {
-	static int (*const readers[])(struct columns_dictionary *, struct varint_reader *,
-				      uint32_t) = {
-		read_counter_names, read_texts, read_mappings, read_functions,
-		read_locations,     read_nodes, read_series,
-	};
-	enum { KINDS = sizeof(readers) / sizeof(readers[0]) };
-	struct varint_reader r = { bytes, (const unsigned char *)bytes + len, false };
 	const struct profile *p = &d->profile;
 	const uint32_t have[KINDS] = { d->counters.count,  p->strings.count,   p->mappings.count,
 				       p->functions.count, p->locations.count, p->nodes.count,
 				       p->series.count };
-	uint32_t counts[KINDS];
 
 	for (size_t i = 0; i < KINDS; i++) {
 		/* What it goes on from is what we have, or something is missing between. */
-		if (varint_get(&r) != have[i])
+		if (varint_get(r) != have[i])
 			return -EBADMSG;
-		counts[i] = varint_get_most(&r, UINT32_MAX);
+		ret[i] = varint_get_most(r, UINT32_MAX);
 	}
-	for (size_t i = 0; i < KINDS && !r.bad; i++) {
-		int e = readers[i](d, &r, counts[i]);
+	return 0;
+}
 
-		if (e < 0)
-			return e;
+static int read_items(struct columns_dictionary *d, struct varint_reader *r)
+{
+	static int (*const readers[KINDS])(struct columns_dictionary *, struct varint_reader *,
+					   uint32_t) = {
+		read_counter_names, read_texts, read_mappings, read_functions,
+		read_locations,     read_nodes, read_series,
+	};
+	uint32_t known = d->profile.locations.count, counts[KINDS];
+	int e = read_counts(d, r, counts);
+
+	for (size_t i = 0; i < KINDS && e == 0; i++)
+		e = r->bad ? -EBADMSG : readers[i](d, r, counts[i]);
+	if (e == 0)
+		e = read_amendments(d, r, known);
+	if (e < 0)
+		return e;
+	return r->bad || r->at != r->end ? -EBADMSG : 0;
+}
+
+int columns_read_dictionary(struct columns_dictionary *d, const void *bytes, size_t len)
+{
+	struct varint_reader r = { bytes, (const unsigned char *)bytes + len, false };
+	struct profile *p = &d->profile;
+	const struct columns_marks before = columns_marks_of(p);
+	uint32_t names = d->counters.count, lines = p->lines.count, labels = p->labels.count;
+	int e = read_items(d, &r);
+
+	if (e == 0) {
+		apply_amendments(d);
+		return 0;
 	}
-	return r.bad || r.at != r.end ? -EBADMSG : 0;
+	d->counters.count = names;
+	p->strings.count = before.strings;
+	p->mappings.count = before.mappings;
+	p->functions.count = before.functions;
+	p->lines.count = lines;
+	p->locations.count = before.locations;
+	p->nodes.count = before.nodes;
+	p->labels.count = labels;
+	p->series.count = before.series;
+	return e;
 }
 
 static int read_text(struct columns_dictionary *d, struct varint_reader *r, const char **ret)

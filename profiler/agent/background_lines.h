@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Lines and inlined functions while sampling goes on. They are asked of a symbolizer of its own, which is started when there is
+ * something to ask, has the lowest priority, and goes when there was nothing for 10 s. Nothing here waits for it:
+ *
+ *	a window is cut, its sites are named and located ──→ background_lines_want()
+ *	with each drain                                  ──→ background_lines_poll()
+ *	other sites, of another profile                  ──→ background_lines_epoch()
+ *
+ * What was located before its lines came is amended (profile_location_amend). An address is asked about once in an epoch, the files
+ * that most samples went through first; a file that failed, twice at most. All of it may take BACKGROUND_CPU_PARTS of
+ * a CPU. Counts LINES_… and LINE_INDEXES_… One thread.
+ */
+#ifndef AGENT_BACKGROUND_LINES_H
+#define AGENT_BACKGROUND_LINES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "profiler/agent/held.h"
+#include "profiler/agent/names.h"
+#include "profiler/agent/naming.h"
+#include "profiler/role/starter.h"
+
+/* One hundredth, and what was saved up: CPU time of that symbolizer. */
+#define BACKGROUND_CPU_PARTS 100u
+#define BACKGROUND_BURST_NS (5 * NS_PER_S)
+
+struct background_lines;
+
+struct background_lines_config {
+	const struct starter *starter;
+	int service; /* to the supervisor, who keeps indexes; -1: nobody does */
+	struct live_names *names; /* by which a file's DWARF is found */
+	struct naming *naming; /* whose sites and profile they are */
+	struct held *held; /* files that nobody maps any more */
+};
+
+/* Borrows all that `config` names. 0 or -ENOMEM. */
+int background_lines_new(struct background_lines **ret,
+			 const struct background_lines_config *config);
+/* Ends its process. */
+void background_lines_free(struct background_lines *b);
+
+/* What the window's samples go through, and has no lines yet, is wanted: before they are cleared. 0 or -ENOMEM. */
+int background_lines_want(struct background_lines *b);
+
+/* Takes in what has come, and asks for the next. 0, -ENOMEM, or -E2BIG: the profile is full. `now_ns`: CLOCK_MONOTONIC. */
+int background_lines_poll(struct background_lines *b, uint64_t now_ns);
+
+/* Sites and files have other numbers from now on: what is under way is passed over, nothing is wanted, and what failed may be tried again. */
+void background_lines_epoch(struct background_lines *b);
+
+/* Is nothing wanted that could be asked, and nothing under way? */
+bool background_lines_idle(const struct background_lines *b);
+
+#endif

@@ -238,6 +238,11 @@ int service_read(struct service *s, const struct command *command, int argc, cha
 	return r == 0 ? selection_check(&s->selection, false, err) : r;
 }
 
+bool service_was_said(const struct service *s, const char *option)
+{
+	return settings_were_said(s->settings, option);
+}
+
 void service_release(struct service *s)
 {
 	index_cache_release(&s->cache);

@@ -55,6 +55,8 @@ int service_take(void *into, int key, const char *arg, struct err *err);
  */
 int service_read(struct service *s, const struct command *command, int argc, char **argv,
 		 struct err *err);
+/* Was this option said, on the command line or in the file? */
+bool service_was_said(const struct service *s, const char *option);
 void service_release(struct service *s);
 
 #endif

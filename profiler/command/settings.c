@@ -317,6 +317,14 @@ static bool is_said_in(const struct list *l, const struct argp_option *o)
 	return false;
 }
 
+bool settings_were_said(const struct settings *s, const char *name)
+{
+	const struct argp_option *o = option_find(s, name);
+
+	return o &&
+	       (is_said_in(&s->lists[COMMAND_LINE], o) || is_said_in(&s->lists[CONFIG_FILE], o));
+}
+
 static bool counts(const struct settings *s, enum place place, const struct argp_option *o)
 {
 	for (enum place before = COMMAND_LINE; before < place; before++)

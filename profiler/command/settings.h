@@ -11,6 +11,7 @@
 #ifndef COMMAND_SETTINGS_H
 #define COMMAND_SETTINGS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -46,6 +47,9 @@ int settings_parse(struct settings *s, const char *path, const char *text, size_
 int settings_apply(const struct settings *s,
 		   int (*take)(void *into, int key, const char *arg, struct err *err), void *into,
 		   struct err *err);
+
+/* Is there a value of the option of this name that is no default? */
+bool settings_were_said(const struct settings *s, const char *name);
 
 /* What counts, and where it comes from: a file that has the same effect. */
 void settings_print(const struct settings *s, struct buffer *out);

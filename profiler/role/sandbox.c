@@ -131,17 +131,6 @@ static bool may_change_identity(const struct role *role, cap_t have)
 	       in_first_user_namespace();
 }
 
-void sandbox_identity(const struct role *role, uid_t *ret_uid, gid_t *ret_gid)
-{
-	_cleanup_(caps_free) cap_t have = cap_get_proc();
-	struct identity id = { geteuid(), getegid() };
-
-	if (have && may_change_identity(role, have))
-		id = identity_of(role);
-	*ret_uid = id.uid;
-	*ret_gid = id.gid;
-}
-
 static int privileges_drop(const struct role *role)
 {
 	_cleanup_(caps_free) cap_t have = cap_get_proc();

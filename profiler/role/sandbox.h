@@ -6,7 +6,6 @@
 #define ROLE_SANDBOX_H
 
 #include <linux/capability.h>
-#include <sys/types.h>
 
 #include "profiler/base/err.h"
 #include "profiler/role/role.h"
@@ -28,15 +27,6 @@
  * could not end a child that is somebody else.
  */
 int sandbox_enter(const struct role *role, struct err *err);
-
-/* Who a process of this role will be, if we start it now: our own ids where it keeps them. */
-void sandbox_identity(const struct role *role, uid_t *ret_uid, gid_t *ret_gid);
-
-/*
- * The first part of that, which is for good, too: uid, gid, groups and capabilities. For who then starts another program, which is to
- * call sandbox_enter() itself: what its loader and its libraries do before main() is done without privileges.
- */
-int sandbox_demote(const struct role *role, struct err *err);
 
 /*
  * Gives up the capabilities and the system calls that are `until_sealed`, and with them all ways back. Once,

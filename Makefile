@@ -90,7 +90,7 @@ uses_agent      := base bpf cache symbolizer opener collect process tables aggre
 uses_dump       := base bpf symbolizer opener process role agent model
 uses_reader     := base role model query encode decode store agent
 uses_storekeeper := base model encode store role
-uses_web        := base role query profiler/reader/request.h
+uses_web        := base role query reader
 uses_command    := base cache symbolizer opener collect process aggregate model query encode role agent dump reader store storekeeper web/control.h
 
 # The libraries it is linked with: pkg-config's names, and those that pkg-config doesn't know.

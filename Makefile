@@ -90,7 +90,7 @@ uses_agent      := base bpf cache symbolizer opener collect process tables aggre
 uses_dump       := base bpf symbolizer opener process role agent model
 uses_reader     := base role model query encode decode store agent
 uses_storekeeper := base store role
-uses_web        := base role query profiler/reader/request.h
+uses_web        := base role query reader
 uses_server     := base cache role store storekeeper reader agent web/control.h web/figures.h
 uses_command    := base cache symbolizer opener collect process aggregate model query encode role agent dump reader store storekeeper server
 
@@ -166,7 +166,7 @@ UNIT_BIN  := $(UNIT:%=$(BUILD)/tests/unit/%)
 FUZZ_BIN  := $(FUZZ:%=$(BUILD)/tests/fuzz/%)
 WORK_BIN  := $(WORKLOAD:%=$(BUILD)/tests/workload/%)
 
-OUR_C     := $(wildcard $(foreach l,$(LAYERS),$(call folder,$(l))/*.c) tests/unit/*.c tests/fuzz/*.c tests/hostile/*.c)
+OUR_C     := $(wildcard $(foreach l,$(LAYERS),$(call folder,$(l))/*.c) tests/unit/*.c tests/fuzz/*.c tests/hostile/*.c tests/web/*.c)
 OUR_H     := $(wildcard $(foreach l,$(LAYERS),$(call folder,$(l))/*.h) tests/unit/*.h tests/fuzz/*.h tests/hostile/*.h)
 BPF_C     := $(wildcard bpf/*.bpf.c)
 BPF_H     := $(wildcard bpf/*.bpf.h)
@@ -381,6 +381,11 @@ $(BUILD)/tests/bench/store: tests/bench/store.c $(foreach l,$(WITHIN),$(call arc
 	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(WARN) $(LDFLAGS_ALL) -o $@ $< $(foreach l,$(WITHIN),$(call archive,$(l))) \
 		$(call pkg_libs,$(WITHIN)) -lpthread
 
+# Whom a web process speaks with, played; for the tests and the bench of it.
+$(BUILD)/tests/web/stage: $(BUILD)/tests/web/stage.o $(foreach l,$(call below,web),$(call archive,$(l)))
+	$(call say,LINK,$@)
+	$(Q)$(link) $^ $(call pkg_libs,$(call below,web)) -lpthread
+
 # The index of lines and inlined functions alone, and libdw for the same.
 $(BUILD)/tests/bench/indexer: tests/bench/indexer.c $(foreach l,$(call below,symbolizer),$(call archive,$(l))) $(BUILD)/flags
 	@mkdir -p $(@D)
@@ -404,8 +409,8 @@ $(BUILD)/tests/bench/unit: tests/bench/cxxsource.py
 check-build: check-build-unit check-build-fuzz check-build-cli check-build-e2e
 check-build-unit: $(UNIT_BIN) ; @:
 check-build-fuzz: $(FUZZ_BIN) $(if $(filter symbolizer_dwarf,$(FUZZ)),$(BUILD)/tests/fuzz/corpus/symbolizer_dwarf/.built) ; @:
-check-build-cli: all $(BUILD)/tests/bench/store ; @:
-check-build-e2e: all $(WORK_BIN) $(BUILD)/tests/liar $(BUILD)/tests/chains/built $(BUILD)/tests/kernels/verify ; @:
+check-build-cli: all $(BUILD)/tests/bench/store $(BUILD)/tests/web/stage ; @:
+check-build-e2e: all $(WORK_BIN) $(BUILD)/tests/liar $(BUILD)/tests/web/stage $(BUILD)/tests/chains/built $(BUILD)/tests/kernels/verify ; @:
 
 # tests/check runs suites and sums them up. What it needs to know, it is told by its environment.
 run_check = +@BUILD='$(BUILD)' SAN='$(SAN)' V='$(V)' MAKE='$(MAKE)' AS_USER='$(as_user)' \

@@ -659,6 +659,7 @@ static const struct role_call web_network_calls[] = {
 	CALL("getsockopt"),
 	CALL("setsockopt"),
 	CALL("getsockname"),
+	CALL("getpeername"),
 };
 
 static const struct role_call web_waiting_calls[] = {

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * A list that is walked: 256 comparisons of a hash are nothing beside a system call. What an entry takes is counted as twice its
+ * answer, whose gzip'd form may come later. Refused: a hash table and a second list for the order.
+ */
+#include "web/cache.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "profiler/base/index.h"
+
+struct cache_entry {
+	TAILQ_ENTRY(cache_entry) link;
+	struct answer *answer;
+	uint64_t hash;
+	bool settled;
+	struct cache_moment asked;
+	size_t bytes; /* as counted */
+	size_t len;
+	char key[];
+};
+
+void cache_init(struct cache *c, uint64_t max_bytes, struct tally *tally)
+{
+	*c = (struct cache){ .tally = tally, .max_bytes = max_bytes };
+	TAILQ_INIT(&c->list);
+}
+
+static void take_out(struct cache *c, struct cache_entry *e)
+{
+	TAILQ_REMOVE(&c->list, e, link);
+	c->tally->cache_bytes -= e->bytes;
+	c->count--;
+	answer_unref(e->answer);
+	free(e);
+}
+
+void cache_release(struct cache *c)
+{
+	while (!TAILQ_EMPTY(&c->list))
+		take_out(c, TAILQ_FIRST(&c->list));
+}
+
+static struct cache_entry *find(struct cache *c, const struct cache_key *key)
+{
+	uint64_t hash = hash_bytes(key->bytes, key->len);
+	struct cache_entry *e;
+
+	TAILQ_FOREACH(e, &c->list, link)
+	if (e->hash == hash && e->len == key->len && !memcmp(e->key, key->bytes, e->len))
+		return e;
+	return NULL;
+}
+
+static bool is_good(const struct cache_entry *e, const struct cache_moment *now)
+{
+	return e->settled || (e->asked.sequence == now->sequence &&
+			      now->now_ns - e->asked.now_ns < now->window_ns);
+}
+
+struct answer *cache_find(struct cache *c, const struct cache_key *key,
+			  const struct cache_moment *now)
+{
+	struct cache_entry *e = find(c, key);
+
+	if (!e)
+		return NULL;
+	if (!is_good(e, now)) {
+		take_out(c, e);
+		return NULL;
+	}
+	TAILQ_REMOVE(&c->list, e, link);
+	TAILQ_INSERT_HEAD(&c->list, e, link);
+	return e->answer;
+}
+
+void cache_keep(struct cache *c, const struct cache_key *key, struct answer *a, bool settled,
+		const struct cache_moment *asked)
+{
+	size_t bytes = sizeof(struct cache_entry) + key->len + 2 * answer_bytes(a);
+	struct cache_entry *e = find(c, key);
+
+	if (e)
+		take_out(c, e);
+	if (bytes > c->max_bytes / 2)
+		return;
+	e = malloc(sizeof(*e) + key->len);
+	if (!e)
+		return;
+	*e = (struct cache_entry){
+		.answer = answer_ref(a),
+		.hash = hash_bytes(key->bytes, key->len),
+		.settled = settled,
+		.asked = *asked,
+		.bytes = bytes,
+		.len = key->len,
+	};
+	memcpy(e->key, key->bytes, key->len);
+	while (c->count == CACHE_MAX_ENTRIES ||
+	       (c->count && c->tally->cache_bytes + bytes > c->max_bytes))
+		take_out(c, TAILQ_LAST(&c->list, cache_list));
+	TAILQ_INSERT_HEAD(&c->list, e, link);
+	c->tally->cache_bytes += bytes;
+	c->count++;
+}

@@ -170,7 +170,9 @@ static int open_all(struct work *w, struct err *err)
 /* Cut if it is too long; it was all zero. */
 static void text_copy(char *ret, size_t size, const char *text)
 {
-	memcpy(ret, text, strnlen(text, size - 1));
+	size_t len = strlen(text);
+
+	memcpy(ret, text, len < size ? len : size - 1);
 }
 
 static void add_host(struct web_job *job, const char *name, size_t len)

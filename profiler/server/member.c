@@ -26,10 +26,12 @@
 /* Once more, if it seems silent: whoever stopped us (Ctrl-Z) has stopped it, too. */
 #define DOUBT_NS (5 * NS_PER_S)
 
-void member_init(struct member *m, const char *role, struct log *log, size_t max_message_bytes)
+void member_init(struct member *m, const char *role, const char *name, struct log *log,
+		 size_t max_message_bytes)
 {
 	*m = (struct member){
 		.role = role,
+		.name = name,
 		.log = log,
 		.child.socket = -1,
 		.socket = -1,
@@ -61,7 +63,7 @@ static int process_start(struct member *m, struct err *err)
 	if (m->supervisor) {
 		/* What is left of the last one. */
 		r = supervisor_dismiss(m->supervisor);
-		return r < 0 ? err_errno(err, r, "the last %s has not gone", m->role)
+		return r < 0 ? err_errno(err, r, "the last %s has not gone", m->name)
 			     : supervisor_lead(m->supervisor, m->role, &m->socket, &m->service,
 					       err);
 	}
@@ -115,7 +117,7 @@ void member_up(struct member *m)
 	const struct log_field fields[] = { { "role", m->role, 0 }, { "starts", NULL, m->starts } };
 
 	m->state = MEMBER_UP;
-	log_write(m->log, LOG_EVENT_PROCESS_STARTED, fields, 2, "the %s is ready", m->role);
+	log_write(m->log, LOG_EVENT_PROCESS_STARTED, fields, 2, "the %s is ready", m->name);
 }
 
 /* ---- its conversation ---- */
@@ -128,7 +130,7 @@ void member_lost(struct member *m, const char *why)
 	m->state = MEMBER_LEAVING;
 	m->at_ns = clock_ns(CLOCK_MONOTONIC) + (why ? 0 : LEAVE_PATIENCE_NS);
 	if (why)
-		err_set(&m->why, 0, "the %s %s", m->role, why);
+		err_set(&m->why, 0, "the %s %s", m->name, why);
 }
 
 int member_hear(struct member *m)
@@ -177,10 +179,10 @@ static bool process_gone(struct member *m, struct err *how)
 	if (!child_ended(&m->child, &m->usage, &status))
 		return false;
 	if (WIFSIGNALED(status))
-		err_set(how, 0, "the %s was ended by signal %d (%s)", m->role, WTERMSIG(status),
+		err_set(how, 0, "the %s was ended by signal %d (%s)", m->name, WTERMSIG(status),
 			strsignal(WTERMSIG(status)));
 	else
-		err_set(how, 0, "the %s ended with status %d", m->role, WEXITSTATUS(status));
+		err_set(how, 0, "the %s ended with status %d", m->name, WEXITSTATUS(status));
 	return true;
 }
 
@@ -226,7 +228,7 @@ static void tend_leaving(struct member *m, uint64_t now_ns)
 	}
 	m->stuck = true;
 	log_write(m->log, LOG_EVENT_PROCESS_STUCK, fields, 1,
-		  "the %s was killed and doesn't end: it waits within the kernel", m->role);
+		  "the %s was killed and doesn't end: it waits within the kernel", m->name);
 }
 
 uint64_t member_due_ns(const struct member *m)

@@ -25,6 +25,7 @@ enum member_state { MEMBER_AWAY, MEMBER_STARTING, MEMBER_UP, MEMBER_LEAVING };
 
 struct member {
 	const char *role;
+	const char *name; /* in sentences */
 	struct log *log;
 	struct supervisor *supervisor; /* whose leader it is; NULL: our own child */
 	uint64_t memory_bytes; /* of our own child; 0: its role's limit */
@@ -45,8 +46,9 @@ struct member {
 	struct err why; /* of its end, in its words or ours; "" */
 };
 
-/* Borrows role and log. Its messages have at most so many bytes. */
-void member_init(struct member *m, const char *role, struct log *log, size_t max_message_bytes);
+/* Borrows role, name and log. Its messages have at most so many bytes. */
+void member_init(struct member *m, const char *role, const char *name, struct log *log,
+		 size_t max_message_bytes);
 void member_release(struct member *m);
 
 /* 0; or negative errno, which was logged: it is AWAY again. */

@@ -12,9 +12,8 @@
 #include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdlib.h>
+#include <string.h>
 
-#include "profiler/agent/status.h"
 #include "profiler/base/clock.h"
 #include "profiler/reader/job.h"
 #include "profiler/server/state.h"
@@ -52,9 +51,9 @@ static void init(struct server *s, const struct server_config *config)
 		.log = config->log,
 		.start_ns = clock_ns(CLOCK_REALTIME),
 	};
-	member_init(&s->agent, AGENT_ROLE, s->log, AGENT_MAX_MESSAGE_BYTES);
-	member_init(&s->keeper, STOREKEEPER_ROLE, s->log, KEEPER_MAX_MESSAGE_BYTES);
-	member_init(&s->web, WEB_ROLE, s->log, WEB_MAX_BYTES);
+	member_init(&s->agent, AGENT_ROLE, "agent", s->log, AGENT_MAX_MESSAGE_BYTES);
+	member_init(&s->keeper, STOREKEEPER_ROLE, "storekeeper", s->log, KEEPER_MAX_MESSAGE_BYTES);
+	member_init(&s->web, WEB_ROLE, "web process", s->log, WEB_MAX_BYTES);
 	s->agent.silence_ns = AGENT_SILENCE_NS;
 	s->keeper.memory_bytes = memory_of(config, STOREKEEPER_ROLE);
 	s->web.memory_bytes = memory_of(config, WEB_ROLE);
@@ -140,9 +139,8 @@ static void say_ready(struct server *s)
 	if (s->ready || !s->agent_came || !s->keeper_came || !s->web_came)
 		return;
 	s->ready = true;
-	log_write(s->log, LOG_EVENT_READY, NULL, 0, "sampling at %u Hz on %" PRIu64 " CPUs",
-		  s->config->job->session.frequency_hz,
-		  s->status.gauges[AGENT_GAUGE_CPUS_PROFILED]);
+	log_write(s->log, LOG_EVENT_READY, NULL, 0, "sampling at %u Hz on each CPU",
+		  s->config->job->session.frequency_hz);
 	notify_send(s->config->notify, "READY=1");
 }
 

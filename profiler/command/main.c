@@ -22,7 +22,7 @@
 #include "profiler/role/child.h"
 #include "profiler/role/role.h"
 #include "profiler/role/sandbox.h"
-#include "profiler/storekeeper/job.h"
+#include "profiler/storekeeper/protocol.h"
 #include "symbolizer/protocol.h"
 
 /* Words that people try first. */
@@ -65,15 +65,10 @@ static const struct {
 	const char *role;
 	int (*serve)(int socket);
 } bodies[] = {
-	{ AGENT_ROLE, agent_serve },
-	{ OPENER_ROLE, run_opener },
-	{ FETCHER_ROLE, run_fetcher },
-	{ SYMBOLS_ROLE, symbolizer_serve },
-	{ DUMPER_ROLE, dumper_serve },
-	{ TRACER_ROLE, tracer_serve },
-	{ UNWINDER_ROLE, unwinder_serve },
-	{ READER_ROLE, reader_serve },
-	{ STOREKEEPER_ROLE, storekeeper_serve },
+	{ AGENT_ROLE, agent_serve },       { OPENER_ROLE, run_opener },
+	{ FETCHER_ROLE, run_fetcher },     { SYMBOLS_ROLE, symbolizer_serve },
+	{ DUMPER_ROLE, dumper_serve },     { TRACER_ROLE, tracer_serve },
+	{ UNWINDER_ROLE, unwinder_serve }, { READER_ROLE, reader_serve },
 };
 
 /* Is this one of ours, and has it run? */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * slowburn store: what a store has, whether it is whole, and a range of it as a file. The files are opened here, as whoever
- * called; the storekeeper, which has no privileges, reads them.
+ * called; the reader, which has no privileges, reads them.
  */
 #include "profiler/command/command.h"
 
@@ -19,9 +19,9 @@
 #include "profiler/command/options.h"
 #include "profiler/command/output.h"
 #include "profiler/command/store_files.h"
+#include "profiler/reader/job.h"
 #include "profiler/role/child.h"
 #include "profiler/role/socket.h"
-#include "profiler/storekeeper/job.h"
 
 #define PATIENCE_NS (300 * NS_PER_S)
 
@@ -29,16 +29,16 @@ enum { OPTION_FROM = 0xa00, OPTION_TO };
 
 static const struct {
 	const char *name;
-	enum storekeeper_kind kind;
+	enum reader_account_kind kind;
 } actions[] = {
-	{ "info", STOREKEEPER_INFO },
-	{ "verify", STOREKEEPER_VERIFY },
-	{ "export", STOREKEEPER_EXPORT },
+	{ "info", READER_INFO },
+	{ "verify", READER_VERIFY },
+	{ "export", READER_EXPORT },
 };
 
 struct request {
 	const char *action, *directory, *from, *to, *output;
-	struct storekeeper_job job;
+	struct reader_account job;
 };
 
 static int take(void *into, int key, const char *arg, struct err *err)
@@ -84,7 +84,7 @@ static int check(struct request *q, struct err *err)
 	}
 	if (!found)
 		return err_set(err, -EINVAL, "\"%s\" is not info, verify or export", q->action);
-	if (q->job.kind != STOREKEEPER_EXPORT)
+	if (q->job.kind != READER_EXPORT)
 		return q->from || q->to || q->output
 			       ? err_set(err, -EINVAL, "--from, --to and -o are for export")
 			       : 0;
@@ -99,21 +99,21 @@ static int check(struct request *q, struct err *err)
 
 static int hand_over(const struct request *q, int dirfd, int socket, struct err *err)
 {
-	bool all = q->job.kind != STOREKEEPER_EXPORT;
+	bool all = q->job.kind != READER_EXPORT;
 	int r = store_files_send(dirfd, all ? 0 : q->job.from_ns, all ? UINT64_MAX : q->job.to_ns,
-				 socket, STOREKEEPER_FILE, err);
+				 socket, READER_STORE_FILE, err);
 
 	if (r < 0)
 		return r;
-	r = socket_send(socket, STOREKEEPER_JOB, &q->job, sizeof(q->job), NULL, 0,
+	r = socket_send(socket, READER_ACCOUNT, &q->job, sizeof(q->job), NULL, 0,
 			clock_ns(CLOCK_MONOTONIC) + PATIENCE_NS);
-	return r < 0 ? err_errno(err, r, "the storekeeper doesn't take its job") : 0;
+	return r < 0 ? err_errno(err, r, "the reader doesn't take its job") : 0;
 }
 
-/* Its answer to its end. 0, 1: something is damaged (then, or with a failure, a sentence may be there). */
+/* Its answer to its end. 0, 1: something is damaged. */
 static int hear(int socket, struct socket_message *m, struct output *out, struct err *err)
 {
-	struct storekeeper_result result;
+	struct reader_result result;
 	const struct buffer *b = &m->bytes;
 	size_t len;
 
@@ -121,23 +121,26 @@ static int hear(int socket, struct socket_message *m, struct output *out, struct
 		int r = socket_receive(socket, m, clock_ns(CLOCK_MONOTONIC) + PATIENCE_NS);
 
 		if (r < 0)
-			return err_errno(err, r, "the storekeeper ended before its time");
-		if (m->type != STOREKEEPER_ANSWER)
+			return err_errno(err, r, "the reader ended before its time");
+		if (m->type == READER_ANSWER)
+			r = output_write(out, b->data, b->len, err);
+		else if (m->type == READER_SAID)
+			command_say("%.*s; the rest was exported", (int)b->len, b->data);
+		else if (m->type != READER_ANSWERED)
 			break;
-		r = output_write(out, b->data, b->len, err);
 		if (r < 0)
 			return r;
 	}
-	if (m->type != STOREKEEPER_ENDED || b->len < sizeof(result) ||
+	if (m->type != READER_ENDED || b->len < sizeof(result) ||
 	    b->len - sizeof(result) >= sizeof(err->text))
-		return err_errno(err, -EPROTO, "the storekeeper can't be understood");
+		return err_errno(err, -EPROTO, "the reader can't be understood");
 	memcpy(&result, b->data, sizeof(result));
 	len = b->len - sizeof(result);
 	memcpy(err->text, b->data + sizeof(result), len);
 	err->text[len] = '\0';
 	if (result.status < 0 && !len)
-		err_errno(err, result.status, "the storekeeper failed");
-	return result.status < 0 ? result.status : result.bad != 0;
+		err_errno(err, result.status, "the reader failed");
+	return result.status < 0 ? result.status : result.broken_off != 0;
 }
 
 static int ask(const struct request *q, int dirfd, struct output *out, struct err *err)
@@ -146,8 +149,8 @@ static int ask(const struct request *q, int dirfd, struct output *out, struct er
 	struct socket_message message;
 	int r;
 
-	socket_message_init(&message, STOREKEEPER_MAX_MESSAGE_BYTES);
-	r = child_start(&child, STOREKEEPER_ROLE, err);
+	socket_message_init(&message, READER_MAX_MESSAGE_BYTES);
+	r = child_start(&child, READER_ROLE, err);
 	if (r == 0)
 		r = hand_over(q, dirfd, child.socket, err);
 	if (r == 0)
@@ -172,13 +175,11 @@ static int run_request(const struct request *q)
 	if (r == 0 && dirfd < 0)
 		r = err_errno(&err, -errno, "cannot open the store \"%s\"", q->directory);
 	if (r == 0)
-		r = output_open(&out, q->output ? q->output : "-",
-				q->job.kind == STOREKEEPER_EXPORT, &err);
+		r = output_open(&out, q->output ? q->output : "-", q->job.kind == READER_EXPORT,
+				&err);
 	if (r == 0)
 		r = ask(q, dirfd, &out, &err);
 	if (r >= 0) {
-		if (r == 1 && *err.text)
-			command_say("%s; the rest was exported", err.text);
 		if (output_finish(&out, &err) < 0)
 			r = -EIO;
 	}

@@ -4,7 +4,7 @@
  *
  *	supervisor		reader
  *	STORE_FILE	→	many, or none
- *	JOB		→
+ *	JOB		→		or ACCOUNT, for `slowburn store`
  *			←	for each part: ANSWER, many; ANSWERED
  *			←	SAID, about what is no reason to end
  *			←	ENDED
@@ -33,7 +33,16 @@
 
 struct reader_result {
 	int32_t status; /* 0, or negative errno */
-	uint32_t broken_off; /* recordings that break off early */
+	uint32_t broken_off; /* recordings that break off early; files of a store that are damaged */
+};
+
+enum reader_account_kind { READER_INFO, READER_VERIFY, READER_EXPORT };
+
+/* What `slowburn store` asks of a store's files. */
+struct reader_account {
+	uint32_t kind;
+	uint32_t reserved;
+	uint64_t from_ns, to_ns, window_ns; /* what is exported (store/reader.h) */
 };
 
 struct reader_part {

@@ -19,6 +19,7 @@
 #include "profiler/encode/difference.h"
 #include "profiler/encode/format.h"
 #include "profiler/encode/pprof.h"
+#include "profiler/reader/account.h"
 #include "profiler/reader/conversation.h"
 #include "profiler/reader/job.h"
 #include "profiler/role/socket.h"
@@ -36,6 +37,8 @@ struct reader {
 	int files[READER_MAX_FILES];
 	struct handed store;
 	struct reader_job job;
+	struct reader_account account;
+	bool is_account; /* that is what is asked for, and no job */
 	struct reader_result result;
 	struct query *query;
 	struct profile profiles[READER_MAX_FILES];
@@ -188,6 +191,20 @@ static int answer(const struct reader *d, const struct diff *diff, struct err *e
 	return 0;
 }
 
+/* What is damaged is in *err when it returns 0. */
+static int account(struct reader *d, struct err *err)
+{
+	_cleanup_(buffer_release) struct buffer out = BUFFER_INIT(MAX_ANSWER_BYTES);
+	const struct store_source source = handed_source(&d->store);
+	int r = account_run(&d->account, &source, &out, &d->result.broken_off, err);
+
+	if (r == 0)
+		r = say_part(d, &out);
+	if (r == 0 && d->account.kind == READER_EXPORT && d->result.broken_off)
+		r = say(d, READER_SAID, err->text, strlen(err->text));
+	return r;
+}
+
 static int work(struct reader *d, struct err *err)
 {
 	const struct diff_options options = { .mode = d->job.mode, .by = d->job.by };
@@ -224,6 +241,13 @@ static int hear(struct reader *d, struct socket_message *m)
 		r = conversation_serve(d->socket, &m->bytes, &d->store);
 		return r < 0 ? r : ASKED;
 	}
+	if (m->type == READER_ACCOUNT) {
+		if (m->bytes.len != sizeof(d->account) || m->fd_count)
+			return -EPROTO;
+		memcpy(&d->account, m->bytes.data, sizeof(d->account));
+		d->is_account = true;
+		return 0;
+	}
 	r = m->type == READER_JOB ? reader_job_parse(&d->job, &m->bytes) : -EPROTO;
 	if (r == 0 && m->fd_count != (d->job.store ? 0 : d->job.file_count))
 		r = -EPROTO;
@@ -256,7 +280,7 @@ static int serve(struct reader *d)
 	if (r == ASKED)
 		return 0;
 	if (r == 0)
-		r = work(d, &err);
+		r = d->is_account ? account(d, &err) : work(d, &err);
 	d->result.status = r;
 	if (r == 0)
 		err.text[0] = '\0';

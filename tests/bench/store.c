@@ -20,6 +20,7 @@
 #include "profiler/base/number.h"
 #include "profiler/model/merge.h"
 #include "profiler/store/level.h"
+#include "profiler/store/packer.h"
 #include "profiler/store/reader.h"
 #include "profiler/store/writer.h"
 
@@ -96,7 +97,7 @@ static int compare_times(const void *a, const void *b)
 }
 
 static void print_fill(const struct store_writer *w, uint64_t *times, uint32_t n,
-		       uint64_t longest_tidy_ns)
+		       uint64_t longest_tidy_ns, uint64_t longest_step_ns)
 {
 	const struct store_writer_stats *s = store_writer_stats(w);
 	uint64_t sum = 0;
@@ -111,8 +112,43 @@ static void print_fill(const struct store_writer *w, uint64_t *times, uint32_t n
 	       (double)store_writer_bytes(w) / (double)s->samples);
 	printf("window_written_ms mean %.3f p99 %.3f max %.3f\n", (double)sum / n / NS_PER_MS,
 	       (double)times[(uint64_t)n * 99 / 100] / NS_PER_MS, (double)times[n - 1] / NS_PER_MS);
-	printf("longest_tidy_ms %.1f rolled_up %" PRIu64 "\n", (double)longest_tidy_ns / NS_PER_MS,
+	printf("longest_tidy_ms %.1f longest_step_ms %.1f rolled_up %" PRIu64 "\n",
+	       (double)longest_tidy_ns / NS_PER_MS, (double)longest_step_ns / NS_PER_MS,
 	       s->rolled_up);
+}
+
+/* What two processes do: packs, and writes. */
+static void append(struct store_writer *w, struct packer *k, const struct profile *p,
+		   const struct store_window *x)
+{
+	struct err err;
+	uint64_t sequence;
+	size_t len;
+	void *frame;
+
+	if (packer_pack(k, p, &p->counters, x) < 0)
+		exit(EXIT_FAILURE);
+	frame = packer_frame(k, &len);
+	if (store_writer_append(w, frame, len, &sequence, &err) < 0)
+		die("append", &err);
+	packer_keep(k);
+}
+
+/* What is due then; how long the longest step took, in *longest_step_ns. In all: the result. */
+static uint64_t tidy(struct store_writer *w, uint64_t now_ns, uint64_t *longest_step_ns)
+{
+	uint64_t begin = clock_ns(CLOCK_MONOTONIC), last = begin, now;
+	struct err err;
+	int r;
+
+	do {
+		r = store_writer_tidy(w, now_ns, &err);
+		now = clock_ns(CLOCK_MONOTONIC);
+		if (now - last > *longest_step_ns)
+			*longest_step_ns = now - last;
+		last = now;
+	} while (r == 1);
+	return last - begin;
 }
 
 static void fill(int dirfd, uint64_t hours, uint32_t samples, const char *recording)
@@ -123,19 +159,23 @@ static void fill(int dirfd, uint64_t hours, uint32_t samples, const char *record
 	struct store_options options = store_options_default();
 	struct source source = { 0 };
 	struct store_writer *w;
+	struct packer *k = NULL;
 	struct profile p;
 	struct profile_merge *m = NULL;
-	uint64_t seed = 1, longest_ns = 0;
+	uint64_t seed = 1, longest_ns = 0, longest_step_ns = 0;
 	struct err err;
 
 	source_read(&source, recording);
 	if (store_writer_open(&w, dirfd, &options, &err) < 0)
 		die("fill", &err);
+	if (packer_new(&k, PACKER_EFFORT) < 0)
+		exit(EXIT_FAILURE);
 	for (uint32_t i = 0; i < n; i++) {
 		uint64_t at = EPOCH_NS + i * WINDOW_NS, begin;
 		struct store_window x = { at, at + WINDOW_NS, i * WINDOW_NS + 1, moments, 0 };
 
-		if (store_writer_turn(w, at) || !m) {
+		if (!store_writer_file(w, at)) {
+			packer_begin(k);
 			if (m) {
 				profile_merge_free(m);
 				profile_release(&p);
@@ -146,16 +186,12 @@ static void fill(int dirfd, uint64_t hours, uint32_t samples, const char *record
 		}
 		x.moment_count = draw(&p, m, &source, samples, &seed, moments);
 		begin = clock_ns(CLOCK_MONOTONIC);
-		if (store_writer_append(w, &p, &x, &err) < 0)
-			die("append", &err);
+		append(w, k, &p, &x);
 		times[i] = clock_ns(CLOCK_MONOTONIC) - begin;
-		begin = clock_ns(CLOCK_MONOTONIC);
-		while (store_writer_tidy(w, at + WINDOW_NS, &err) == 1)
-			;
-		begin = clock_ns(CLOCK_MONOTONIC) - begin;
+		begin = tidy(w, at + WINDOW_NS, &longest_step_ns);
 		longest_ns = begin > longest_ns ? begin : longest_ns;
 	}
-	print_fill(w, times, n, longest_ns);
+	print_fill(w, times, n, longest_ns, longest_step_ns);
 	store_writer_free(w);
 }
 

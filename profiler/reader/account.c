@@ -3,14 +3,18 @@
  * One pass over the files. Info reads the headers of windows at all levels, and the content of the finest for what was lost;
  * verify reads all: hashes, every column, sums, the order of windows, and that a file is the one that its name says.
  */
-#include "profiler/storekeeper/account.h"
+#include "profiler/reader/account.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <time.h>
 
 #include "profiler/base/clock.h"
+#include "profiler/encode/pprof.h"
 #include "profiler/store/level.h"
+
+#define MAX_TEXT_BYTES ((size_t)256 << 20)
+#define MAX_ITEMS (1u << 24)
 
 struct sum {
 	uint32_t files, bad, unfinished;
@@ -103,8 +107,8 @@ static void print_losses(struct buffer *out, const struct counters *c)
 				      counter_help(told[i]));
 }
 
-int account_info(const struct store_source *source, struct buffer *out, uint32_t *ret_bad,
-		 struct err *err)
+static int info(const struct store_source *source, struct buffer *out, uint32_t *ret_bad,
+		struct err *err)
 {
 	const struct catalog *c = source->catalog;
 	struct sum levels[STORE_LEVELS] = { 0 }, all = { 0 };
@@ -139,8 +143,8 @@ int account_info(const struct store_source *source, struct buffer *out, uint32_t
 	return buffer_error(out);
 }
 
-int account_verify(const struct store_source *source, struct buffer *out, uint32_t *ret_bad,
-		   struct err *err)
+static int verify(const struct store_source *source, struct buffer *out, uint32_t *ret_bad,
+		  struct err *err)
 {
 	const struct catalog *c = source->catalog;
 	struct sum all = { 0 };
@@ -155,4 +159,44 @@ int account_verify(const struct store_source *source, struct buffer *out, uint32
 		      all.files, all.windows, all.bytes, all.bad);
 	*ret_bad = all.bad;
 	return buffer_error(out);
+}
+
+static int export_range(const struct reader_account *job, const struct store_source *source,
+			struct buffer *out, uint32_t *ret_bad, struct err *err)
+{
+	const struct store_range range = { job->from_ns, job->to_ns, job->window_ns };
+	struct store_result result;
+	struct profile p;
+	int r = profile_init(&p, MAX_TEXT_BYTES, MAX_ITEMS);
+
+	if (r < 0)
+		return err_errno(err, r, "cannot export");
+	r = store_read(source, &range, NULL, NULL, &p, &result, err);
+	if (r == 0 && !result.windows)
+		r = err_set(err, -ENODATA, "the store has no window in that range");
+	if (r == 0) {
+		r = pprof_encode(&p, NULL, out);
+		if (r < 0)
+			err_errno(err, r, "cannot make the pprof file");
+	}
+	*ret_bad = result.bad;
+	if (r == 0 && result.bad)
+		*err = result.damage;
+	profile_release(&p);
+	return r;
+}
+
+int account_run(const struct reader_account *job, const struct store_source *source,
+		struct buffer *out, uint32_t *ret_bad, struct err *err)
+{
+	switch (job->kind) {
+	case READER_INFO:
+		return info(source, out, ret_bad, err);
+	case READER_VERIFY:
+		return verify(source, out, ret_bad, err);
+	case READER_EXPORT:
+		return export_range(job, source, out, ret_bad, err);
+	default:
+		return err_errno(err, -EPROTO, "there is no such account");
+	}
 }

@@ -16,6 +16,8 @@
 #define DATE "dddd-dd-ddTdd:dd:dd"
 #define NS_PER_DAY (24 * 3600 * NS_PER_S)
 #define MAX_DAYS 3653
+/* The year 2262: so that nobody who adds to a moment has to think. */
+#define MAX_SECONDS (INT64_MAX / (int64_t)NS_PER_S - 1)
 
 /* Does the text begin so? 'd' is a digit. */
 static bool begins(const char *text, const char *pattern)
@@ -84,7 +86,7 @@ static bool absolute(const char *text, uint64_t *ret_ns)
 	if (!zone(at, &east_s))
 		return false;
 	seconds = (int64_t)t - east_s;
-	if (seconds < 0 || (uint64_t)seconds >= UINT64_MAX / NS_PER_S)
+	if (seconds < 0 || (uint64_t)seconds > MAX_SECONDS)
 		return false;
 	*ret_ns = (uint64_t)seconds * NS_PER_S + fraction_ns;
 	return true;
@@ -104,8 +106,7 @@ static bool seconds_since_1970(const char *text, uint64_t *ret_ns)
 		for (size_t i = fraction++; i < 9; i++)
 			ns *= 10;
 	}
-	if (text[whole + fraction] ||
-	    number_parse(text, whole, UINT64_MAX / NS_PER_S - 1, &seconds) < 0)
+	if (text[whole + fraction] || number_parse(text, whole, MAX_SECONDS, &seconds) < 0)
 		return false;
 	*ret_ns = seconds * NS_PER_S + ns;
 	return true;
@@ -150,6 +151,10 @@ int moment_parse(const char *text, uint64_t now_ns, uint64_t *ret_ns, struct err
 
 	if (!strcmp(text, "now")) {
 		*ret_ns = now_ns;
+		return 0;
+	}
+	if (!strcmp(text, "first") || !strcmp(text, "last")) {
+		*ret_ns = *text == 'f' ? 0 : UINT64_MAX;
 		return 0;
 	}
 	if (*text == '-' && moment_duration_parse(text + 1, &ago_ns) == 0) {

@@ -56,14 +56,17 @@ struct reader_request {
 
 struct reader_reply {
 	uint32_t status; /* HTTP's; if it isn't 200, `sentence` says why, and there is no answer */
-	uint32_t settled; /* 1: the same question at the same `now_ns` will have the same answer */
+	uint32_t settled; /* 1: all windows that it asks for are in the store by now */
 	uint64_t bytes; /* of the answer */
 	char content_type[48];
 	char file_name[64]; /* to save it by, or "" */
 	char sentence[512]; /* with 200: what is wrong with the store, or "" */
 };
 
-/* The value of a parameter, or NULL; '-' and '_' are one character in names. */
+/* '-' and '_' are one character in names of parameters. */
+bool reader_same_name(const char *a, const char *b);
+
+/* The value of a parameter, or NULL. */
 const char *reader_request_find(const struct reader_request *q, const char *name);
 
 /* Appends a message. 0; -E2BIG: too many parameters, or too long; -ENOMEM. */

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "profiler/role/child.h"
 #include "profiler/role/sandbox.h"
@@ -17,6 +18,8 @@ int main(void)
 
 	/* A client that goes is an error of send(2), where the library does not say MSG_NOSIGNAL. */
 	signal(SIGPIPE, SIG_IGN);
+	/* For the Date field, which is in UTC; glibc looks for the local time all the same, and can't later. */
+	tzset();
 	if (child_enter() < 0) {
 		fprintf(stderr, WEB_PROGRAM " is started by slowburn itself\n");
 		return EXIT_FAILURE;

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "profiler/agent/facts.h"
+#include "profiler/agent/kernel_names.h"
 #include "profiler/agent/meter.h"
 #include "profiler/agent/names.h"
 #include "profiler/agent/outside.h"
@@ -47,6 +48,7 @@ struct capture {
 	struct live_names live_names;
 	struct name_source names;
 	struct unwinding *unwinding;
+	struct kernel_names *kernel; /* of a job that goes on */
 	struct recorder *recorder; /* or NULL */
 	struct pipeline pipeline;
 	struct profile profile; /* being filled, until the finish hands it over */
@@ -375,6 +377,7 @@ void capture_free(struct capture *c)
 	profile_release(&c->profile);
 	recorder_free(c->recorder);
 	perfmaps_free(c->perfmaps);
+	kernel_names_free(c->kernel);
 	outside_free(c->outside);
 	fd_close(&c->stat_fd);
 	free(c);
@@ -580,6 +583,9 @@ int capture_go_on(struct capture *c, struct archive *archive, struct windows **r
 		.ctx = c,
 	};
 
+	if (kernel_names_new(&c->kernel) < 0)
+		return -ENOMEM;
+	resolver_naming(c->resolver)->kernel = c->kernel;
 	c->pipeline.file_forgotten = file_forgotten;
 	c->pipeline.forgotten_ctx = c;
 	return windows_new(ret, &config, c->facts.start_ns);

@@ -3,7 +3,7 @@
  * A list of values for each place, in its order, which point into the command line or a copy of the file's text. Nothing is
  * interpreted here: whoever takes options from a command line takes these, so that a file can say no more and no less.
  *
- * Refused: sections, includes, escapes, values over several lines. A file of this kind has ten lines.
+ * Refused: sections, includes, values over several lines. A file of this kind has ten lines.
  */
 #include "profiler/command/settings.h"
 
@@ -18,7 +18,8 @@
 #include "profiler/command/near.h"
 #include "profiler/command/options.h"
 
-#define MAX_LINE_BYTES 1024
+#define MAX_VALUE_BYTES 1024
+#define MAX_LINE_BYTES 4096 /* a value whose every byte is escaped, and where it comes from */
 #define MAX_PATH_BYTES 256
 #define BLANKS " \t\r"
 
@@ -136,6 +137,29 @@ static void uncomment(char *s)
 	}
 }
 
+/* What is between quotes, of which `s` is behind the first; *ret_end is behind the last. NULL and a sentence. */
+static char *unquoted(char *s, const char *key, char **ret_end, struct err *err)
+{
+	char *from = s, *to = s;
+
+	for (; *from && *from != '"'; from++) {
+		if (*from == '\\' && *++from != '"' && *from != '\\') {
+			err_set(err, -EINVAL,
+				"in the quotes of \"%s\" a \\ is before \" or another \\ only",
+				key);
+			return NULL;
+		}
+		*to++ = *from;
+	}
+	if (!*from) {
+		err_set(err, -EINVAL, "the quotes around the value of \"%s\" don't end", key);
+		return NULL;
+	}
+	*ret_end = from + 1;
+	*to = '\0';
+	return s;
+}
+
 /* What is between quotes, or before a comment. NULL and a sentence. */
 static char *value_of(char *s, const char *key, struct err *err)
 {
@@ -149,12 +173,9 @@ static char *value_of(char *s, const char *key, struct err *err)
 			err_set(err, -EINVAL, "\"%s\" has no value", key);
 		return *s ? s : NULL;
 	}
-	end = strchr(++s, '"');
-	if (!end) {
-		err_set(err, -EINVAL, "the quotes around the value of \"%s\" don't end", key);
+	s = unquoted(s + 1, key, &end, err);
+	if (!s)
 		return NULL;
-	}
-	*end++ = '\0';
 	uncomment(end);
 	if (*trimmed(end)) {
 		err_set(err, -EINVAL, "there is something behind the quotes of \"%s\"", key);
@@ -192,6 +213,9 @@ static int setting_read(const struct reading *x, char *key, char *rest, struct e
 	v.text = value_of(rest, key, err);
 	if (!v.text)
 		return -EINVAL;
+	if (strlen(v.text) > MAX_VALUE_BYTES)
+		return err_set(err, -EINVAL, "the value of \"%s\" is longer than %d bytes", key,
+			       MAX_VALUE_BYTES);
 	r = v.option->arg ? 0 : switch_read(&v, err);
 	return r < 0 ? r : list_add(x->settings, x->place, &v, err);
 }
@@ -362,15 +386,30 @@ int settings_apply(const struct settings *s,
 	return r;
 }
 
+static void print_text(const char *text, struct buffer *out)
+{
+	if (*text && !strpbrk(text, "#\"\\ ")) {
+		text_escape(out, text, strlen(text));
+		return;
+	}
+	buffer_text(out, "\"");
+	for (; *text; text++) {
+		size_t plain = strcspn(text, "\"\\");
+
+		text_escape(out, text, plain);
+		text += plain;
+		if (!*text)
+			break;
+		buffer_printf(out, "\\%c", *text);
+	}
+	buffer_text(out, "\"");
+}
+
 static void print_value(const struct settings *s, enum place place, const struct value *v,
 			struct buffer *out)
 {
-	const char *text = v->text ? v->text : v->off ? "no" : "yes";
-	const char *quote = !*text || strpbrk(text, "#\" ") ? "\"" : "";
-
-	buffer_printf(out, "%s = %s", v->option->name, quote);
-	text_escape(out, text, strlen(text));
-	buffer_text(out, quote);
+	buffer_printf(out, "%s = ", v->option->name);
+	print_text(v->text ? v->text : v->off ? "no" : "yes", out);
 	switch (place) {
 	case COMMAND_LINE:
 		buffer_text(out, " # command line\n");

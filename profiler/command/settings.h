@@ -6,7 +6,7 @@
  *	# /etc/slowburn/slowburn.conf
  *	listen = 127.0.0.1:7799		# the long option's name, and what would be its value
  *	kernel = yes			# an option without a value: yes or no
- *	cgroup = "/a # b"		# quotes keep what would be a comment; there is no escaping in them
+ *	cgroup = "/a # b"		# quotes keep what would be a comment; in them \" and \\ are " and \
  */
 #ifndef COMMAND_SETTINGS_H
 #define COMMAND_SETTINGS_H

@@ -24,7 +24,7 @@
 #define STUCK_NS (5 * NS_PER_S) /* killed, and not gone: it waits within the kernel */
 #define STUCK_LOOK_NS NS_PER_S
 /* Once more, if it seems silent: whoever stopped us (Ctrl-Z) has stopped it, too. */
-#define DOUBT_NS (5 * NS_PER_S)
+#define DOUBT_PART 6 /* of the silence */
 
 void member_init(struct member *m, const char *role, const char *name, struct log *log,
 		 size_t max_message_bytes)
@@ -251,7 +251,7 @@ bool member_tend(struct member *m)
 		if (m->doubted)
 			member_lost(m, "gives no sign of life");
 		m->doubted = true;
-		m->heard_ns = now_ns - m->silence_ns + DOUBT_NS;
+		m->heard_ns = now_ns - m->silence_ns + m->silence_ns / DOUBT_PART;
 	}
 	if (m->state == MEMBER_LEAVING)
 		tend_leaving(m, now_ns);

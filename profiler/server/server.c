@@ -54,7 +54,7 @@ static void init(struct server *s, const struct server_config *config)
 	member_init(&s->agent, AGENT_ROLE, "agent", s->log, AGENT_MAX_MESSAGE_BYTES);
 	member_init(&s->keeper, STOREKEEPER_ROLE, "storekeeper", s->log, KEEPER_MAX_MESSAGE_BYTES);
 	member_init(&s->web, WEB_ROLE, "web process", s->log, WEB_MAX_BYTES);
-	s->agent.silence_ns = AGENT_SILENCE_NS;
+	s->agent.silence_ns = config->silence_ns ? config->silence_ns : AGENT_SILENCE_NS;
 	s->keeper.memory_bytes = memory_of(config, STOREKEEPER_ROLE);
 	s->web.memory_bytes = memory_of(config, WEB_ROLE);
 	readers_init(&s->readers, config->store, memory_of(config, READER_ROLE));

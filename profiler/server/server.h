@@ -40,6 +40,7 @@ struct server_config {
 	struct log *log;
 	struct cache *cache; /* NULL: there is none, and `no_cache` says why */
 	const char *no_cache;
+	uint64_t silence_ns; /* of the agent, after which it is killed; 0: 30 s */
 	/* Asked whenever the loop is woken; signals that it knows are blocked but for while the loop waits. */
 	bool (*stop_came)(void);
 	bool (*reload_came)(void); /* true once for each */

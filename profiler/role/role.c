@@ -649,6 +649,17 @@ static const struct role roles[] = {
 		GROUPS(symbolizer_groups),
 	},
 	{
+		.name = "background symbolizer",
+		.work = "A further symbolizer, which reads lines while sampling goes on, so that the other "
+			"one is free for what can't wait",
+		.user = "slowburn-symbolizer",
+		.fallback_id = SYMBOLIZER_ID,
+		.served = true,
+		.background = true,
+		LIMITS(symbolizer_limits),
+		GROUPS(symbolizer_groups),
+	},
+	{
 		.name = "dump supervisor",
 		.work = "The supervisor of slowburn dump, debug, symbolize and doctor --symbols; the same, "
 			"but that the tracer is one of its children",

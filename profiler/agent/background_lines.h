@@ -45,7 +45,10 @@ void background_lines_free(struct background_lines *b);
 /* What the window's samples go through, and has no lines yet, is wanted: before they are cleared. 0 or -ENOMEM. */
 int background_lines_want(struct background_lines *b);
 
-/* Takes in what has come, and asks for the next. 0, -ENOMEM, or -E2BIG: the profile is full. `now_ns`: CLOCK_MONOTONIC. */
+/* This file of the table is let go of in a few seconds: it has the next turn. */
+void background_lines_hurry(struct background_lines *b, uint32_t file);
+
+/* Takes in what has come, and asks for the next. 0 or -ENOMEM. `now_ns`: CLOCK_MONOTONIC. */
 int background_lines_poll(struct background_lines *b, uint64_t now_ns);
 
 /* Sites and files have other numbers from now on: what is under way is passed over, nothing is wanted, and what failed may be tried again. */

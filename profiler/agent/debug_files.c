@@ -245,6 +245,13 @@ void debug_files_forget(struct debug_files *d)
 		d->findings.items[i].error = 0;
 }
 
+void debug_files_renew(struct debug_files *d)
+{
+	d->findings.count = 0;
+	d->searches = 0;
+	d->searching_ns = 0;
+}
+
 int debug_files_find_alternate(struct debug_files *d, const struct file_place *place, int fd,
 			       int *ret_fd)
 {

@@ -50,6 +50,9 @@ int debug_files_find_lines(struct debug_files *d, uint32_t file, const struct fi
  */
 void debug_files_forget(struct debug_files *d);
 
+/* The same for files that have other numbers from now on; and as many searches again, and as much time for them. */
+void debug_files_renew(struct debug_files *d);
+
 /*
  * The alternate file (dwz) of `fd`: of a binary with DWARF of its own, or of the debug file of the binary at
  * `place`. As above, but that nothing is remembered; -ENOENT without a count if it names none.

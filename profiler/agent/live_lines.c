@@ -61,9 +61,8 @@ int live_lines_find(struct live_names *n, uint32_t space, int fd, struct line_fi
 	return 0;
 }
 
-/* Why a file has no lines, or not all of them. What a file lacks each of its parts says. */
-static void outcome_count(struct live_names *n, uint32_t space, int r,
-			  const struct lines_answers *a)
+/* What a file lacks each of its parts says. */
+void live_lines_count(struct live_names *n, uint32_t space, int r, const struct lines_answers *a)
 {
 	const uint32_t lacking = LINES_DAMAGED | LINES_NO_ALTERNATE | LINES_SPLIT;
 
@@ -101,7 +100,7 @@ int live_lines_ask(struct live_names *n, uint32_t space, const struct line_files
 	}
 	r = symbols_client_lines(n->client, fds, files->alternate < 0 ? 1 : 2, vaddrs, count,
 				 left_ns < FILE_NS ? left_ns : FILE_NS, ret, err);
-	outcome_count(n, space, r, ret);
+	live_lines_count(n, space, r, ret);
 	if (r == 0 && n->told)
 		n->told(n->told_ctx, NAMES_LINES, space, ret->reply, lines_bytes(ret));
 	return r;

@@ -86,10 +86,10 @@ uses_cache      := base
 uses_role       := base cache
 uses_opener     := base process role
 uses_tables     := base bpf collect process symbolizer/protocol.h
-uses_agent      := base bpf cache symbolizer opener collect process tables aggregate model encode store role storekeeper/protocol.h
+uses_agent      := base bpf cache symbolizer opener collect process tables aggregate model encode store role profiler/storekeeper/protocol.h
 uses_dump       := base bpf symbolizer opener process role agent model
 uses_reader     := base role model query encode decode store agent
-uses_storekeeper := base model encode store role
+uses_storekeeper := base store role
 uses_command    := base cache symbolizer opener collect process aggregate model query encode role agent dump reader store storekeeper
 
 # The libraries it is linked with: pkg-config's names, and those that pkg-config doesn't know.

@@ -26,6 +26,7 @@
 #define ARCHIVE_MAX_WINDOWS 64u /* 10 min of them, or as many cuts on demand */
 #define ARCHIVE_MAX_BYTES ((size_t)32 << 20)
 #define ARCHIVE_MAX_PARTS 4u
+#define ARCHIVE_MAX_FATES 256u
 
 struct archive;
 
@@ -61,12 +62,12 @@ struct archive_fate {
 	int32_t status; /* 0: it is in the store; or negative errno */
 };
 
-/* The socket, to be polled for POLLIN (and for POLLOUT if archive_is_stuck()); -1: there is none. */
+/* The socket, to be polled for POLLIN; -1: there is none. */
 int archive_fd(const struct archive *a);
-bool archive_is_stuck(const struct archive *a);
 
 /*
- * Hears and sends what can be heard and sent. 1: *ret, of one window, each once. 0: nothing more now. -EPIPE, -EPROTO: the
+ * Hears and sends what can be heard and sent. 1: *ret, of one window, each once (but for those that nobody asked for in time:
+ * ARCHIVE_MAX_FATES are kept). 0: nothing more now. -EPIPE, -EPROTO: the
  * storekeeper has gone, or talks nonsense, and was let go: said once, and what is held waits for archive_connect().
  */
 int archive_poll(struct archive *a, struct archive_fate *ret);

@@ -113,8 +113,6 @@ void background_lines_epoch(struct background_lines *b)
 	b->files.count = 0;
 	b->hot = false;
 	b->turn.void_ = b->turn.taken;
-	if (b->with.names->debug)
-		debug_files_renew(b->with.names->debug);
 	b->inlining = (struct inlining){ b->with.naming,
 					 budget_lines_bytes(b->with.naming->pipeline->budget) };
 }
@@ -353,7 +351,8 @@ static int turn_begin(struct background_lines *b, uint32_t number, uint64_t now_
 	r = find_files(b, number);
 	if (r < 0) {
 		counter_add(b->with.names->counters, COUNTER_LINES_NONE, is_none(r));
-		file->over = is_none(r) || ++file->failures >= MAX_FAILURES;
+		if (r != -EAGAIN)
+			file->over = is_none(r) || ++file->failures >= MAX_FAILURES;
 		turn_end(b);
 		return 0;
 	}

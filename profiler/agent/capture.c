@@ -88,7 +88,7 @@ static void code_setup(struct capture *c)
 
 	if (c->recorder)
 		code = recorder_code(c->recorder, &code);
-	jit_set_source(c->pipeline.jit, &code);
+	pipeline_set_code(&c->pipeline, &code);
 }
 
 static int parts_new(struct capture *c, const struct capture_config *config, struct err *err)

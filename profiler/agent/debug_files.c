@@ -245,9 +245,15 @@ void debug_files_forget(struct debug_files *d)
 		d->findings.items[i].error = 0;
 }
 
-void debug_files_renew(struct debug_files *d)
+void debug_files_forget_file(struct debug_files *d, uint32_t file)
 {
-	d->findings.count = 0;
+	if (file < d->findings.count)
+		d->findings.items[file].error = 0;
+}
+
+void debug_files_turn(struct debug_files *d)
+{
+	array_release(&d->findings);
 	d->searches = 0;
 	d->searching_ns = 0;
 }

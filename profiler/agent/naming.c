@@ -3,8 +3,8 @@
  * A run is split into requests, a reply entered in the profile, its answers noted by site. What events of BPF programs
  * tell comes first: nobody need be asked about it.
  *
- * Refused: naming while sampling. It costs CPU time when it is scarce, and a short capture would name
- * nothing twice.
+ * Refused: naming while sampling, but for a job that goes on. It costs CPU time when it is scarce, and a short capture
+ * would name nothing twice.
  */
 #include "profiler/agent/naming.h"
 
@@ -45,10 +45,21 @@ static uint64_t run_address(const struct naming *n, const struct run *run, uint3
 
 /* ---- what a site becomes ---- */
 
+/*
+ * What stood for it had a location, and keeps it: that one may be others', too, of whom nothing is known yet (code of two
+ * processes at one address). Stacks through the site have another from now on.
+ */
 static void site_set(struct naming *n, uint32_t location, struct site site)
 {
+	struct site *s = &n->sites.items.items[location];
+
+	if (s->located) {
+		n->moved = true;
+		if (location < n->sites.located_below)
+			n->sites.located_below = location;
+	}
 	site.known = 1;
-	n->sites.items.items[location] = site;
+	*s = site;
 }
 
 static int stand_in_add(struct naming *n, const char *name)
@@ -73,8 +84,12 @@ static int fallback_mapping(struct naming *n, const struct run *run, const struc
 	return entry_mapping(n->profile, module->path, build_id, m);
 }
 
-/* No names were to be had: for a file that is because it could not be read. */
-static int run_stand_in(struct naming *n, const struct run *run, const struct module *module)
+/*
+ * What stands for the run's sites: `ret` is the first one's. For a file that has no names that is because it could not be
+ * read.
+ */
+static int stand_in_make(struct naming *n, const struct run *run, const struct module *module,
+			 struct site *ret)
 {
 	enum profile_mapping_kind kind = space_is_file(run->space) ? PROFILE_MAPPING_UNREAD
 								   : module->kind;
@@ -85,14 +100,48 @@ static int run_stand_in(struct naming *n, const struct run *run, const struct mo
 	function = stand_in_add(n, module->stand_in);
 	if (function < 0)
 		return function;
-	for (uint32_t i = 0; i < run->count; i++)
-		site_set(n, run->locations[i],
-			 (struct site){ .address = kind == PROFILE_MAPPING_KERNEL
-							   ? 0
-							   : run_address(n, run, i),
-					.mapping = (uint32_t)mapping,
-					.id = (uint32_t)function });
+	*ret = (struct site){ .mapping = (uint32_t)mapping, .id = (uint32_t)function };
 	return 0;
+}
+
+static uint64_t stand_in_address(const struct naming *n, const struct run *run,
+				 const struct module *module, uint32_t i)
+{
+	bool kernel = !space_is_file(run->space) && module->kind == PROFILE_MAPPING_KERNEL;
+
+	return kernel ? 0 : run_address(n, run, i);
+}
+
+/* No names were to be had. */
+static int run_stand_in(struct naming *n, const struct run *run, const struct module *module)
+{
+	struct site site;
+	int r = stand_in_make(n, run, module, &site);
+
+	for (uint32_t i = 0; i < run->count && r >= 0; i++) {
+		site.address = stand_in_address(n, run, module, i);
+		site_set(n, run->locations[i], site);
+	}
+	return r;
+}
+
+/* Nor asked for, as yet. */
+static int run_stand_in_for_now(struct naming *n, const struct run *run,
+				const struct module *module)
+{
+	struct site site;
+	int r = stand_in_make(n, run, module, &site);
+
+	for (uint32_t i = 0; i < run->count && r >= 0; i++) {
+		const struct profile_line line = { .function = site.id };
+		struct site *s = &n->sites.items.items[run->locations[i]];
+
+		r = profile_location(n->profile, site.mapping, stand_in_address(n, run, module, i),
+				     false, &line, 1);
+		if (r >= 0)
+			site_located(s, (uint32_t)r);
+	}
+	return r < 0 ? r : 0;
 }
 
 /* Stand-ins for where stacks go on: one a reason. */
@@ -437,7 +486,7 @@ static int bpf_name_all(struct naming *n, struct search *s)
 {
 	const struct window *w = &n->pipeline->window;
 
-	for (uint32_t i = 0; i < w->locations.count; i++) {
+	for (uint32_t i = sites_first_unknown(&n->sites); i < w->locations.count; i++) {
 		const struct window_location *l = &w->locations.items[i];
 		struct bpf_symbol symbol;
 		int r;
@@ -462,8 +511,9 @@ int naming_run(struct naming *n, const struct naming_wish *wish)
 	if (r >= 0)
 		r = bpf_name_all(n, &search);
 	if (r >= 0)
-		r = runs_find(&runs, n->pipeline, is_missing, &search);
-	if (r >= 0)
+		r = runs_find(&runs, n->pipeline, sites_first_unknown(&n->sites), is_missing,
+			      &search);
+	if (r >= 0 && !n->in_order)
 		r = runs_by_heat(&runs);
 	while (r >= 0 && runs_next(&runs, &run)) {
 		r = run_name(n, &run);
@@ -471,6 +521,63 @@ int naming_run(struct naming *n, const struct naming_wish *wish)
 			r = wish->named(wish->ctx, &run);
 	}
 	return r < 0 ? r : 0;
+}
+
+static bool has_nothing(void *ctx, uint32_t location)
+{
+	const struct naming *n = ctx;
+	const struct site *s = &n->sites.items.items[location];
+
+	return !s->known && !s->located;
+}
+
+int naming_stand_in(struct naming *n)
+{
+	_cleanup_(runs_release) struct runs runs = { 0 };
+	struct run run;
+	int r = sites_follow(&n->sites, n->pipeline->window.locations.count);
+
+	if (r >= 0)
+		r = runs_find(&runs, n->pipeline, sites_first_unknown(&n->sites), has_nothing, n);
+	while (r >= 0 && runs_next(&runs, &run)) {
+		struct module module;
+
+		module_of(n->pipeline, &run, &module);
+		r = run_stand_in_for_now(n, &run, &module);
+	}
+	return r;
+}
+
+void naming_turn(struct naming *n)
+{
+	sites_release(&n->sites);
+	n->moved = false;
+}
+
+void naming_forget_file(struct naming *n, uint32_t file)
+{
+	uint32_t space = WINDOW_SPACE_FILES + file;
+
+	if (space < n->nameless.count)
+		n->nameless.items[space] = false;
+}
+
+/* It has a name now. If it has a location, that is known better. */
+static int site_rename(struct naming *n, struct site *site, uint32_t function)
+{
+	const struct profile_line line = { .function = function };
+	int r = 0;
+
+	if (!site->located)
+		site->id = function;
+	else if (!n->profile->locations.items[site->id].named)
+		r = profile_location_amend(n->profile, site->id, true, &line, 1);
+	if (r == -E2BIG) {
+		counter_add(&n->profile->counters, COUNTER_NAMES_DROPPED_MEMORY, 1);
+		return 0;
+	}
+	site->named = r == 0;
+	return r;
 }
 
 int naming_again(struct naming *n, const struct run *run, int fd)
@@ -487,8 +594,7 @@ int naming_again(struct naming *n, const struct run *run, int fd)
 
 		if (function == SYMBOLS_NONE || n->functions.items[function] == PROFILE_NONE)
 			continue;
-		site->id = n->functions.items[function];
-		site->named = 1;
+		r = site_rename(n, site, n->functions.items[function]);
 	}
 	return r;
 }

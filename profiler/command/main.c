@@ -22,6 +22,7 @@
 #include "profiler/role/child.h"
 #include "profiler/role/role.h"
 #include "profiler/role/sandbox.h"
+#include "profiler/storekeeper/protocol.h"
 #include "symbolizer/protocol.h"
 
 /* Words that people try first. */

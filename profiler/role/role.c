@@ -574,18 +574,55 @@ static const struct role_calls reader_groups[] = {
 static const struct role_limit storekeeper_limits[] = {
 	{ RLIMIT_CORE, "RLIMIT_CORE", 0 },
 	{ RLIMIT_NPROC, "RLIMIT_NPROC", 0 },
-	{ RLIMIT_NOFILE, "RLIMIT_NOFILE", 4096 }, /* all files of a store */
+	{ RLIMIT_NOFILE, "RLIMIT_NOFILE",
+	  32 }, /* three files at a time, the directory, two sockets */
 	{ RLIMIT_STACK, "RLIMIT_STACK", 8 << 20 },
 #if !ROLE_SANITIZED
-	{ RLIMIT_FSIZE, "RLIMIT_FSIZE", 0 },
-	{ RLIMIT_DATA, "RLIMIT_DATA", 2u << 30 }, /* a range of much, as one profile */
+	/* A roll-up: what one file has, as text and items, and the profile that is made of it. */
+	{ RLIMIT_DATA, "RLIMIT_DATA", 1u << 30 },
 #endif
 };
 
+/* Until it is sealed by Landlock, which looks at paths, the uid stands alone. */
+static const struct role_call storekeeper_setup_calls[] = {
+	CALL("landlock_create_ruleset"),
+	CALL("landlock_add_rule"),
+	CALL("landlock_restrict_self"),
+	CALL_IF("prctl", "PR_SET_NO_NEW_PRIVS", ARGUMENT_IS(0, PR_SET_NO_NEW_PRIVS)),
+	CALL("seccomp"),
+	CALL_IF("sched_setscheduler", "its own", ARGUMENT_IS(0, 0)),
+	CALL_IF("setpriority", "its own", ARGUMENT_IS(1, 0)),
+};
+
+static const struct role_call storekeeper_file_calls[] = {
+	CALL("openat"),
+	CALL("newfstatat"),
+	CALL("fstat"),
+	CALL("getdents64"),
+	CALL("renameat"),
+	CALL("unlinkat"),
+	CALL("flock"),
+	CALL("pread64"),
+	CALL("pwrite64"),
+	CALL("lseek"),
+	CALL("ftruncate"),
+	CALL("fdatasync"),
+	CALL("fsync"),
+	CALL("fstatfs"),
+	CALL("close"),
+	CALL_IF("fcntl", "F_GETFL", ARGUMENT_IS(1, F_GETFL)), /* opendir */
+	CALL_IF("ioprio_set", "its own", ARGUMENT_IS(1, 0)),
+};
+
+static const struct role_call storekeeper_window_calls[] = {
+	CALL_IF("fcntl", "F_GET_SEALS: is it memory?", ARGUMENT_IS(1, F_GET_SEALS)),
+};
+
 static const struct role_calls storekeeper_groups[] = {
-	{ "files that it was handed", false, reader_descriptor_calls,
-	  COUNT(reader_descriptor_calls) },
-	{ "its conversation", false, conversation_calls, COUNT(conversation_calls) },
+	{ "setting up", true, storekeeper_setup_calls, COUNT(storekeeper_setup_calls) },
+	{ "the store", false, storekeeper_file_calls, COUNT(storekeeper_file_calls) },
+	{ "windows", false, storekeeper_window_calls, COUNT(storekeeper_window_calls) },
+	{ "conversations", false, agent_conversation_calls, COUNT(agent_conversation_calls) },
 	{ "memory", false, memory_calls, COUNT(memory_calls) },
 	{ "what every process needs", false, process_calls, COUNT(process_calls) },
 };
@@ -716,7 +753,8 @@ static const struct role roles[] = {
 	},
 	{
 		.name = "storekeeper",
-		.work = "Reads the files of a store for slowburn store, which hands them to it",
+		.work = "Writes a store: windows that the agent packed, and what it rolls up of them; "
+			"reaches the store's directory and nothing else",
 		.user = "slowburn-storekeeper",
 		.fallback_id = STOREKEEPER_ID,
 		LIMITS(storekeeper_limits),

@@ -30,7 +30,7 @@
 
 #define STOREKEEPER_ROLE "storekeeper"
 #define KEEPER_MAX_MESSAGE_BYTES 4096u
-#define KEEPER_MAX_FRAME_BYTES (128u << 20)
+#define KEEPER_MAX_FRAME_BYTES (64u << 20)
 
 enum keeper_message {
 	/* from the supervisor */
@@ -74,7 +74,7 @@ struct keeper_figures {
 	uint64_t windows, samples, bytes_written;
 	uint64_t windows_dropped, samples_dropped;
 	uint64_t expired_by_age, expired_by_bytes; /* files */
-	uint64_t rolled_up, roll_ups_failed, sources_bad;
+	uint64_t rolled_up, roll_ups_failed, sources_bad, syncs_failed;
 	uint64_t refused; /* messages of an agent that made no sense */
 	uint64_t commit_ns, commit_max_ns; /* in all, and the longest: from WINDOW to COMMITTED */
 	struct {

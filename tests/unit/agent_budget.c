@@ -191,7 +191,7 @@ static void window_fill(struct window *w, const struct load *load)
 			f[n].space = WINDOW_SPACE_FILES;
 			f[n].address = node++ / load->location_every;
 		}
-		r = window_add(w, &s, f, load->stack, 1);
+		r = window_add(w, &s, f, load->stack, 0, 1);
 	}
 	assert_int_equal(r, -E2BIG);
 }

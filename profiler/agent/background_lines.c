@@ -29,7 +29,9 @@
 /* A question's CPU time, which is the index's mostly; and a turn's time, as a busy machine leaves little to it. */
 #define QUESTION_CPU_NS (2 * NS_PER_S)
 #define TURN_NS (300 * NS_PER_S)
+#define PROCESS_CPU_NS (5 * NS_PER_S)
 #define MAX_FAILURES 2
+#define HEAT_OF_HURRY (UINT64_MAX / 2) /* more than any samples' */
 
 /* A file of the table. */
 struct wanted {
@@ -46,7 +48,7 @@ struct asked {
 /* The file whose turn it is. */
 struct turn {
 	bool taken;
-	bool void_; /* of another epoch: its answers are of nobody */
+	bool orphaned; /* of another epoch: its answers are nobody's */
 	uint32_t file;
 	struct line_files files;
 	ARRAY(struct asked) asked; /* sorted */
@@ -68,6 +70,7 @@ struct background_lines {
 	uint64_t debt_ns; /* that was spent beyond it */
 	uint64_t earned_ns; /* when that was last added to */
 	uint64_t charged_ns; /* CPU time that was paid for */
+	uint32_t bad; /* the last space that was counted as LINES_BAD */
 };
 
 int background_lines_new(struct background_lines **ret,
@@ -79,13 +82,13 @@ int background_lines_new(struct background_lines **ret,
 	if (!b)
 		return -ENOMEM;
 	b->with = *config;
-	r = line_reader_new(&b->reader, config->starter, config->service, config->names->counters);
+	r = line_reader_new(&b->reader, config->starter, config->service, config->counters);
 	if (r < 0) {
 		free(b);
 		return r;
 	}
 	b->turn.files = LINE_FILES_NONE;
-	b->left_ns = BACKGROUND_BURST_NS;
+	b->left_ns = config->burst_ns;
 	background_lines_epoch(b);
 	*ret = b;
 	return 0;
@@ -96,6 +99,21 @@ static void turn_end(struct background_lines *b)
 	line_files_close(&b->turn.files);
 	array_release(&b->turn.asked);
 	b->turn = (struct turn){ .files = LINE_FILES_NONE };
+}
+
+/* Before its limit ends it (role/role.c), and the next file is blamed. */
+static void process_renew(struct background_lines *b)
+{
+	if (line_reader_process_ns(b->reader) > PROCESS_CPU_NS)
+		line_reader_stop(b->reader);
+}
+
+/* It need not be held for us any longer. */
+static void turn_done(struct background_lines *b)
+{
+	if (!b->turn.orphaned)
+		held_drop(b->with.held, b->turn.file);
+	turn_end(b);
 }
 
 void background_lines_free(struct background_lines *b)
@@ -112,7 +130,7 @@ void background_lines_epoch(struct background_lines *b)
 {
 	b->files.count = 0;
 	b->hot = false;
-	b->turn.void_ = b->turn.taken;
+	b->turn.orphaned = b->turn.taken;
 	b->inlining = (struct inlining){ b->with.naming,
 					 budget_lines_bytes(b->with.naming->pipeline->budget) };
 }
@@ -154,18 +172,16 @@ static int files_follow(struct background_lines *b)
 	return r;
 }
 
-int background_lines_want(struct background_lines *b)
+void background_lines_want(struct background_lines *b)
 {
 	const struct window *w = window_of(b);
 	_cleanup_(free_ptr) uint64_t *frames = NULL;
 	uint64_t all = 0, wanted = 0;
 	uint32_t known = b->with.naming->sites.items.count;
-	int r = files_follow(b);
 
-	if (r == 0)
-		r = heat_find(w, &frames);
-	if (r < 0)
-		return r;
+	/* Without the memory for it, the next window's are. */
+	if (files_follow(b) < 0 || heat_find(w, &frames) < 0)
+		return;
 	for (uint32_t i = 0; i < w->locations.count && i < known; i++) {
 		uint32_t space = w->locations.items[i].space;
 		struct wanted *file;
@@ -180,14 +196,13 @@ int background_lines_want(struct background_lines *b)
 		wanted += frames[i];
 	}
 	b->hot = wanted && wanted >= all / HOT_PART;
-	return 0;
 }
 
 void background_lines_hurry(struct background_lines *b, uint32_t file)
 {
 	if (files_follow(b) < 0 || b->files.items[file].over)
 		return;
-	b->files.items[file].heat = UINT64_MAX;
+	b->files.items[file].heat = HEAT_OF_HURRY;
 	b->round = true;
 }
 
@@ -202,8 +217,8 @@ static void earn(struct background_lines *b, uint64_t now_ns)
 		b->earned_ns = now_ns;
 	b->debt_ns -= paid;
 	b->left_ns += ns - paid;
-	if (b->left_ns > BACKGROUND_BURST_NS)
-		b->left_ns = BACKGROUND_BURST_NS;
+	if (b->left_ns > b->with.burst_ns)
+		b->left_ns = b->with.burst_ns;
 }
 
 static void spend(struct background_lines *b, uint64_t ns)
@@ -257,7 +272,8 @@ static int find_files(struct background_lines *b, uint32_t file)
 		(void)file_table_borrow(n->pipeline->files, file, &fd);
 	if (fd < 0)
 		return -EAGAIN;
-	r = live_lines_find(b->with.names, WINDOW_SPACE_FILES + file, fd, &b->turn.files);
+	r = b->with.names->find_lines(b->with.names->ctx, WINDOW_SPACE_FILES + file, fd,
+				      &b->turn.files);
 	spend(b, clock_ns(CLOCK_MONOTONIC) - begin_ns);
 	return r;
 }
@@ -304,7 +320,7 @@ static void turn_fail(struct background_lines *b)
 {
 	struct turn *t = &b->turn;
 
-	if (!t->void_ && t->file < b->files.count) {
+	if (!t->orphaned && t->file < b->files.count) {
 		struct wanted *file = &b->files.items[t->file];
 
 		file->over = ++file->failures >= MAX_FAILURES;
@@ -314,7 +330,7 @@ static void turn_fail(struct background_lines *b)
 }
 
 /* Asks about the next part. A process that can't be had is nobody's fault. */
-static void ask_part(struct background_lines *b)
+static void ask_part(struct background_lines *b, uint64_t now_ns)
 {
 	struct turn *t = &b->turn;
 	const int fds[] = { t->files.dwarf, t->files.alternate };
@@ -330,6 +346,7 @@ static void ask_part(struct background_lines *b)
 	asked_set(b, t->done, false);
 	turn_end(b);
 	b->round = false;
+	b->round_ns = now_ns;
 }
 
 /* It has no lines; or could they not be found now? */
@@ -338,8 +355,7 @@ static bool is_none(int r)
 	return r == -ENOENT || r == -ENODATA || r == -ENOEXEC;
 }
 
-/* 0, or -ENOMEM. */
-static int turn_begin(struct background_lines *b, uint32_t number, uint64_t now_ns)
+static void turn_begin(struct background_lines *b, uint32_t number, uint64_t now_ns)
 {
 	struct wanted *file = &b->files.items[number];
 	int r;
@@ -350,55 +366,51 @@ static int turn_begin(struct background_lines *b, uint32_t number, uint64_t now_
 	b->turn.until_ns = now_ns + TURN_NS;
 	r = find_files(b, number);
 	if (r < 0) {
-		counter_add(b->with.names->counters, COUNTER_LINES_NONE, is_none(r));
+		counter_add(b->with.counters, COUNTER_LINES_NONE, is_none(r));
 		if (r != -EAGAIN)
 			file->over = is_none(r) || ++file->failures >= MAX_FAILURES;
-		turn_end(b);
-		return 0;
+		turn_done(b);
+		return;
 	}
-	r = collect(b);
-	if (r < 0 || !b->turn.asked.count) {
-		turn_end(b);
-		return r;
+	if (collect(b) < 0 || !b->turn.asked.count) {
+		turn_done(b);
+		return;
 	}
 	asked_set(b, 0, true);
-	ask_part(b);
-	return 0;
+	ask_part(b, now_ns);
 }
 
 /* ---- answers ---- */
 
-/* Of the present part. How many sites got theirs; 0: no more is to be had; or -ENOMEM. */
-static int apply(struct background_lines *b, const struct lines_answers *a)
+/* Of the present part. How many sites were answered; 0: no more is to be had. */
+static uint32_t apply(struct background_lines *b, const struct lines_answers *a)
 {
 	struct turn *t = &b->turn;
-	int r = 0;
 
-	if (t->void_ || a->reply->status != SYMBOLS_OK)
+	if (t->orphaned || a->reply->status != SYMBOLS_OK)
 		return 0;
-	for (uint32_t i = 0; i < t->part && r != -ENOMEM; i++) {
-		r = inlining_apply(&b->inlining, site_of(b, t->asked.items[t->done + i].location),
-				   a, i);
-		/* A profile that is full has what it has. */
-		counter_add(b->with.names->counters, COUNTER_NAMES_DROPPED_MEMORY, r == -E2BIG);
+	for (uint32_t i = 0; i < t->part; i++) {
+		struct site *site = site_of(b, t->asked.items[t->done + i].location);
+
+		counter_add(b->with.counters, COUNTER_NAMES_DROPPED_MEMORY,
+			    inlining_apply(&b->inlining, site, a, i) < 0);
 	}
-	return r == -ENOMEM ? r : (int)lines_answered(a);
+	return lines_answered(a);
 }
 
-static int take_answer(struct background_lines *b, const struct lines_answers *a)
+static void take_answer(struct background_lines *b, const struct lines_answers *a, uint64_t now_ns)
 {
 	struct turn *t = &b->turn;
-	int r = apply(b, a);
+	uint32_t answered = apply(b, a);
 
-	if (r > 0 && t->done + (uint32_t)r < t->asked.count) {
-		t->done += (uint32_t)r;
-		ask_part(b);
-		return 0;
+	if (answered && t->done + answered < t->asked.count) {
+		t->done += answered;
+		ask_part(b, now_ns);
+		return;
 	}
-	if (!t->void_ && a->reply->status != SYMBOLS_OK)
+	if (!t->orphaned && a->reply->status != SYMBOLS_OK)
 		b->files.items[t->file].over = true;
-	turn_end(b);
-	return r < 0 ? r : 0;
+	turn_done(b);
 }
 
 /* Has the question cost what it may? */
@@ -407,23 +419,24 @@ static bool is_late(const struct background_lines *b, uint64_t now_ns)
 	return line_reader_question_ns(b->reader) > QUESTION_CPU_NS || now_ns > b->turn.until_ns;
 }
 
-static int follow_question(struct background_lines *b, uint64_t now_ns)
+static void follow_question(struct background_lines *b, uint64_t now_ns)
 {
 	struct lines_answers a;
 	int r = line_reader_poll(b->reader, &a);
 
 	if (r == 0 && !is_late(b, now_ns))
-		return 0;
+		return;
 	if (r == 0) {
 		line_reader_stop(b->reader);
 		r = -ETIMEDOUT;
 	}
 	b->used_ns = now_ns;
-	live_lines_count(b->with.names, WINDOW_SPACE_FILES + b->turn.file, r < 0 ? r : 0, &a);
+	live_lines_count(b->with.counters, &b->bad, WINDOW_SPACE_FILES + b->turn.file,
+			 r < 0 ? r : 0, &a);
 	if (r == 1)
-		return take_answer(b, &a);
-	turn_fail(b);
-	return 0;
+		take_answer(b, &a, now_ns);
+	else
+		turn_fail(b);
 }
 
 /* ---- rounds ---- */
@@ -435,35 +448,34 @@ static bool is_due(const struct background_lines *b, uint64_t now_ns)
 	return !b->round_ns || since_ns >= ROUND_NS || (b->hot && since_ns >= LEAST_ROUND_NS);
 }
 
-static int next_turn(struct background_lines *b, uint64_t now_ns)
+static void next_turn(struct background_lines *b, uint64_t now_ns)
 {
 	uint32_t file;
 
 	if (!b->round && !is_due(b, now_ns))
-		return 0;
+		return;
 	file = b->left_ns ? next_file(b) : UINT32_MAX;
 	if (file != UINT32_MAX) {
 		b->round = true;
-		return turn_begin(b, file, now_ns);
+		turn_begin(b, file, now_ns);
+		return;
 	}
 	if (b->round)
 		b->round_ns = now_ns;
 	b->round = false;
 	b->hot = false;
-	return 0;
 }
 
-int background_lines_poll(struct background_lines *b, uint64_t now_ns)
+void background_lines_poll(struct background_lines *b, uint64_t now_ns)
 {
-	int r = 0;
-
 	earn(b, now_ns);
 	if (line_reader_is_asked(b->reader))
-		r = follow_question(b, now_ns);
-	if (r == 0 && !b->turn.taken)
-		r = next_turn(b, now_ns);
+		follow_question(b, now_ns);
+	if (!b->turn.taken) {
+		process_renew(b);
+		next_turn(b, now_ns);
+	}
 	spend_cpu(b);
 	if (!b->turn.taken && line_reader_runs(b->reader) && now_ns - b->used_ns > IDLE_NS)
 		line_reader_stop(b->reader);
-	return r;
 }

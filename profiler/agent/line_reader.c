@@ -73,7 +73,7 @@ void line_reader_free(struct line_reader *r)
 /* ---- what it costs ---- */
 
 /* Of the present process: one that has gone without being asked after has no clock any more. */
-static uint64_t process_cpu_ns(const struct line_reader *r)
+uint64_t line_reader_process_ns(const struct line_reader *r)
 {
 	uint64_t most = r->socket < 0 ? 0 : clock_ns(CLOCK_MONOTONIC) - r->started_ns;
 	struct timespec t;
@@ -87,14 +87,14 @@ static uint64_t process_cpu_ns(const struct line_reader *r)
 
 uint64_t line_reader_question_ns(const struct line_reader *r)
 {
-	uint64_t now_ns = process_cpu_ns(r);
+	uint64_t now_ns = line_reader_process_ns(r);
 
 	return now_ns > r->cpu_at_ask_ns ? now_ns - r->cpu_at_ask_ns : 0;
 }
 
 uint64_t line_reader_cpu_ns(const struct line_reader *r)
 {
-	return r->cpu_before_ns + process_cpu_ns(r);
+	return r->cpu_before_ns + line_reader_process_ns(r);
 }
 
 /* ---- the process ---- */
@@ -123,7 +123,7 @@ bool line_reader_runs(const struct line_reader *r)
 /* What comes next is another one's, from its first byte on. */
 static void drop(struct line_reader *r)
 {
-	r->cpu_before_ns += process_cpu_ns(r);
+	r->cpu_before_ns += line_reader_process_ns(r);
 	fd_close(&r->socket);
 	inbox_release(&r->inbox);
 	inbox_init(&r->inbox, -1, MAX_REPLY_BYTES);
@@ -175,7 +175,7 @@ int line_reader_ask(struct line_reader *r, const int *fds, uint32_t fd_count,
 	if (e < 0)
 		return e;
 	r->asked_ns = clock_ns(CLOCK_MONOTONIC);
-	r->cpu_at_ask_ns = process_cpu_ns(r);
+	r->cpu_at_ask_ns = line_reader_process_ns(r);
 	r->count = count;
 	r->fd_count = fd_count;
 	memcpy(r->fds, fds, fd_count * sizeof(*fds));

@@ -40,8 +40,9 @@ bool line_reader_is_asked(const struct line_reader *r);
  */
 int line_reader_poll(struct line_reader *r, struct lines_answers *ret);
 
-/* CPU time of its processes since the question was asked; in all. That which can't be read is as long as it took. */
+/* CPU time since the question was asked; of the present process; of all. That which can't be read is as long as it took. */
 uint64_t line_reader_question_ns(const struct line_reader *r);
+uint64_t line_reader_process_ns(const struct line_reader *r);
 uint64_t line_reader_cpu_ns(const struct line_reader *r);
 
 /* Gives up the process, and the question. An index that it was handed is not to blame. */

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "profiler/agent/entry.h"
+#include "profiler/agent/kernel_names.h"
 #include "profiler/agent/module.h"
 #include "profiler/base/bpf_name.h"
 #include "profiler/base/cleanup.h"
@@ -363,6 +364,8 @@ static int run_ask(struct naming *n, const struct run *run, ask_fn ask, int fd, 
 	for (uint32_t i = 0; i < run->count; i++)
 		addresses[i] = run_address(n, run, i);
 	r = ask(n->names->ctx, run->space, fd, addresses, run->count, ret, NULL);
+	if (r >= 0 && n->kernel && run->space == WINDOW_SPACE_KERNEL)
+		kernel_names_learn(n->kernel, ret, addresses, run->count);
 	free(addresses);
 	return r;
 }
@@ -501,6 +504,26 @@ static int bpf_name_all(struct naming *n, struct search *s)
 	return 0;
 }
 
+/* Those that lie in functions of the kernel which were asked about before. */
+static int kernel_name_all(struct naming *n, struct search *s)
+{
+	const struct window *w = &n->pipeline->window;
+
+	for (uint32_t i = sites_first_unknown(&n->sites); i < w->locations.count; i++) {
+		struct site site;
+		int r;
+
+		if (w->locations.items[i].space != WINDOW_SPACE_KERNEL || !is_missing(s, i))
+			continue;
+		r = kernel_names_find(n->kernel, n->profile, w->locations.items[i].address, &site);
+		if (r < 0)
+			return r;
+		if (r > 0)
+			site_set(n, i, site);
+	}
+	return 0;
+}
+
 int naming_run(struct naming *n, const struct naming_wish *wish)
 {
 	struct search search = { n, wish };
@@ -510,6 +533,8 @@ int naming_run(struct naming *n, const struct naming_wish *wish)
 
 	if (r >= 0)
 		r = bpf_name_all(n, &search);
+	if (r >= 0 && n->kernel)
+		r = kernel_name_all(n, &search);
 	if (r >= 0)
 		r = runs_find(&runs, n->pipeline, sites_first_unknown(&n->sites), is_missing,
 			      &search);
@@ -551,6 +576,8 @@ int naming_stand_in(struct naming *n)
 void naming_turn(struct naming *n)
 {
 	sites_release(&n->sites);
+	if (n->kernel)
+		kernel_names_turn(n->kernel);
 	n->moved = false;
 }
 

@@ -13,6 +13,8 @@
 #include "profiler/agent/site.h"
 #include "profiler/model/profile.h"
 
+struct kernel_names;
+
 struct naming {
 	struct pipeline *pipeline; /* borrowed, as the next two */
 	const struct name_source *names;
@@ -21,6 +23,8 @@ struct naming {
 	ARRAY(uint32_t) functions; /* of the reply at hand: its function → the profile's */
 	ARRAY(uint32_t) mappings; /* of the reply at hand: its module → the profile's */
 	ARRAY(bool) nameless; /* by space: a request failed or found no ELF file; ask no more */
+	struct kernel_names *
+		kernel; /* borrowed; what is known of it already; NULL: it is asked about each time */
 	bool in_order; /* nothing is left out for want of time: the hottest need not come first */
 	bool moved; /* a site that had a location has none now, and will have another */
 };

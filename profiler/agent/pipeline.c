@@ -13,8 +13,6 @@
 #include "profiler/base/clock.h"
 #include "profiler/collect/decode.h"
 
-#define MAX_PINS 1024
-
 /* Kernel frames, user frames and the mark of a truncated stack. */
 #define MAX_FRAMES (RECORD_MAX_FRAMES + 1)
 
@@ -43,7 +41,8 @@ int pipeline_init(struct pipeline *p, const struct process_source *source,
 				.count_until_ns = UINT64_MAX };
 	r = window_init(&p->window, &limits);
 	if (r >= 0)
-		r = file_table_new(&p->files, source, &p->counters, budget_files(budget), MAX_PINS);
+		r = file_table_new(&p->files, source, &p->counters, budget_files(budget),
+				   PIPELINE_MAX_PINS);
 	if (r >= 0)
 		r = process_table_new(&p->processes, source, p->files, &p->counters,
 				      budget_processes(budget));

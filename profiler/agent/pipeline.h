@@ -24,6 +24,8 @@
 #include "profiler/process/process.h"
 #include "profiler/process/source.h"
 
+#define PIPELINE_MAX_PINS 1024u
+
 struct pipeline {
 	const struct process_source *source;
 	const struct budget *budget; /* of its tables and of the profile; NULL: none */

@@ -18,6 +18,7 @@ struct windows {
 	struct windows_reading last;
 	struct counters told; /* by all windows so far */
 	uint64_t cut, failed, epochs, early;
+	uint64_t own_start_ns; /* the CPU time of all our processes when it began */
 	uint64_t last_end_ns; /* CLOCK_REALTIME */
 	uint64_t took_ns, most_ns; /* to cut the last; the longest */
 	uint64_t turn_ns; /* when the epoch began, CLOCK_MONOTONIC */
@@ -34,6 +35,7 @@ int windows_new(struct windows **ret, const struct windows_config *config, uint6
 	w->epochs = 1;
 	w->turn_ns = start_ns;
 	w->with.read(w->with.ctx, 0, &w->last);
+	w->own_start_ns = w->last.own_cpu_ns;
 	window_clear_samples(&w->with.pipeline->window, start_ns);
 	*ret = w;
 	return 0;
@@ -83,6 +85,7 @@ static void facts_make(struct windows *w, const struct schedule_window *times,
 	ret->cpus_profiled = now->cpus_profiled;
 	ret->cpus_online = now->cpus_online;
 	ret->own_cpu_ns = since(now->own_cpu_ns, w->last.own_cpu_ns);
+	ret->own_cpu_ns = since(w->last.own_cpu_ns, w->own_start_ns);
 	ret->own_memory_bytes = now->own_memory_bytes;
 	ret->own_kernel_bytes = now->own_kernel_bytes;
 	meter_between(&w->last.meter, &now->meter, ret, &w->with.pipeline->counters);

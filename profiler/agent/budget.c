@@ -247,6 +247,7 @@ uint64_t budget_lines_taken(const struct profile *p)
 {
 	return p->lines.count * ITEM_BYTES(struct profile_line) +
 	       p->functions.count * INDEXED_BYTES(struct profile_function) +
+	       p->amended.count * INDEXED_BYTES(struct profile_amendment) +
 	       p->strings.count * INDEXED_BYTES(struct profile_string);
 }
 

@@ -3,7 +3,8 @@
  * Places sorted by address, which don't overlap: what the symbolizer says of a kernel's function reaches from its symbol to the next
  * one. New ones are sorted in once for each reply.
  *
- * Refused: all 120,000 symbols at once. They take 10 MiB, and a machine runs some thousands of these functions.
+ * Once all larger functions are asked about, since reading the list costs the same for one. Refused: all 120,000 symbols. They take
+ * 10 MiB, and a machine runs some thousands of these functions.
  */
 #include "profiler/agent/kernel_names.h"
 
@@ -17,8 +18,11 @@
 #include "profiler/base/arena.h"
 #include "profiler/base/array.h"
 
-#define MAX_NAME_BYTES ((size_t)1 << 20)
+#define MAX_NAME_BYTES ((size_t)2 << 20)
 #define MAX_MODULE_NAME 128
+
+/* A function of so many bytes is found by the grid; most kernels' code ends before it does. */
+#define GRID_BYTES 1536u
 
 /* The kernel, or a module. */
 struct home {
@@ -40,6 +44,9 @@ struct kernel_names {
 	ARRAY(struct place) places; /* by start */
 	ARRAY(struct home) homes;
 	struct arena texts;
+	uint64_t kernel; /* where its code begins; 0: not known */
+	uint64_t kernel_bytes; /* up to its end, data included */
+	bool grid_taken;
 };
 
 int kernel_names_new(struct kernel_names **ret)
@@ -135,6 +142,10 @@ static int place_add(struct kernel_names *k, const struct symbols *s, const stru
 
 	if (r < 0)
 		return r;
+	if (!k->homes.items[place.home].is_module) {
+		k->kernel = base;
+		k->kernel_bytes = k->homes.items[place.home].mapping.limit;
+	}
 	place.name = arena_copy(&k->texts, name, strlen(name));
 	place.system_name = f->name == f->system_name
 				    ? place.name
@@ -209,6 +220,20 @@ void kernel_names_learn(struct kernel_names *k, const struct symbols *s, const u
 		return;
 	qsort(k->places.items, k->places.count, sizeof(*k->places.items), by_start);
 	overlaps_drop(k);
+}
+
+uint32_t kernel_names_grid(struct kernel_names *k, uint64_t ret_addresses[KERNEL_NAMES_GRID])
+{
+	uint32_t count = 0;
+
+	if (!k->kernel || k->grid_taken)
+		return 0;
+	k->grid_taken = true;
+	while (count < KERNEL_NAMES_GRID && count * GRID_BYTES < k->kernel_bytes) {
+		ret_addresses[count] = k->kernel + count * GRID_BYTES;
+		count++;
+	}
+	return count;
 }
 
 /* ---- finding ---- */

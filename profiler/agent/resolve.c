@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 
+#include "profiler/agent/background_lines.h"
 #include "profiler/agent/heat.h"
 #include "profiler/agent/held.h"
 #include "profiler/agent/inlining.h"
@@ -32,6 +33,7 @@ struct resolver {
 	struct naming naming;
 	struct inlining inlining;
 	struct held held;
+	struct background_lines *lines; /* borrowed; NULL: they are read at the end */
 	struct transfer transfer;
 	uint32_t relieved; /* locations that there were at the last relief */
 	uint64_t next_let_go_ns;
@@ -113,6 +115,7 @@ static int hold(struct resolver *r, uint32_t space)
 {
 	struct held_file held = { .file = space - WINDOW_SPACE_FILES, .lines = LINE_FILES_NONE };
 	_cleanup_(free_ptr) uint64_t *heat = NULL;
+	bool briefly;
 	int fd;
 
 	if (r->names->recorded || !r->names->ask_late || naming_gave_up(&r->naming, space) ||
@@ -120,7 +123,8 @@ static int hold(struct resolver *r, uint32_t space)
 		return 0;
 	if (file_table_borrow(r->pipeline->files, held.file, &fd) < 0 || fd < 0)
 		return 0;
-	if (!held_allows(&r->held, fd)) {
+	briefly = !held_allows(&r->held, fd);
+	if (briefly && !r->lines) {
 		held_refused(&r->held);
 		return 0;
 	}
@@ -132,7 +136,11 @@ static int hold(struct resolver *r, uint32_t space)
 		return 0;
 	if (r->names->find_lines)
 		(void)r->names->find_lines(r->names->ctx, space, held.fd, &held.lines);
+	if (briefly)
+		held.until_ns = clock_ns(CLOCK_MONOTONIC) + HELD_BRIEFLY_NS;
 	held_add(&r->held, &held, heat);
+	if (briefly)
+		background_lines_hurry(r->lines, held.file);
 	return 0;
 }
 
@@ -206,12 +214,14 @@ int resolver_let_go(struct resolver *r, uint64_t now_ns)
 	struct file_table *files = r->pipeline->files;
 	int e;
 
+	if (r->lines && now_ns != UINT64_MAX)
+		background_lines_poll(r->lines, now_ns);
 	if (now_ns == UINT64_MAX || now_ns < r->next_let_go_ns)
 		return 0;
 	r->next_let_go_ns = now_ns + LET_GO_EVERY_NS;
 	process_table_mark_files(r->pipeline->processes, now_ns);
 	e = leaving_find(r, now_ns);
-	held_review(&r->held);
+	held_review(&r->held, now_ns);
 	if (e > 0)
 		e = naming_run(&r->naming, &wish);
 	/* Those that are left had nothing to be named. */
@@ -408,6 +418,8 @@ int resolver_cut(struct resolver *r, const struct profile_facts *facts)
 	if (e < 0)
 		return e;
 	r->naming.moved = false;
+	if (r->lines)
+		background_lines_want(r->lines);
 	/* All have their names: what is sampled in them from now on, and is new, opens them again. */
 	file_table_relax(r->pipeline->files, RESOLVER_PINS / 2);
 	return 0;
@@ -507,8 +519,15 @@ int resolver_turn(struct resolver *r, uint64_t start_ns, struct profile *ret)
 	naming_turn(&r->naming);
 	transfer_release(&r->transfer);
 	held_release(&r->held);
+	if (r->lines)
+		background_lines_epoch(r->lines);
 	r->relieved = r->late_space = 0;
 	return 0;
+}
+
+void resolver_read_lines(struct resolver *r, struct background_lines *b)
+{
+	r->lines = b;
 }
 
 struct naming *resolver_naming(struct resolver *r)

@@ -22,6 +22,7 @@
 #include "profiler/model/profile.h"
 #include "profiler/store/columns.h"
 
+struct background_lines;
 struct resolver;
 
 /* When so many binaries are held open, names are read early; the file table lets go of some at 1,024. */
@@ -79,6 +80,12 @@ bool resolver_is_full(const struct resolver *r);
  * as it was.
  */
 int resolver_turn(struct resolver *r, uint64_t start_ns, struct profile *ret);
+
+/*
+ * From now on lines are read in the background, by `b`, borrowed: each cut wants, each resolver_let_go() asks, and other files than
+ * those that are in nobody's way are held for some seconds, to be asked about at once.
+ */
+void resolver_read_lines(struct resolver *r, struct background_lines *b);
 
 /* Of this job, for who asks for lines. */
 struct naming *resolver_naming(struct resolver *r);

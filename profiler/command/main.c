@@ -70,6 +70,7 @@ static const struct {
 	{ OPENER_ROLE, run_opener },
 	{ FETCHER_ROLE, run_fetcher },
 	{ SYMBOLS_ROLE, symbolizer_serve },
+	{ BACKGROUND_SYMBOLS_ROLE, symbolizer_serve },
 	{ DUMPER_ROLE, dumper_serve },
 	{ TRACER_ROLE, tracer_serve },
 	{ UNWINDER_ROLE, unwinder_serve },

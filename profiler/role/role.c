@@ -425,6 +425,19 @@ static const struct role_limit symbolizer_limits[] = {
 #endif
 };
 
+/* The same; and one that was given up over a question may not go on for long. Else it is replaced before (agent/background_lines.c). */
+static const struct role_limit background_symbolizer_limits[] = {
+	{ RLIMIT_CORE, "RLIMIT_CORE", 0 },
+	{ RLIMIT_NPROC, "RLIMIT_NPROC", 0 },
+	{ RLIMIT_NOFILE, "RLIMIT_NOFILE", 16 },
+	{ RLIMIT_STACK, "RLIMIT_STACK", 8 << 20 },
+	{ RLIMIT_CPU, "RLIMIT_CPU", 10 },
+#if !ROLE_SANITIZED
+	{ RLIMIT_FSIZE, "RLIMIT_FSIZE", 128 << 20 },
+	{ RLIMIT_DATA, "RLIMIT_DATA", 1 << 30 },
+#endif
+};
+
 static const struct role_call symbolizer_index_calls[] = {
 	CALL("write"), /* what it is handed can only be read, but for the memory that an index is for */
 	CALL_IF("mmap", "of a descriptor, private, only to be read", DESCRIPTOR_TO_READ),
@@ -773,6 +786,17 @@ static const struct role roles[] = {
 		.fallback_id = SYMBOLIZER_ID,
 		.served = true,
 		LIMITS(symbolizer_limits),
+		GROUPS(symbolizer_groups),
+	},
+	{
+		.name = "background symbolizer",
+		.work = "A further symbolizer, which reads lines while sampling goes on, so that the other "
+			"one is free for what can't wait",
+		.user = "slowburn-symbolizer",
+		.fallback_id = SYMBOLIZER_ID,
+		.served = true,
+		.background = true,
+		LIMITS(background_symbolizer_limits),
 		GROUPS(symbolizer_groups),
 	},
 	{

@@ -808,6 +808,7 @@ static const struct {
 	size_t count;
 } tables[] = {
 	{ "symbolizer", attempts, COUNT(attempts) },
+	{ "background symbolizer", attempts, COUNT(attempts) },
 	{ "agent", agent_attempts, COUNT(agent_attempts) },
 	{ "opener", opener_attempts, COUNT(opener_attempts) },
 	{ "fetcher", fetcher_attempts, COUNT(fetcher_attempts) },

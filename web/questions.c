@@ -169,7 +169,7 @@ static void complete(struct question *one)
 	const struct answer_head head = {
 		.status = 200,
 		.content_type = known_type(one->reply.content_type),
-		.file_name = one->reply.file_name,
+		.file_name = one->of_pprof ? "profile" : one->reply.file_name, /* as Go has it */
 		.of_pprof = one->of_pprof,
 		.cacheable = true,
 	};

@@ -94,6 +94,17 @@ static uint64_t seconds_of(const struct request *q)
 	return seconds;
 }
 
+/* Targets are to be scraped where they were asked for. */
+static struct answer *targets(struct request *q)
+{
+	const char *host = MHD_lookup_connection_value(q->mhd, MHD_HEADER_KIND, "Host");
+
+	if (!target_find(&q->target, "address") && q->target.count < READER_MAX_PARAMETERS)
+		q->target.parameters[q->target.count++] =
+			(struct reader_parameter){ "address", host };
+	return ask(q);
+}
+
 static bool names_range(const struct request *q)
 {
 	return target_find(&q->target, "from") || target_find(&q->target, "to");
@@ -138,19 +149,10 @@ static struct answer *pprof_folder(struct request *q)
 	return a;
 }
 
-/* Go has no such parameter; whoever reads this by hand may want another form. */
-static void add_format(struct request *q)
-{
-	if (!target_find(&q->target, "format") && q->target.count < READER_MAX_PARAMETERS)
-		q->target.parameters[q->target.count++] =
-			(struct reader_parameter){ "format", "pprof" };
-}
-
 static struct answer *pprof_profile(struct request *q)
 {
 	uint64_t seconds = seconds_of(q);
 
-	add_format(q);
 	if (names_range(q))
 		return target_find(&q->target, "seconds") ? two_ways(q) : ask(q);
 	seconds = seconds ? seconds : PPROF_SECONDS;
@@ -194,11 +196,11 @@ static const struct route routes[] = {
 	{ "/api/v1/labels", false, false, ask, "labels" },
 	{ "/api/v1/series", false, false, ask, "series" },
 	{ "/api/v1/diff", false, false, ask, "diff" },
-	{ "/api/v1/targets", false, false, ask, "targets" },
+	{ "/api/v1/targets", false, false, targets, "targets" },
 	{ "/api/v1/top", false, false, ask, "top" },
 	{ "/debug/pprof", false, false, pprof_folder, NULL },
 	{ PPROF_PREFIX, false, false, pprof_index, NULL },
-	{ PPROF_PREFIX "profile", false, false, pprof_profile, "profile" },
+	{ PPROF_PREFIX "profile", false, false, pprof_profile, "pprof" },
 	{ PPROF_PREFIX "cmdline", false, false, pprof_cmdline, NULL },
 	{ PPROF_PREFIX "symbol", false, true, pprof_symbol, NULL },
 };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Which address is what. docs/HTTP.md describes each, and a test compares the two lists.
+ * Which address is what. docs/HTTP.md describes each, and tests/unit/web_routes.c compares the two lists.
  */
 #ifndef WEB_ROUTES_H
 #define WEB_ROUTES_H

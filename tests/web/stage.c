@@ -5,7 +5,7 @@
  *
  *	uid=N (many), token=T, host=H (many), captures=N, connections=N, readers=N, queued=N, seconds=N, answer=BYTES, cache=BYTES
  *	version=V	says so in the job
- *	pprof=FILE	what the profile endpoint answers
+ *	pprof=FILE	what /debug/pprof/profile is answered with
  *	unix=PATH	listens there, too
  *
  * A parameter "play" of a question says what its reader does. Ends when its standard input does; "window" there commits one, "busy"
@@ -93,15 +93,14 @@ static void reader_answer(struct part *p)
 
 static void describe(struct part *p)
 {
-	const char *format = reader_request_find(p->request, "format");
-	int fd = stage.pprof && format && !strcmp(format, "pprof")
+	int fd = stage.pprof && !strcmp(p->request->endpoint, "pprof")
 			 ? open(stage.pprof, O_RDONLY | O_CLOEXEC)
 			 : -1;
 
 	snprintf(p->reply.content_type, sizeof(p->reply.content_type),
 		 fd >= 0 ? "application/octet-stream" : "application/json");
 	if (fd >= 0) {
-		snprintf(p->reply.file_name, sizeof(p->reply.file_name), "profile");
+		snprintf(p->reply.file_name, sizeof(p->reply.file_name), "slowburn.pb.gz");
 		if (buffer_read_fd(&p->body, fd) < 0)
 			_exit(1);
 		return;

@@ -245,7 +245,7 @@ static void test_matcher(void **state)
 	fill(&t, &h);
 	a = test_ask(&h, "labels?key=pid&query=comm=\"\\\"},\\x0a\\x01\\xff\\xc3(</script>\"");
 	assert_int_equal(a.reply.status, 200);
-	assert_non_null(strstr(a.bytes.data, "{\"label\": 7, \"samples\": 30,"));
+	assert_non_null(strstr(buffer_cstr(&a.bytes), "{\"label\": 7, \"samples\": 30,"));
 	test_answer_release(&a);
 	empty(&t, &h);
 }

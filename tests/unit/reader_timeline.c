@@ -17,7 +17,7 @@
 #define HOUR_NS (3600 * NS_PER_S)
 
 struct sums {
-	uint64_t value, covered_ns, groups;
+	uint64_t value, covered_ns, groups, coarse_ns;
 };
 
 static struct sums read_sums(struct handed *h, const char *question)
@@ -41,6 +41,8 @@ static struct sums read_sums(struct handed *h, const char *question)
 		for (uint32_t i = 0; i < t.shown; i++)
 			s.groups += t.values.items[t.ranks[i].group][step];
 	}
+	for (uint32_t i = 0; i < t.coarse.count; i++)
+		s.coarse_ns += t.coarse.items[i].to_ns - t.coarse.items[i].from_ns;
 	s.value = t.value;
 	timeline_release(&t);
 	parameters_release(&q.parameters);
@@ -143,11 +145,40 @@ static void test_parts(void **state)
 	test_store_release(&t);
 }
 
+static uint64_t remove_fine(int fd, const char *name)
+{
+	return !strncmp(name, "10s-20251123T00", 15) && unlinkat(fd, name, 0) == 0;
+}
+
+/* Where only longer windows are left, they are spread, and told. */
+static void test_coarse(void **state)
+{
+	struct test_store t;
+	struct handed h;
+	struct sums all, is;
+
+	(void)state;
+	all = fill(&t, &h);
+	handed_release(&h);
+	assert_int_equal(test_store_each(&t, remove_fine), 1);
+	test_hand_over(&t, &h);
+	is = read_sums(&h, "timeline?from=first&to=last&step=10s&by=comm");
+	expect("spread", "value", is.value, all.value);
+	expect("spread", "of groups and others", is.groups, all.value);
+	if (is.coarse_ns < 3500 * NS_PER_S || is.coarse_ns > 3620 * NS_PER_S)
+		fail_msg("%lu s of the first hour are told to be coarse", is.coarse_ns / NS_PER_S);
+	is = read_sums(&h, "timeline?from=first&to=last&step=1h");
+	expect("by the hour", "coarse", is.coarse_ns, 0);
+	handed_release(&h);
+	test_store_release(&t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_sums),
 		cmocka_unit_test(test_parts),
+		cmocka_unit_test(test_coarse),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

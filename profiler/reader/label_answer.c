@@ -318,6 +318,16 @@ static void write_matcher(struct buffer *out, const char *key, const char *value
 	buffer_text(out, "\"");
 }
 
+/* Prometheus knows letters, digits and underscores in names of labels. */
+static void put_label(struct buffer *out, const char *key, const struct buffer *value)
+{
+	buffer_text(out, ", \"");
+	for (; *key; key++)
+		buffer_append(out, *key == '.' || *key == ':' ? "_" : key, 1);
+	buffer_text(out, "\": ");
+	text_json(out, value->data ? value->data : "", value->len);
+}
+
 static int put_target(struct buffer *out, const struct tally *t, uint32_t group, const char *key,
 		      const char *address)
 {
@@ -340,10 +350,9 @@ static int put_target(struct buffer *out, const struct tally *t, uint32_t group,
 	buffer_text(out, "], \"labels\": {\"__metrics_path__\": \"/debug/pprof/profile\", "
 			 "\"__profile_path__\": \"/debug/pprof/profile\", \"__param_query\": ");
 	text_json(out, matcher.data, matcher.len);
-	buffer_printf(out, ", \"%s\": ", key);
-	text_json(out, value.data ? value.data : "", value.len);
-	buffer_text(out, ", \"service_name\": ");
-	text_json(out, value.data ? value.data : "", value.len);
+	put_label(out, key, &value);
+	if (strcmp(key, "service_name") != 0)
+		put_label(out, "service_name", &value);
 	buffer_text(out, "}}");
 	return 0;
 }

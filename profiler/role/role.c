@@ -562,8 +562,9 @@ static const struct role_calls unwinder_groups[] = {
 static const char *const reader_supervisor_crew[] = { "reader", NULL };
 
 static const struct role_call reader_descriptor_calls[] = {
-	CALL("read"),  CALL("pread64"), CALL("lseek"),
-	CALL("fstat"), CALL("close"),	CALL_IF("fcntl", "F_DUPFD_CLOEXEC", ARGUMENT_IS(1, F_DUPFD_CLOEXEC)),
+	CALL("read"),  CALL("pread64"),
+	CALL("lseek"), CALL("fstat"),
+	CALL("close"), CALL_IF("fcntl", "F_DUPFD_CLOEXEC", ARGUMENT_IS(1, F_DUPFD_CLOEXEC)),
 };
 
 static const struct role_limit reader_limits[] = {
@@ -700,9 +701,10 @@ static const struct role_calls web_groups[] = {
 
 /* ---- the supervisor of a server ---- */
 
-static const char *const serve_supervisor_crew[] = { "agent",      "opener",      "fetcher",
-						     "symbolizer", "storekeeper", "web",
-						     "reader",     NULL };
+static const char *const serve_supervisor_crew[] = {
+	"agent",       "opener", "fetcher", "symbolizer", "background symbolizer",
+	"storekeeper", "web",    "reader",  NULL,
+};
 
 static const struct role_capability serve_supervisor_capabilities[] = {
 	{ CAP_SETUID, "CAP_SETUID", "gives the others uids of their own" },
@@ -851,6 +853,7 @@ static const struct role roles[] = {
 			"answer",
 		.user = "slowburn-reader",
 		.fallback_id = READER_ID,
+		.ordinary = true,
 		LIMITS(reader_limits),
 		GROUPS(reader_groups),
 	},
@@ -880,6 +883,7 @@ static const struct role roles[] = {
 		.program = "slowburn-web",
 		.user = "slowburn-web",
 		.fallback_id = WEB_ID,
+		.ordinary = true,
 		LIMITS(web_limits),
 		GROUPS(web_groups),
 	},

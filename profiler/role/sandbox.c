@@ -254,6 +254,9 @@ static int priority_set(const struct role *role)
 {
 	const struct sched_param none = { 0 };
 
+	if (role->ordinary && getpriority(PRIO_PROCESS, 0) < 0 &&
+	    setpriority(PRIO_PROCESS, 0, 0) < 0)
+		return -errno;
 	if (!role->background)
 		return 0;
 	if (setpriority(PRIO_PROCESS, 0, LOWEST_NICE) < 0 ||

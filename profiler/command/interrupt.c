@@ -41,7 +41,7 @@ static struct {
 #define PLAIN (sizeof(plain) / sizeof(plain[0]))
 
 static volatile sig_atomic_t came;
-static volatile sig_atomic_t allowed;
+static volatile sig_atomic_t allowed, echoes;
 static volatile uint64_t last_ns; /* when the last one of those came; of the handler only */
 static void (*abandon_files)(void);
 
@@ -55,7 +55,7 @@ static void on_signal(int number)
 		came++;
 		return;
 	}
-	if (allowed && now_ns - last_ns < ECHO_NS)
+	if (echoes && now_ns - last_ns < ECHO_NS)
 		return;
 	abandon_files();
 	_exit(1);
@@ -87,6 +87,11 @@ int interrupt_catch(int grace, void (*abandon)(void))
 			return -errno;
 	}
 	return 0;
+}
+
+void interrupt_pass_over_echoes(void)
+{
+	echoes = 1;
 }
 
 bool interrupt_came(void)

@@ -13,11 +13,13 @@ void interrupt_init(void);
 
 /*
  * Catches the three. After `grace` of them, which are only told by interrupt_came(), the next one calls
- * `abandon`, which must be safe in a signal handler, and ends the process with status 1; one that comes within 100 ms counts as the
- * same. Calls that one of
+ * `abandon`, which must be safe in a signal handler, and ends the process with status 1. Calls that one of
  * them interrupts are restarted, poll() is not.
  */
 int interrupt_catch(int grace, void (*abandon)(void));
+
+/* From now on one that comes within 100 ms of another is the same, if the first is only told. */
+void interrupt_pass_over_echoes(void);
 
 /* Did one come? */
 bool interrupt_came(void);

@@ -78,6 +78,7 @@ static int catch_signals(void)
 	struct sigaction action = { .sa_handler = on_hangup, .sa_flags = SA_RESTART };
 	int r = interrupt_catch(1, abandon);
 
+	interrupt_pass_over_echoes();
 	/* SIGHUP is no reason to end: something may have been told to send it after a change of configuration. */
 	return r == 0 && sigaction(SIGHUP, &action, NULL) < 0 ? -errno : r;
 }

@@ -135,6 +135,14 @@ void background_lines_epoch(struct background_lines *b)
 					 budget_lines_bytes(b->with.naming->pipeline->budget) };
 }
 
+void background_lines_forget_file(struct background_lines *b, uint32_t file)
+{
+	if (file < b->files.count)
+		b->files.items[file] = (struct wanted){ 0 };
+	if (b->turn.taken && b->turn.file == file)
+		b->turn.orphaned = true;
+}
+
 bool background_lines_idle(const struct background_lines *b)
 {
 	return !b->turn.taken && !b->round;

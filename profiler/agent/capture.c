@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "profiler/agent/background_lines.h"
 #include "profiler/agent/facts.h"
 #include "profiler/agent/kernel_names.h"
 #include "profiler/agent/meter.h"
@@ -53,6 +54,7 @@ struct capture {
 	struct pipeline pipeline;
 	struct profile profile; /* being filled, until the finish hands it over */
 	struct resolver *resolver;
+	struct background_lines *lines; /* of a job that goes on, or NULL */
 	struct facts facts;
 	struct meter start; /* when sampling had begun */
 	uint64_t own_start_ns;
@@ -360,6 +362,8 @@ void capture_forget(struct capture *c)
 {
 	unwinding_free(c->unwinding);
 	c->unwinding = NULL;
+	background_lines_free(c->lines);
+	c->lines = NULL;
 	resolver_free(c->resolver);
 	c->resolver = NULL;
 	pipeline_release(&c->pipeline);
@@ -568,6 +572,27 @@ static void file_forgotten(void *ctx, uint32_t file)
 	struct capture *c = ctx;
 
 	naming_forget_file(resolver_naming(c->resolver), file);
+	if (c->lines)
+		background_lines_forget_file(c->lines, file);
+}
+
+/* Who is not to look for lines looks for none in the background, either. */
+static int lines_setup(struct capture *c)
+{
+	const struct background_lines_config config = {
+		.starter = &c->starter,
+		.service = c->service,
+		.names = &c->names,
+		.counters = &c->pipeline.counters,
+		.naming = resolver_naming(c->resolver),
+		.held = resolver_held(c->resolver),
+		.burst_ns = BACKGROUND_BURST_NS,
+	};
+	int r = c->job->no_inlines ? 0 : background_lines_new(&c->lines, &config);
+
+	if (c->lines)
+		resolver_read_lines(c->resolver, c->lines);
+	return r;
 }
 
 int capture_go_on(struct capture *c, struct archive *archive, struct windows **ret)
@@ -588,6 +613,8 @@ int capture_go_on(struct capture *c, struct archive *archive, struct windows **r
 	resolver_naming(c->resolver)->kernel = c->kernel;
 	c->pipeline.file_forgotten = file_forgotten;
 	c->pipeline.forgotten_ctx = c;
+	if (lines_setup(c) < 0)
+		return -ENOMEM;
 	return windows_new(ret, &config, c->facts.start_ns);
 }
 

@@ -576,7 +576,7 @@ static void file_forgotten(void *ctx, uint32_t file)
 		background_lines_forget_file(c->lines, file);
 }
 
-/* Who is not to look for lines looks for none in the background, either. */
+/* Nobody is to look for lines, or there is no memory for it: then there are none. */
 static int lines_setup(struct capture *c)
 {
 	const struct background_lines_config config = {
@@ -588,9 +588,12 @@ static int lines_setup(struct capture *c)
 		.held = resolver_held(c->resolver),
 		.burst_ns = BACKGROUND_BURST_NS,
 	};
-	int r = c->job->no_inlines ? 0 : background_lines_new(&c->lines, &config);
+	int r;
 
-	if (c->lines)
+	if (c->job->no_inlines || !c->job->budget.background)
+		return 0;
+	r = background_lines_new(&c->lines, &config);
+	if (r == 0)
 		resolver_read_lines(c->resolver, c->lines);
 	return r;
 }

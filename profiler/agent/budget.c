@@ -140,7 +140,7 @@ int budget_divide(struct budget *ret, uint64_t total, uint64_t cgroup_limit, uin
 
 void budget_go_on(struct budget *b)
 {
-	uint64_t most = (b->agent - AGENT_LEAST) / 2;
+	uint64_t most = (b->agent - AGENT_LEAST) / 3 * 2;
 
 	b->background = least_of(b->symbolizer, most);
 	if (b->background < SYMBOLIZER_LEAST)

@@ -49,7 +49,8 @@ struct capture {
 	struct live_names live_names;
 	struct name_source names;
 	struct unwinding *unwinding;
-	struct kernel_names *kernel; /* of a job that goes on */
+	struct kernel_names *kernel; /* of a job that goes on, as the next */
+	struct background_lines *lines;
 	struct recorder *recorder; /* or NULL */
 	struct pipeline pipeline;
 	struct profile profile; /* being filled, until the finish hands it over */
@@ -360,6 +361,8 @@ int capture_new(struct capture **ret, const struct capture_config *config, struc
 
 void capture_forget(struct capture *c)
 {
+	background_lines_free(c->lines);
+	c->lines = NULL;
 	unwinding_free(c->unwinding);
 	c->unwinding = NULL;
 	background_lines_free(c->lines);
@@ -598,6 +601,27 @@ static int lines_setup(struct capture *c)
 	return r;
 }
 
+/* Lines are asked of a symbolizer of their own: nothing waits for them. */
+static int lines_setup(struct capture *c)
+{
+	const struct background_lines_config config = {
+		.starter = &c->starter,
+		.service = c->service,
+		.names = &c->names,
+		.counters = &c->pipeline.counters,
+		.naming = resolver_naming(c->resolver),
+		.held = resolver_held(c->resolver),
+		.burst_ns = BACKGROUND_BURST_NS,
+	};
+
+	if (c->job->no_inlines)
+		return 0;
+	if (background_lines_new(&c->lines, &config) < 0)
+		return -ENOMEM;
+	resolver_read_lines(c->resolver, c->lines);
+	return 0;
+}
+
 int capture_go_on(struct capture *c, struct archive *archive, struct windows **ret)
 {
 	const struct windows_config config = {
@@ -611,7 +635,7 @@ int capture_go_on(struct capture *c, struct archive *archive, struct windows **r
 		.ctx = c,
 	};
 
-	if (kernel_names_new(&c->kernel) < 0)
+	if (kernel_names_new(&c->kernel) < 0 || lines_setup(c) < 0)
 		return -ENOMEM;
 	resolver_naming(c->resolver)->kernel = c->kernel;
 	c->pipeline.file_forgotten = file_forgotten;

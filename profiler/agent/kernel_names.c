@@ -3,7 +3,8 @@
  * Places sorted by address, which don't overlap: what the symbolizer says of a kernel's function reaches from its symbol to the next
  * one. New ones are sorted in once for each reply.
  *
- * Refused: all 120,000 symbols at once. They take 10 MiB, and a machine runs some thousands of these functions.
+ * Once all larger functions are asked about, since reading the list costs the same for one. Refused: all 120,000 symbols. They take
+ * 10 MiB, and a machine runs some thousands of these functions.
  */
 #include "profiler/agent/kernel_names.h"
 
@@ -17,8 +18,11 @@
 #include "profiler/base/arena.h"
 #include "profiler/base/array.h"
 
-#define MAX_NAME_BYTES ((size_t)1 << 20)
+#define MAX_NAME_BYTES ((size_t)2 << 20)
 #define MAX_MODULE_NAME 128
+
+/* A function of so many bytes is found by the grid; most kernels' code ends before it does. */
+#define GRID_BYTES 1536u
 
 /* The kernel, or a module. */
 struct home {
@@ -40,6 +44,9 @@ struct kernel_names {
 	ARRAY(struct place) places; /* by start */
 	ARRAY(struct home) homes;
 	struct arena texts;
+	uint64_t kernel; /* where its code begins; 0: not known */
+	uint64_t kernel_bytes; /* up to its end, data included */
+	bool grid_taken;
 };
 
 int kernel_names_new(struct kernel_names **ret)
@@ -68,9 +75,10 @@ void kernel_names_free(struct kernel_names *k)
 	free(k);
 }
 
-static struct place *place_find(struct kernel_names *k, uint64_t address)
+/* Among the first `count`, which are sorted. */
+static struct place *place_find(struct kernel_names *k, uint32_t count, uint64_t address)
 {
-	uint32_t low = 0, high = k->places.count;
+	uint32_t low = 0, high = count;
 
 	while (low < high) {
 		uint32_t middle = low + (high - low) / 2;
@@ -80,9 +88,7 @@ static struct place *place_find(struct kernel_names *k, uint64_t address)
 		else
 			low = middle + 1;
 	}
-	return low < k->places.count && k->places.items[low].start <= address
-		       ? &k->places.items[low]
-		       : NULL;
+	return low < count && k->places.items[low].start <= address ? &k->places.items[low] : NULL;
 }
 
 /* ---- learning ---- */
@@ -121,6 +127,17 @@ static int home_get(struct kernel_names *k, const struct symbols *s, const struc
 	return h->name ? 0 : -E2BIG;
 }
 
+/* Is it among the first `count` already, as it is? */
+static bool place_is_known(struct kernel_names *k, uint32_t count, const struct symbols *s,
+			   const struct symbol_answer *a, uint64_t address)
+{
+	const struct symbol_function *f = &s->functions[a->function];
+	const struct place *p = place_find(k, count, address);
+
+	return p && p->start == address - a->vaddr + f->start && p->end - p->start == f->size &&
+	       !strcmp(p->system_name, s->strings + f->system_name);
+}
+
 /* 0, or -ENOMEM, -E2BIG: there is no room. */
 static int place_add(struct kernel_names *k, const struct symbols *s, const struct symbol_answer *a,
 		     uint64_t address)
@@ -135,6 +152,10 @@ static int place_add(struct kernel_names *k, const struct symbols *s, const stru
 
 	if (r < 0)
 		return r;
+	if (!k->homes.items[place.home].is_module) {
+		k->kernel = base;
+		k->kernel_bytes = k->homes.items[place.home].mapping.limit;
+	}
 	place.name = arena_copy(&k->texts, name, strlen(name));
 	place.system_name = f->name == f->system_name
 				    ? place.name
@@ -197,7 +218,8 @@ void kernel_names_learn(struct kernel_names *k, const struct symbols *s, const u
 		if (a->module == SYMBOLS_NONE || a->function == SYMBOLS_NONE || is_bpf(s, a) ||
 		    (i && s->answers[i - 1].function == a->function))
 			continue;
-		if (!s->functions[a->function].size)
+		if (!s->functions[a->function].size ||
+		    place_is_known(k, before, s, a, addresses[i]))
 			continue;
 		r = place_add(k, s, a, addresses[i]);
 	}
@@ -209,6 +231,20 @@ void kernel_names_learn(struct kernel_names *k, const struct symbols *s, const u
 		return;
 	qsort(k->places.items, k->places.count, sizeof(*k->places.items), by_start);
 	overlaps_drop(k);
+}
+
+uint32_t kernel_names_grid(struct kernel_names *k, uint64_t ret_addresses[KERNEL_NAMES_GRID])
+{
+	uint32_t count = 0;
+
+	if (!k->kernel || k->grid_taken)
+		return 0;
+	k->grid_taken = true;
+	while (count < KERNEL_NAMES_GRID && count * GRID_BYTES < k->kernel_bytes) {
+		ret_addresses[count] = k->kernel + count * GRID_BYTES;
+		count++;
+	}
+	return count;
 }
 
 /* ---- finding ---- */
@@ -224,7 +260,7 @@ static int home_enter(struct home *h, struct profile *p)
 
 int kernel_names_find(struct kernel_names *k, struct profile *p, uint64_t address, struct site *ret)
 {
-	struct place *place = place_find(k, address);
+	struct place *place = place_find(k, k->places.count, address);
 	int mapping, function;
 
 	if (!place || (!place->entered && entry_names_are_full(p)))

@@ -15,7 +15,8 @@
 #include "profiler/model/profile.h"
 #include "symbolizer/protocol.h"
 
-#define KERNEL_NAMES_MAX 16384u /* 0.6 MiB, and 1 MiB of names */
+#define KERNEL_NAMES_MAX 32768u /* 2 MiB, and as much of names */
+#define KERNEL_NAMES_GRID 16384u
 
 struct kernel_names;
 
@@ -26,6 +27,12 @@ void kernel_names_free(struct kernel_names *k);
 /* Answers to `count` ascending kernel addresses. Without memory it knows less. */
 void kernel_names_learn(struct kernel_names *k, const struct symbols *s, const uint64_t *addresses,
 			uint32_t count);
+
+/*
+ * Once, when it is known where the kernel lies: up to KERNEL_NAMES_GRID addresses all over its code, ascending, of which it would like
+ * to learn as well. Their count; 0: not now, or not again.
+ */
+uint32_t kernel_names_grid(struct kernel_names *k, uint64_t ret_addresses[KERNEL_NAMES_GRID]);
 
 /* 1 and the site, whose name is entered in the profile; 0: it isn't known, or has no name; -ENOMEM, -E2BIG. */
 int kernel_names_find(struct kernel_names *k, struct profile *p, uint64_t address,

@@ -504,6 +504,18 @@ static int bpf_name_all(struct naming *n, struct search *s)
 	return 0;
 }
 
+/* Behind the answer to the first that was asked about: others that will be. What can't be had is asked about when it is there. */
+static void kernel_name_ahead(struct naming *n)
+{
+	_cleanup_(free_ptr) uint64_t *grid = calloc(KERNEL_NAMES_GRID, sizeof(*grid));
+	uint32_t count = grid ? kernel_names_grid(n->kernel, grid) : 0;
+	struct symbols s;
+
+	if (count &&
+	    n->names->ask(n->names->ctx, WINDOW_SPACE_KERNEL, -1, grid, count, &s, NULL) == 0)
+		kernel_names_learn(n->kernel, &s, grid, count);
+}
+
 /* Those that lie in functions of the kernel which were asked about before. */
 static int kernel_name_all(struct naming *n, struct search *s)
 {
@@ -545,6 +557,8 @@ int naming_run(struct naming *n, const struct naming_wish *wish)
 		if (r >= 0)
 			r = wish->named(wish->ctx, &run);
 	}
+	if (r >= 0 && n->kernel)
+		kernel_name_ahead(n);
 	return r < 0 ? r : 0;
 }
 

@@ -74,6 +74,7 @@ static const struct {
 	{ TRACER_ROLE, tracer_serve },
 	{ UNWINDER_ROLE, unwinder_serve },
 	{ READER_ROLE, reader_serve },
+	{ STOREKEEPER_ROLE, storekeeper_serve },
 };
 
 /* Is this one of ours, and has it run? */

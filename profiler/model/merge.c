@@ -362,7 +362,8 @@ int profile_merge_facts(struct profile *into, const struct profile_facts *facts,
 			const struct counters *counters)
 {
 	struct profile_facts *to = &into->facts;
-	bool first = !to->duration_ns;
+	/* One that doesn't say how long it took is a capture, too. */
+	bool first = !to->duration_ns && !into->samples.count;
 	int r = first ? facts_texts(into, facts) : 0;
 
 	if (r < 0)

@@ -599,8 +599,8 @@ void file_table_drop(struct file_table *t, uint32_t file)
 
 void file_table_relax(struct file_table *t, uint32_t pins)
 {
-	/* Those that were asked for have another round. */
-	for (uint32_t turns = t->pins; t->pins > pins && turns; turns--) {
+	/* Those that were asked for have another round, and then no more. */
+	while (t->pins > pins) {
 		uint32_t number = t->oldest;
 		struct entry *e = &t->files.items[number];
 

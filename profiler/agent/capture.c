@@ -55,7 +55,6 @@ struct capture {
 	struct pipeline pipeline;
 	struct profile profile; /* being filled, until the finish hands it over */
 	struct resolver *resolver;
-	struct background_lines *lines; /* of a job that goes on, or NULL */
 	struct facts facts;
 	struct meter start; /* when sampling had begun */
 	uint64_t own_start_ns;
@@ -365,8 +364,6 @@ void capture_forget(struct capture *c)
 	c->lines = NULL;
 	unwinding_free(c->unwinding);
 	c->unwinding = NULL;
-	background_lines_free(c->lines);
-	c->lines = NULL;
 	resolver_free(c->resolver);
 	c->resolver = NULL;
 	pipeline_release(&c->pipeline);
@@ -579,7 +576,7 @@ static void file_forgotten(void *ctx, uint32_t file)
 		background_lines_forget_file(c->lines, file);
 }
 
-/* Nobody is to look for lines, or there is no memory for it: then there are none. */
+/* Lines are asked of a symbolizer of their own, if there is memory for one: nothing waits for them. */
 static int lines_setup(struct capture *c)
 {
 	const struct background_lines_config config = {
@@ -591,30 +588,8 @@ static int lines_setup(struct capture *c)
 		.held = resolver_held(c->resolver),
 		.burst_ns = BACKGROUND_BURST_NS,
 	};
-	int r;
 
 	if (c->job->no_inlines || !c->job->budget.background)
-		return 0;
-	r = background_lines_new(&c->lines, &config);
-	if (r == 0)
-		resolver_read_lines(c->resolver, c->lines);
-	return r;
-}
-
-/* Lines are asked of a symbolizer of their own: nothing waits for them. */
-static int lines_setup(struct capture *c)
-{
-	const struct background_lines_config config = {
-		.starter = &c->starter,
-		.service = c->service,
-		.names = &c->names,
-		.counters = &c->pipeline.counters,
-		.naming = resolver_naming(c->resolver),
-		.held = resolver_held(c->resolver),
-		.burst_ns = BACKGROUND_BURST_NS,
-	};
-
-	if (c->job->no_inlines)
 		return 0;
 	if (background_lines_new(&c->lines, &config) < 0)
 		return -ENOMEM;
@@ -640,8 +615,6 @@ int capture_go_on(struct capture *c, struct archive *archive, struct windows **r
 	resolver_naming(c->resolver)->kernel = c->kernel;
 	c->pipeline.file_forgotten = file_forgotten;
 	c->pipeline.forgotten_ctx = c;
-	if (lines_setup(c) < 0)
-		return -ENOMEM;
 	return windows_new(ret, &config, c->facts.start_ns);
 }
 

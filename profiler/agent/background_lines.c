@@ -135,6 +135,15 @@ void background_lines_epoch(struct background_lines *b)
 					 budget_lines_bytes(b->with.naming->pipeline->budget) };
 }
 
+void background_lines_forget_file(struct background_lines *b, uint32_t file)
+{
+	if (file < b->files.count)
+		b->files.items[file] = (struct wanted){ 0 };
+	if (b->turn.taken && b->turn.file == file)
+		b->turn.orphaned = true;
+	held_drop(b->with.held, file);
+}
+
 bool background_lines_idle(const struct background_lines *b)
 {
 	return !b->turn.taken && !b->round;
@@ -431,6 +440,7 @@ static void follow_question(struct background_lines *b, uint64_t now_ns)
 		r = -ETIMEDOUT;
 	}
 	b->used_ns = now_ns;
+	counter_add(b->with.counters, COUNTER_SYMBOLIZER_FAILED, r < 0 && r != -ETIMEDOUT);
 	live_lines_count(b->with.counters, &b->bad, WINDOW_SPACE_FILES + b->turn.file,
 			 r < 0 ? r : 0, &a);
 	if (r == 1)

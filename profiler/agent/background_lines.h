@@ -56,6 +56,9 @@ void background_lines_poll(struct background_lines *b, uint64_t now_ns);
 /* Sites and files have other numbers from now on: what is under way is passed over, nothing is wanted, and what failed may be tried again. */
 void background_lines_epoch(struct background_lines *b);
 
+/* The number of a file that is no longer known may be another's from now on. */
+void background_lines_forget_file(struct background_lines *b, uint32_t file);
+
 /* Is nothing wanted that could be asked, and nothing under way? */
 bool background_lines_idle(const struct background_lines *b);
 

@@ -18,11 +18,11 @@
 #include "profiler/base/arena.h"
 #include "profiler/base/array.h"
 
-#define MAX_NAME_BYTES ((size_t)2 << 20)
+#define MAX_NAME_BYTES ((size_t)3 << 20)
 #define MAX_MODULE_NAME 128
 
 /* A function of so many bytes is found by the grid; most kernels' code ends before it does. */
-#define GRID_BYTES 1536u
+#define GRID_BYTES 768u
 
 /* The kernel, or a module. */
 struct home {
@@ -75,9 +75,10 @@ void kernel_names_free(struct kernel_names *k)
 	free(k);
 }
 
-static struct place *place_find(struct kernel_names *k, uint64_t address)
+/* Among the first `count`, which are sorted. */
+static struct place *place_find(struct kernel_names *k, uint32_t count, uint64_t address)
 {
-	uint32_t low = 0, high = k->places.count;
+	uint32_t low = 0, high = count;
 
 	while (low < high) {
 		uint32_t middle = low + (high - low) / 2;
@@ -87,9 +88,7 @@ static struct place *place_find(struct kernel_names *k, uint64_t address)
 		else
 			low = middle + 1;
 	}
-	return low < k->places.count && k->places.items[low].start <= address
-		       ? &k->places.items[low]
-		       : NULL;
+	return low < count && k->places.items[low].start <= address ? &k->places.items[low] : NULL;
 }
 
 /* ---- learning ---- */
@@ -126,6 +125,17 @@ static int home_get(struct kernel_names *k, const struct symbols *s, const struc
 		k->homes.count--;
 	*ret = k->homes.count - 1;
 	return h->name ? 0 : -E2BIG;
+}
+
+/* Is it among the first `count` already, as it is? */
+static bool place_is_known(struct kernel_names *k, uint32_t count, const struct symbols *s,
+			   const struct symbol_answer *a, uint64_t address)
+{
+	const struct symbol_function *f = &s->functions[a->function];
+	const struct place *p = place_find(k, count, address);
+
+	return p && p->start == address - a->vaddr + f->start && p->end - p->start == f->size &&
+	       !strcmp(p->system_name, s->strings + f->system_name);
 }
 
 /* 0, or -ENOMEM, -E2BIG: there is no room. */
@@ -208,7 +218,8 @@ void kernel_names_learn(struct kernel_names *k, const struct symbols *s, const u
 		if (a->module == SYMBOLS_NONE || a->function == SYMBOLS_NONE || is_bpf(s, a) ||
 		    (i && s->answers[i - 1].function == a->function))
 			continue;
-		if (!s->functions[a->function].size)
+		if (!s->functions[a->function].size ||
+		    place_is_known(k, before, s, a, addresses[i]))
 			continue;
 		r = place_add(k, s, a, addresses[i]);
 	}
@@ -249,7 +260,7 @@ static int home_enter(struct home *h, struct profile *p)
 
 int kernel_names_find(struct kernel_names *k, struct profile *p, uint64_t address, struct site *ret)
 {
-	struct place *place = place_find(k, address);
+	struct place *place = place_find(k, k->places.count, address);
 	int mapping, function;
 
 	if (!place || (!place->entered && entry_names_are_full(p)))

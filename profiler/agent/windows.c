@@ -34,7 +34,7 @@ int windows_new(struct windows **ret, const struct windows_config *config, uint6
 	w->with = *config;
 	w->epochs = 1;
 	w->turn_ns = start_ns;
-	w->with.read(w->with.ctx, 0, &w->last);
+	w->with.read(w->with.ctx, &w->last);
 	w->own_start_ns = w->last.own_cpu_ns;
 	window_clear_samples(&w->with.pipeline->window, start_ns);
 	*ret = w;
@@ -85,7 +85,6 @@ static void facts_make(struct windows *w, const struct schedule_window *times,
 	ret->cpus_profiled = now->cpus_profiled;
 	ret->cpus_online = now->cpus_online;
 	ret->own_cpu_ns = since(now->own_cpu_ns, w->last.own_cpu_ns);
-	ret->own_cpu_ns = since(w->last.own_cpu_ns, w->own_start_ns);
 	ret->own_memory_bytes = now->own_memory_bytes;
 	ret->own_kernel_bytes = now->own_kernel_bytes;
 	meter_between(&w->last.meter, &now->meter, ret, &w->with.pipeline->counters);
@@ -152,7 +151,7 @@ int windows_cut(struct windows *w, const struct schedule_window *times)
 	bool full;
 	int r;
 
-	w->with.read(w->with.ctx, w->cut, &now);
+	w->with.read(w->with.ctx, &now);
 	facts_make(w, times, &now, &facts);
 	r = resolver_cut(w->with.resolver, &facts);
 	/* Behind the names: what went wrong with them is this window's. */
@@ -224,6 +223,7 @@ void windows_status(const struct windows *w, struct agent_status *ret)
 	ret->last_end_ns = w->last_end_ns;
 	ret->cut_ns = w->took_ns;
 	ret->cut_most_ns = w->most_ns;
+	ret->own_cpu_ns = since(w->last.own_cpu_ns, w->own_start_ns);
 	ret->own_memory_bytes = w->last.own_memory_bytes;
 	ret->counters = w->with.pipeline->counters;
 	for (int i = 0; i < COUNTER_COUNT; i++)

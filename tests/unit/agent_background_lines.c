@@ -359,12 +359,12 @@ static void a_file_that_fails(void **state)
 	static const struct {
 		char how;
 		enum counter counter;
-		uint32_t starts, counts;
+		uint32_t starts, counts, failed;
 	} rows[] = {
-		{ DIES, COUNTER_LINES_UNREAD, 2, 2 },
-		{ LIES, COUNTER_LINES_UNREAD, 2, 2 },
-		{ HANGS, COUNTER_LINES_LATE, 2, 2 },
-		{ HAS_NONE, COUNTER_LINES_NONE, 1, 1 },
+		{ DIES, COUNTER_LINES_UNREAD, 2, 2, 2 },
+		{ LIES, COUNTER_LINES_UNREAD, 2, 2, 2 },
+		{ HANGS, COUNTER_LINES_LATE, 2, 2, 0 },
+		{ HAS_NONE, COUNTER_LINES_NONE, 1, 1, 0 },
 	};
 
 	(void)state;
@@ -387,6 +387,7 @@ static void a_file_that_fails(void **state)
 		assert_string_equal(frames_of(&f->profile, 0), WITHOUT_LINES);
 		assert_int_equal(f->starter.starts, rows[i].starts);
 		assert_int_equal(counted(f, rows[i].counter), rows[i].counts);
+		assert_int_equal(counted(f, COUNTER_SYMBOLIZER_FAILED), rows[i].failed);
 		behaviour = ANSWERS;
 		sample(f, LIBRARY);
 		cut(f);

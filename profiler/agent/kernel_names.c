@@ -18,11 +18,11 @@
 #include "profiler/base/arena.h"
 #include "profiler/base/array.h"
 
-#define MAX_NAME_BYTES ((size_t)2 << 20)
+#define MAX_NAME_BYTES ((size_t)3 << 20)
 #define MAX_MODULE_NAME 128
 
 /* A function of so many bytes is found by the grid; most kernels' code ends before it does. */
-#define GRID_BYTES 1536u
+#define GRID_BYTES 768u
 
 /* The kernel, or a module. */
 struct home {

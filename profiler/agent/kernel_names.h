@@ -15,8 +15,8 @@
 #include "profiler/model/profile.h"
 #include "symbolizer/protocol.h"
 
-#define KERNEL_NAMES_MAX 32768u /* 2 MiB, and as much of names */
-#define KERNEL_NAMES_GRID 16384u
+#define KERNEL_NAMES_MAX 49152u /* 3 MiB at most, and as much of names */
+#define KERNEL_NAMES_GRID 32768u
 
 struct kernel_names;
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A list that is walked: 256 comparisons of a hash are nothing beside a system call. What an entry takes is counted as twice its
- * answer, whose gzip'd form may come later. Refused: a hash table and a second list for the order.
+ * A list that is walked: 256 comparisons of a number are nothing beside a system call. What an entry takes is counted as twice its
+ * answer, whose gzip'd form may come later. Refused: a hash table, and a list in the order of use.
  */
 #include "web/cache.h"
 
@@ -11,7 +11,8 @@
 #include "profiler/base/index.h"
 
 struct cache_entry {
-	TAILQ_ENTRY(cache_entry) link;
+	LIST_ENTRY(cache_entry) link;
+	uint64_t used; /* the number of its last use */
 	struct answer *answer;
 	uint64_t hash;
 	bool settled;
@@ -24,12 +25,12 @@ struct cache_entry {
 void cache_init(struct cache *c, uint64_t max_bytes, struct tally *tally)
 {
 	*c = (struct cache){ .tally = tally, .max_bytes = max_bytes };
-	TAILQ_INIT(&c->list);
+	LIST_INIT(&c->list);
 }
 
 static void take_out(struct cache *c, struct cache_entry *e)
 {
-	TAILQ_REMOVE(&c->list, e, link);
+	LIST_REMOVE(e, link);
 	c->tally->cache_bytes -= e->bytes;
 	c->count--;
 	answer_unref(e->answer);
@@ -38,8 +39,12 @@ static void take_out(struct cache *c, struct cache_entry *e)
 
 void cache_release(struct cache *c)
 {
-	while (!TAILQ_EMPTY(&c->list))
-		take_out(c, TAILQ_FIRST(&c->list));
+	struct cache_entry *e, *following;
+
+	for (e = LIST_FIRST(&c->list); e; e = following) {
+		following = LIST_NEXT(e, link);
+		take_out(c, e);
+	}
 }
 
 static struct cache_entry *find(struct cache *c, const struct cache_key *key)
@@ -47,10 +52,21 @@ static struct cache_entry *find(struct cache *c, const struct cache_key *key)
 	uint64_t hash = hash_bytes(key->bytes, key->len);
 	struct cache_entry *e;
 
-	TAILQ_FOREACH(e, &c->list, link)
+	LIST_FOREACH(e, &c->list, link)
 	if (e->hash == hash && e->len == key->len && !memcmp(e->key, key->bytes, e->len))
 		return e;
 	return NULL;
+}
+
+/* There is one. */
+static struct cache_entry *oldest(const struct cache *c)
+{
+	struct cache_entry *e, *found = LIST_FIRST(&c->list);
+
+	LIST_FOREACH(e, &c->list, link)
+	if (e->used < found->used)
+		found = e;
+	return found;
 }
 
 static bool is_good(const struct cache_entry *e, const struct cache_moment *now)
@@ -70,8 +86,7 @@ struct answer *cache_find(struct cache *c, const struct cache_key *key,
 		take_out(c, e);
 		return NULL;
 	}
-	TAILQ_REMOVE(&c->list, e, link);
-	TAILQ_INSERT_HEAD(&c->list, e, link);
+	e->used = ++c->uses;
 	return e->answer;
 }
 
@@ -90,6 +105,7 @@ void cache_keep(struct cache *c, const struct cache_key *key, struct answer *a, 
 		return;
 	*e = (struct cache_entry){
 		.answer = answer_ref(a),
+		.used = ++c->uses,
 		.hash = hash_bytes(key->bytes, key->len),
 		.settled = settled,
 		.asked = *asked,
@@ -99,8 +115,8 @@ void cache_keep(struct cache *c, const struct cache_key *key, struct answer *a, 
 	memcpy(e->key, key->bytes, key->len);
 	while (c->count == CACHE_MAX_ENTRIES ||
 	       (c->count && c->tally->cache_bytes + bytes > c->max_bytes))
-		take_out(c, TAILQ_LAST(&c->list, cache_list));
-	TAILQ_INSERT_HEAD(&c->list, e, link);
+		take_out(c, oldest(c));
+	LIST_INSERT_HEAD(&c->list, e, link);
 	c->tally->cache_bytes += bytes;
 	c->count++;
 }

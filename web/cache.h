@@ -21,7 +21,8 @@ struct cache {
 	struct tally *tally; /* borrowed; has its size */
 	uint64_t max_bytes;
 	uint32_t count;
-	TAILQ_HEAD(cache_list, cache_entry) list; /* first: used last */
+	uint64_t uses; /* a number for each, that rises */
+	LIST_HEAD(, cache_entry) list;
 };
 
 /* What is asked: bytes that are equal if the questions are. */

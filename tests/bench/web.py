@@ -70,7 +70,7 @@ def wrk(url, options, seconds):
 
 
 def run(directory, slowburn, build, say, goal, write_json):
-    say(f"web: {SLOW} slow clients held open, the machine sampled; wrk by 50 connections")
+    say(f"web: {SLOW} slow clients held open (until they are cut off, after 10 s), the machine sampled; wrk by 50 connections")
     stage, found = Stage(build, slowburn), {}
     out = os.path.join(directory, "profile.pb.gz")
     sampling = subprocess.Popen([slowburn, "profile", "--format", "pprof", "-o", out], stdout=subprocess.DEVNULL)

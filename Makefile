@@ -475,7 +475,7 @@ profile: ## install what is missing (as root), build, profile this machine for 1
 bench: ## install what is missing (as root), build, measure beside perf and others
 	+@deploy/install-packages --if-root build bench
 	+@$(as_user) $(MAKE) all check-build-e2e $(BUILD)/tests/bench/stopwatch $(BUILD)/tests/bench/compiler \
-		$(if $(filter names,$(or $(ONLY),names)),$(addprefix $(BUILD)/tests/bench/,indexer libdw unit)) $(BUILD)/tests/bench/store
+		$(if $(filter names,$(or $(ONLY),names)),$(addprefix $(BUILD)/tests/bench/,indexer libdw unit)) $(BUILD)/tests/bench/store $(BUILD)/tests/web/stage
 	+@BUILD='$(BUILD)' tests/bench/run
 
 programs: ## install what is missing (as root), build, unwind real programs: how many stacks are whole

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A list that is walked: 256 comparisons of a hash are nothing beside a system call. What an entry takes is counted as twice its
- * answer, whose gzip'd form may come later. Refused: a hash table and a second list for the order.
+ * An array that is walked: 256 comparisons of a number are nothing beside a system call. What an entry takes is counted as twice its
+ * answer, whose gzip'd form may come later. Refused: a hash table, and a list in the order of use.
  */
 #include "web/cache.h"
 
@@ -11,7 +11,7 @@
 #include "profiler/base/index.h"
 
 struct cache_entry {
-	TAILQ_ENTRY(cache_entry) link;
+	uint64_t used; /* the number of its last use */
 	struct answer *answer;
 	uint64_t hash;
 	bool settled;
@@ -24,33 +24,47 @@ struct cache_entry {
 void cache_init(struct cache *c, uint64_t max_bytes, struct tally *tally)
 {
 	*c = (struct cache){ .tally = tally, .max_bytes = max_bytes };
-	TAILQ_INIT(&c->list);
 }
 
-static void take_out(struct cache *c, struct cache_entry *e)
+static void drop(struct cache *c, uint32_t i)
 {
-	TAILQ_REMOVE(&c->list, e, link);
+	struct cache_entry *e = c->items[i];
+
+	c->items[i] = c->items[--c->count];
 	c->tally->cache_bytes -= e->bytes;
-	c->count--;
 	answer_unref(e->answer);
 	free(e);
 }
 
 void cache_release(struct cache *c)
 {
-	while (!TAILQ_EMPTY(&c->list))
-		take_out(c, TAILQ_FIRST(&c->list));
+	while (c->count)
+		drop(c, c->count - 1);
 }
 
-static struct cache_entry *find(struct cache *c, const struct cache_key *key)
+/* Its place, or where there is none. */
+static uint32_t find(const struct cache *c, const struct cache_key *key)
 {
 	uint64_t hash = hash_bytes(key->bytes, key->len);
-	struct cache_entry *e;
+	uint32_t i;
 
-	TAILQ_FOREACH(e, &c->list, link)
-	if (e->hash == hash && e->len == key->len && !memcmp(e->key, key->bytes, e->len))
-		return e;
-	return NULL;
+	for (i = 0; i < c->count; i++) {
+		const struct cache_entry *e = c->items[i];
+
+		if (e->hash == hash && e->len == key->len && !memcmp(e->key, key->bytes, e->len))
+			break;
+	}
+	return i;
+}
+
+static uint32_t oldest(const struct cache *c)
+{
+	uint32_t found = 0;
+
+	for (uint32_t i = 1; i < c->count; i++)
+		if (c->items[i]->used < c->items[found]->used)
+			found = i;
+	return found;
 }
 
 static bool is_good(const struct cache_entry *e, const struct cache_moment *now)
@@ -62,27 +76,27 @@ static bool is_good(const struct cache_entry *e, const struct cache_moment *now)
 struct answer *cache_find(struct cache *c, const struct cache_key *key,
 			  const struct cache_moment *now)
 {
-	struct cache_entry *e = find(c, key);
+	uint32_t i = find(c, key);
 
-	if (!e)
+	if (i == c->count)
 		return NULL;
-	if (!is_good(e, now)) {
-		take_out(c, e);
+	if (!is_good(c->items[i], now)) {
+		drop(c, i);
 		return NULL;
 	}
-	TAILQ_REMOVE(&c->list, e, link);
-	TAILQ_INSERT_HEAD(&c->list, e, link);
-	return e->answer;
+	c->items[i]->used = ++c->uses;
+	return c->items[i]->answer;
 }
 
 void cache_keep(struct cache *c, const struct cache_key *key, struct answer *a, bool settled,
 		const struct cache_moment *asked)
 {
 	size_t bytes = sizeof(struct cache_entry) + key->len + 2 * answer_bytes(a);
-	struct cache_entry *e = find(c, key);
+	uint32_t before = find(c, key);
+	struct cache_entry *e;
 
-	if (e)
-		take_out(c, e);
+	if (before < c->count)
+		drop(c, before);
 	if (bytes > c->max_bytes / 2)
 		return;
 	e = malloc(sizeof(*e) + key->len);
@@ -90,6 +104,7 @@ void cache_keep(struct cache *c, const struct cache_key *key, struct answer *a, 
 		return;
 	*e = (struct cache_entry){
 		.answer = answer_ref(a),
+		.used = ++c->uses,
 		.hash = hash_bytes(key->bytes, key->len),
 		.settled = settled,
 		.asked = *asked,
@@ -99,8 +114,7 @@ void cache_keep(struct cache *c, const struct cache_key *key, struct answer *a, 
 	memcpy(e->key, key->bytes, key->len);
 	while (c->count == CACHE_MAX_ENTRIES ||
 	       (c->count && c->tally->cache_bytes + bytes > c->max_bytes))
-		take_out(c, TAILQ_LAST(&c->list, cache_list));
-	TAILQ_INSERT_HEAD(&c->list, e, link);
+		drop(c, oldest(c));
+	c->items[c->count++] = e;
 	c->tally->cache_bytes += bytes;
-	c->count++;
 }

@@ -9,7 +9,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/queue.h>
 
 #include "web/answer.h"
 
@@ -20,8 +19,9 @@ struct cache_entry;
 struct cache {
 	struct tally *tally; /* borrowed; has its size */
 	uint64_t max_bytes;
+	uint64_t uses; /* a number for each, that rises */
 	uint32_t count;
-	TAILQ_HEAD(cache_list, cache_entry) list; /* first: used last */
+	struct cache_entry *items[CACHE_MAX_ENTRIES]; /* owned */
 };
 
 /* What is asked: bytes that are equal if the questions are. */

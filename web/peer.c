@@ -69,7 +69,7 @@ static bool take_address(const struct sockaddr_storage *from, int *ret_family, u
 
 static bool connection_of(int client, struct connection *ret)
 {
-	struct sockaddr_storage address;
+	struct sockaddr_storage address = { 0 };
 	socklen_t len = sizeof(address);
 	int family;
 

@@ -108,10 +108,14 @@ static void question_free(struct question *one)
 
 void questions_free(struct questions *q)
 {
+	struct question *one, *following;
+
 	if (!q)
 		return;
-	while (!TAILQ_EMPTY(&q->list))
-		question_free(TAILQ_FIRST(&q->list));
+	for (one = TAILQ_FIRST(&q->list); one; one = following) {
+		following = TAILQ_NEXT(one, link);
+		question_free(one);
+	}
 	cache_release(&q->cache);
 	free(q);
 }
@@ -407,6 +411,15 @@ static struct question *find_same(struct questions *q, const struct buffer *key)
 	return NULL;
 }
 
+static bool same_ranges(const struct reader_ranges *a, const struct reader_ranges *b)
+{
+	for (uint32_t i = 0; i < a->count && i < b->count; i++)
+		if (a->items[i].from_ns != b->items[i].from_ns ||
+		    a->items[i].to_ns != b->items[i].to_ns)
+			return false;
+	return a->count == b->count;
+}
+
 /* The message for the reader, and the ranges whose files it is to have. 0, or negative errno and a sentence. */
 static int compose(struct questions *q, const struct question_form *form, struct question *one,
 		   struct err *err)
@@ -417,7 +430,7 @@ static int compose(struct questions *q, const struct question_form *form, struct
 		.endpoint = form->endpoint,
 		.count = form->count,
 	};
-	struct reader_ranges ranges = { 0 }, later = { 0 };
+	struct reader_ranges ranges, later;
 	int r;
 
 	memcpy(request.parameters, form->parameters, form->count * sizeof(*form->parameters));
@@ -431,7 +444,7 @@ static int compose(struct questions *q, const struct question_form *form, struct
 	r = reader_request_write(&request, &one->message);
 	request.now_ns += NS_PER_S;
 	one->moves = reader_request_ranges(&request, &later, NULL) < 0 ||
-		     memcmp(&ranges, &later, sizeof(ranges)) != 0;
+		     !same_ranges(&ranges, &later);
 	return r < 0 ? err_errno(err, r, "the question is too long") : 0;
 }
 

@@ -10,11 +10,13 @@
 #include <string.h>
 
 #include "profiler/base/cleanup.h"
+#include "profiler/base/clock.h"
 #include "profiler/base/number.h"
 #include "web/pages.h"
 #include "web/server.h"
 
 #define PPROF_SECONDS 30
+#define STALE_NS (10 * NS_PER_S)
 #define MAX_BODY ((size_t)1 << 20)
 
 static struct answer *page(struct request *q, const char *type,
@@ -39,7 +41,9 @@ static struct answer *healthz(struct request *q)
 static struct answer *readyz(struct request *q)
 {
 	const struct server *s = q->server;
-	bool up = s->has_status && s->status.figure[WEB_FIGURE_AGENT_UP] == 1 &&
+	/* One comes each second. */
+	bool up = s->has_status && clock_ns(CLOCK_MONOTONIC) - s->status_ns < STALE_NS &&
+		  s->status.figure[WEB_FIGURE_AGENT_UP] == 1 &&
 		  s->status.figure[WEB_FIGURE_KEEPER_UP] == 1;
 
 	return up ? request_text(q, 200, "ready") : request_text(q, 503, "not ready");

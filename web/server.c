@@ -30,6 +30,7 @@ static void hear_status(struct server *s, const struct buffer *bytes)
 		return;
 	memcpy(&s->status, bytes->data, sizeof(s->status));
 	s->has_status = true;
+	s->status_ns = clock_ns(CLOCK_MONOTONIC);
 	questions_note_window(s->questions, s->status.sequence,
 			      s->status.figure[WEB_FIGURE_WINDOW_LENGTH]);
 }

@@ -29,6 +29,7 @@ struct server {
 	struct web_job job; /* with all limits */
 	struct web_status status;
 	bool has_status;
+	uint64_t status_ns; /* CLOCK_MONOTONIC: when it came */
 	bool over;
 	struct tally tally;
 	struct access access;

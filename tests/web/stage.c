@@ -411,8 +411,8 @@ static void run(void)
 		hear(&m);
 	}
 	socket_message_release(&m);
-	puts(r < 0 ? "GONE" : "END");
-	fflush(stdout);
+	if (r < 0)
+		puts("GONE");
 }
 
 int main(int argc, char **argv)
@@ -421,7 +421,6 @@ int main(int argc, char **argv)
 	uint32_t count = 0;
 	pid_t web;
 
-	signal(SIGCHLD, SIG_IGN);
 	signal(SIGPIPE, SIG_IGN);
 	snprintf(stage.job.version, sizeof(stage.job.version), "%s", SLOWBURN_VERSION);
 	snprintf(stage.job.group, sizeof(stage.job.group), "slowburn");
@@ -443,5 +442,9 @@ int main(int argc, char **argv)
 	run();
 	close(stage.web);
 	waitpid(web, &status, 0);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+		puts("END");
+	else
+		printf("ENDED BADLY %d\n", status);
 	return 0;
 }

@@ -148,10 +148,13 @@ shared_agent_unwind_live := agent_scenarios agent_filler
 SHARED    := $(sort $(foreach v,$(filter shared_%,$(.VARIABLES)),$($(v))))
 UNIT      := $(call wanted,$(filter-out $(SHARED),$(patsubst tests/unit/%.c,%,$(wildcard tests/unit/*_*.c))))
 FUZZ      := $(call wanted,$(filter-out replay,$(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/*_*.c))))
-CLI       := $(call wanted,$(patsubst tests/cli/%.bats,%,$(wildcard tests/cli/*.bats)))
-# What these bound is time, memory or chance, which are others with a sanitizer: left out then, if not asked for.
-MEASURING := agreement budget checks code ends filters go lockstep runtimes saturation shares
-E2E       := $(call wanted,$(filter-out $(if $(SAN),$(if $(ONLY),,$(MEASURING))),$(patsubst tests/e2e/%.bats,%,$(wildcard tests/e2e/*.bats))))
+# What these bound is time, memory or chance, which are others with a sanitizer; or they wait for minutes, and run no code that
+# no other runs. Left out then, if not asked for.
+MEASURING := agreement budget checks code ends filters go lockstep runtimes saturation shares shortlived stacks
+WAITING   := attack doctor fuse pins verifier
+left_out  := $(if $(SAN),$(if $(ONLY),,$(MEASURING) $(WAITING)))
+CLI       := $(call wanted,$(filter-out $(left_out),$(patsubst tests/cli/%.bats,%,$(wildcard tests/cli/*.bats))))
+E2E       := $(call wanted,$(filter-out $(left_out),$(patsubst tests/e2e/%.bats,%,$(wildcard tests/e2e/*.bats))))
 WORKLOAD  := $(patsubst tests/workload/%.c,%,$(wildcard tests/workload/*.c))
 
 PROGRAM   := $(if $(MAIN),$(BUILD)/slowburn)

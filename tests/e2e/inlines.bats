@@ -199,6 +199,7 @@ whole() {
 }
 
 @test "a program with more DWARF than there is memory for keeps its names, and is counted" {
+	[ -z "${SAN:-}" ] || skip "sanitizers are not limited"
 	capture_begin large -F 499 --comm inl-large --memory 64M
 	"$work/inl-large" 0.5 3>&-
 	capture_end

@@ -65,10 +65,15 @@ static const struct {
 	const char *role;
 	int (*serve)(int socket);
 } bodies[] = {
-	{ AGENT_ROLE, agent_serve },       { OPENER_ROLE, run_opener },
-	{ FETCHER_ROLE, run_fetcher },     { SYMBOLS_ROLE, symbolizer_serve },
-	{ DUMPER_ROLE, dumper_serve },     { TRACER_ROLE, tracer_serve },
-	{ UNWINDER_ROLE, unwinder_serve }, { READER_ROLE, reader_serve },
+	{ AGENT_ROLE, agent_serve },
+	{ OPENER_ROLE, run_opener },
+	{ FETCHER_ROLE, run_fetcher },
+	{ SYMBOLS_ROLE, symbolizer_serve },
+	{ DUMPER_ROLE, dumper_serve },
+	{ TRACER_ROLE, tracer_serve },
+	{ UNWINDER_ROLE, unwinder_serve },
+	{ READER_ROLE, reader_serve },
+	{ STOREKEEPER_ROLE, storekeeper_serve },
 };
 
 /* Is this one of ours, and has it run? */

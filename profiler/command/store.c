@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * slowburn store: what a store has, whether it is whole, and a range of it as a file. The files are opened here, as whoever
+ * slowburn store: what a store has, whether it is whole, a range of it as a file, and files into it. Files are opened here, as whoever
  * called; the reader, which has no privileges, reads them.
  */
 #include "profiler/command/command.h"
@@ -12,6 +12,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "profiler/base/array.h"
 #include "profiler/base/cleanup.h"
 #include "profiler/base/clock.h"
 #include "profiler/command/interrupt.h"
@@ -19,13 +20,14 @@
 #include "profiler/command/options.h"
 #include "profiler/command/output.h"
 #include "profiler/command/store_files.h"
+#include "profiler/command/store_import.h"
 #include "profiler/reader/job.h"
 #include "profiler/role/child.h"
 #include "profiler/role/socket.h"
 
 #define PATIENCE_NS (300 * NS_PER_S)
 
-enum { OPTION_FROM = 0xa00, OPTION_TO };
+enum { OPTION_FROM = 0xa00, OPTION_TO, OPTION_TIME };
 
 static const struct {
 	const char *name;
@@ -37,9 +39,35 @@ static const struct {
 };
 
 struct request {
-	const char *action, *directory, *from, *to, *output;
+	const char *action, *directory, *from, *to, *output, *time;
 	struct reader_account job;
+	bool is_import;
+	uint64_t time_ns;
+	ARRAY(const char *) files; /* of an import */
 };
+
+static int take_operand(struct request *q, const char *arg, struct err *err)
+{
+	const char **file;
+
+	if (!q->action) {
+		q->action = arg;
+		q->is_import = !strcmp(arg, "import");
+		return 0;
+	}
+	if (!q->directory) {
+		q->directory = arg;
+		return 0;
+	}
+	if (!q->is_import)
+		return err_set(err, -EINVAL, "one store at a time: \"%s\" or \"%s\"", q->directory,
+			       arg);
+	file = array_push(&q->files, STORE_IMPORT_MAX_FILES);
+	if (!file)
+		return err_set(err, -EINVAL, "more than %u files", STORE_IMPORT_MAX_FILES);
+	*file = arg;
+	return 0;
+}
 
 static int take(void *into, int key, const char *arg, struct err *err)
 {
@@ -55,20 +83,26 @@ static int take(void *into, int key, const char *arg, struct err *err)
 	case 'o':
 		q->output = arg;
 		return 0;
-	default:
-		if (!q->action)
-			q->action = arg;
-		else if (!q->directory)
-			q->directory = arg;
-		else
-			return err_set(err, -EINVAL, "one store at a time: \"%s\" or \"%s\"",
-				       q->directory, arg);
+	case OPTION_TIME:
+		q->time = arg;
 		return 0;
+	default:
+		return take_operand(q, arg, err);
 	}
+}
+
+static int check_import(struct request *q, uint64_t now_ns, struct err *err)
+{
+	if (!q->files.count)
+		return err_set(err, -EINVAL, "which files? See 'slowburn help store'");
+	if (q->from || q->to || q->output)
+		return err_set(err, -EINVAL, "--from, --to and -o are for export");
+	return q->time ? moment_parse(q->time, now_ns, &q->time_ns, err) : 0;
 }
 
 static int check(struct request *q, struct err *err)
 {
+	uint64_t now_ns = clock_ns(CLOCK_REALTIME);
 	struct moment_range range;
 	bool found = false;
 	int r;
@@ -76,6 +110,10 @@ static int check(struct request *q, struct err *err)
 	if (!q->action || !q->directory)
 		return err_set(err, -EINVAL, "which %s? See 'slowburn help store'",
 			       q->action ? "store" : "action");
+	if (q->is_import)
+		return check_import(q, now_ns, err);
+	if (q->time)
+		return err_set(err, -EINVAL, "--time is for import");
 	for (size_t i = 0; i < sizeof(actions) / sizeof(actions[0]); i++) {
 		if (strcmp(actions[i].name, q->action) != 0)
 			continue;
@@ -83,12 +121,13 @@ static int check(struct request *q, struct err *err)
 		found = true;
 	}
 	if (!found)
-		return err_set(err, -EINVAL, "\"%s\" is not info, verify or export", q->action);
+		return err_set(err, -EINVAL, "\"%s\" is not info, verify, export or import",
+			       q->action);
 	if (q->job.kind != READER_EXPORT)
 		return q->from || q->to || q->output
 			       ? err_set(err, -EINVAL, "--from, --to and -o are for export")
 			       : 0;
-	r = moment_range_parse(q->from, q->to, clock_ns(CLOCK_REALTIME), &range, err);
+	r = moment_range_parse(q->from, q->to, now_ns, &range, err);
 	if (r < 0)
 		return r;
 	q->job.from_ns = range.from_ns;
@@ -197,7 +236,14 @@ static int run(int argc, char **argv, uint64_t start_ns)
 	(void)start_ns;
 	if (r == 0)
 		r = check(&q, &err);
-	return r == 0 ? run_request(&q) : options_status(r, &err);
+	if (r < 0 || r == OPTIONS_HELP)
+		r = options_status(r, &err);
+	else if (q.is_import)
+		r = store_import(q.directory, q.files.items, q.files.count, q.time_ns);
+	else
+		r = run_request(&q);
+	array_release(&q.files);
+	return r;
 }
 
 static const struct argp_option store_options[] = {
@@ -205,17 +251,20 @@ static const struct argp_option store_options[] = {
 	  "export: windows that start then or later (default: the first)", 1 },
 	{ "to", OPTION_TO, "TIME", 0, "export: and before then (default: the last)", 1 },
 	{ "output", 'o', "FILE", 0, "export: write to FILE (default: standard output)", 1 },
+	{ "time", OPTION_TIME, "TIME", 0,
+	  "import: when those files were taken that don't say so, such as collapsed stacks", 1 },
 	{ 0 },
 };
 
 const struct command store_command = {
 	.name = "store",
-	.summary = "Tell what a store has, check it, or get profiles out of it",
-	.operands = "info|verify|export DIR",
+	.summary = "Tell what a store has, check it, get profiles out of it, or into it",
+	.operands = "info|verify|export DIR, or import DIR FILE…",
 	.about =
 		"info: levels, files, windows, bytes a sample, the time they span, and what was dropped. verify: decodes "
 		"everything; the exit status is 1 if something is damaged, and a line says which file and window. export: a "
-		"range of time as one pprof file.\n"
+		"range of time as one pprof file. import: pprof files, collapsed stacks and recordings become windows of the "
+		"store, each at its time, and are rolled up as others are; not while slowburn writes that store.\n"
 		"TIME is as in 2025-11-23T05:30:00Z (RFC 3339), -1h30m (ago), or now. A store that is being written can be "
 		"read meanwhile. Its files are parsed by a process that has no privileges.",
 	.options = { store_options, help_options },

@@ -29,8 +29,8 @@ struct recent {
 	uint32_t series, node, sample;
 };
 
-/* 384 KiB: some ten thousand stacks of an hour have few that take each other's place. */
-#define RECENT_BITS 15
+/* 1.5 MiB, of which only what is used is touched: of 25,000 stacks of an hour one in ten takes another one's place. */
+#define RECENT_BITS 17
 
 struct profile_merge {
 	struct profile *into;
@@ -329,7 +329,8 @@ int profile_merge_facts(struct profile *into, const struct profile_facts *facts,
 			const struct counters *counters)
 {
 	struct profile_facts *to = &into->facts;
-	bool first = !to->duration_ns;
+	/* One that doesn't say how long it took is a capture, too. */
+	bool first = !to->duration_ns && !into->samples.count;
 	int r = first ? facts_texts(into, facts) : 0;
 
 	if (r < 0)

@@ -33,7 +33,7 @@ int profile_merge_sample(struct profile_merge *m, uint32_t series, uint32_t node
 			 uint64_t value);
 
 /*
- * Adds what is true of one capture to what is true of others before it (none, while duration_ns is 0): time begins with the
+ * Adds what is true of one capture to what is true of others before it (none, while duration_ns is 0 and there is no sample): time begins with the
  * earliest, durations, costs and losses add up, memory is the most there was. The texts are interned in `into`. A
  * filtered one makes the whole filtered. 0, -ENOMEM, -E2BIG; -EINVAL: values are of another type or unit, nothing was added.
  */

@@ -8,19 +8,17 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "profiler/agent/capture.h"
 #include "profiler/base/cleanup.h"
 #include "profiler/base/clock.h"
-#include "profiler/decode/collapsed_read.h"
-#include "profiler/decode/file_format.h"
 #include "profiler/decode/limits.h"
-#include "profiler/decode/pprof_read.h"
 #include "profiler/encode/collapsed.h"
 #include "profiler/encode/difference.h"
 #include "profiler/encode/format.h"
 #include "profiler/encode/pprof.h"
 #include "profiler/reader/account.h"
 #include "profiler/reader/conversation.h"
+#include "profiler/reader/file.h"
+#include "profiler/reader/import.h"
 #include "profiler/reader/job.h"
 #include "profiler/role/socket.h"
 #include "profiler/store/handed.h"
@@ -70,40 +68,19 @@ static int say_part(const struct reader *d, const struct buffer *bytes)
 
 /* ---- files ---- */
 
-static int read_bytes(int fd, enum file_format format, struct profile *ret, struct err *err)
-{
-	_cleanup_(buffer_release) struct buffer bytes = BUFFER_INIT(DECODE_MAX_FILE_BYTES);
-	int r = buffer_read_fd(&bytes, fd);
-
-	if (r == -E2BIG)
-		return err_set(err, r, "it is larger than %zu MiB", DECODE_MAX_FILE_BYTES >> 20);
-	if (r < 0)
-		return err_errno(err, r, "it can't be read");
-	if (!bytes.len)
-		return err_set(err, -EINVAL, "it is empty");
-	return format == FILE_FORMAT_COLLAPSED ? collapsed_read(bytes.data, bytes.len, ret, err)
-					       : pprof_read(bytes.data, bytes.len, ret, err);
-}
-
 static int read_file(struct reader *d, uint32_t i, struct err *err)
 {
-	char head[4096];
-	ssize_t len = pread(d->files[i], head, sizeof(head), 0);
-	enum file_format format = file_format_of(head, len > 0 ? (size_t)len : 0);
-	struct profile *p = &d->profiles[i];
-	struct err why = { "" };
-	int r = format == FILE_FORMAT_RECORDING ? capture_replay(d->files[i], false, p, &why)
-						: read_bytes(d->files[i], format, p, &why);
+	struct err why;
+	int r = file_read_profile(d->files[i], d->job.names[i], &d->profiles[i], err);
 
 	if (r < 0)
-		return err_set(err, r, "cannot read \"%s\": %s", d->job.names[i], why.text);
+		return r;
 	d->profile_count++;
-	if (r > 0) {
-		err_set(&why, 0, "\"%s\" breaks off early: this is what it has", d->job.names[i]);
-		d->result.broken_off++;
-		return say(d, READER_SAID, why.text, strlen(why.text));
-	}
-	return 0;
+	if (!r)
+		return 0;
+	err_set(&why, 0, "\"%s\" breaks off early: this is what it has", d->job.names[i]);
+	d->result.broken_off++;
+	return say(d, READER_SAID, why.text, strlen(why.text));
 }
 
 /* The rest of a damaged store is read; that it is, is said. */
@@ -241,6 +218,8 @@ static int hear(struct reader *d, struct socket_message *m)
 		r = conversation_serve(d->socket, &m->bytes, &d->store);
 		return r < 0 ? r : ASKED;
 	}
+	if (m->type == READER_IMPORT)
+		return import_serve(d->socket, m) < 0 ? -EPROTO : -EPIPE; /* who asked has gone */
 	if (m->type == READER_ACCOUNT) {
 		if (m->bytes.len != sizeof(d->account) || m->fd_count)
 			return -EPROTO;

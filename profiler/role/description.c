@@ -129,7 +129,7 @@ static void describe_capabilities(const struct role *role, struct buffer *out)
 	for (size_t i = 0; i < role->capability_count; i++)
 		describe_capability(&role->capabilities[i], "", out);
 	if (role->setup)
-		describe_capability(&role->setup->capability, " (given up before the first sample)",
+		describe_capability(&role->setup->capability, " (given up when it is set up)",
 				    out);
 }
 
@@ -163,7 +163,7 @@ static void describe_group(const struct role_calls *group, struct buffer *out)
 	char text[128];
 
 	snprintf(text, sizeof(text), "%s%s:", group->purpose,
-		 group->until_sealed ? " (given up before the first sample)" : "");
+		 group->until_sealed ? " (given up when it is set up)" : "");
 	item_begin(&l, text);
 	for (size_t i = 0; i < group->count; i++) {
 		const struct role_call *c = &group->calls[i];

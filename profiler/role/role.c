@@ -611,7 +611,8 @@ static const struct role_call storekeeper_file_calls[] = {
 	CALL("fsync"),
 	CALL("fstatfs"),
 	CALL("close"),
-	CALL_IF("fcntl", "F_GETFL", ARGUMENT_IS(1, F_GETFL)), /* opendir */
+	CALL_IF("fcntl", "F_GETFL", ARGUMENT_IS(1, F_GETFL)), /* opendir, both */
+	CALL_IF("fcntl", "F_SETFD", ARGUMENT_IS(1, F_SETFD)),
 	CALL_IF("ioprio_set", "its own", ARGUMENT_IS(1, 0)),
 };
 

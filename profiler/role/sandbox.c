@@ -33,11 +33,6 @@
 #include <sanitizer/lsan_interface.h>
 #endif
 
-struct identity {
-	uid_t uid;
-	gid_t gid;
-};
-
 #define FIRST_USER_NAMESPACE 0xEFFFFFFDu /* PROC_USER_INIT_INO: its inode, since 3.8 */
 
 static void caps_free(cap_t *caps)
@@ -129,6 +124,15 @@ static bool may_change_identity(const struct role *role, cap_t have)
 	return role->user && has(have, CAP_SETUID, CAP_EFFECTIVE) &&
 	       has(have, CAP_SETGID, CAP_EFFECTIVE) && has(have, CAP_KILL, CAP_EFFECTIVE) &&
 	       in_first_user_namespace();
+}
+
+struct identity sandbox_identity(const struct role *role)
+{
+	_cleanup_(caps_free) cap_t have = cap_get_proc();
+
+	if (have && may_change_identity(role, have))
+		return identity_of(role);
+	return (struct identity){ geteuid(), getegid() };
 }
 
 static int privileges_drop(const struct role *role)

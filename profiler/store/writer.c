@@ -22,7 +22,6 @@
 #include "profiler/store/rollup.h"
 #include "profiler/store/segment.h"
 
-#define LOCK "lock"
 #define PAGE_BYTES 4096u
 #define DIRECTORY_MODE_LOCK 0640
 #define MAX_ROLLUP_FILES 4096u
@@ -82,7 +81,7 @@ const struct store_writer_stats *store_writer_stats(const struct store_writer *w
 
 static int lock_store(struct store_writer *w, struct err *err)
 {
-	w->lock = openat(w->dirfd, LOCK, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC,
+	w->lock = openat(w->dirfd, STORE_LOCK, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC,
 			 DIRECTORY_MODE_LOCK);
 	if (w->lock < 0)
 		return err_errno(err, -errno, "cannot write the store");

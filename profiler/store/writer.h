@@ -25,6 +25,7 @@
 #include "profiler/store/window.h"
 
 #define STORE_MIN_BYTES (1u << 20)
+#define STORE_LOCK "lock"
 
 struct store_options {
 	uint64_t max_bytes;

@@ -102,6 +102,7 @@ static int check_import(struct request *q, uint64_t now_ns, struct err *err)
 
 static int check(struct request *q, struct err *err)
 {
+	uint64_t now_ns = clock_ns(CLOCK_REALTIME);
 	struct moment_range range;
 	bool found = false;
 	int r;
@@ -126,7 +127,7 @@ static int check(struct request *q, struct err *err)
 		return q->from || q->to || q->output
 			       ? err_set(err, -EINVAL, "--from, --to and -o are for export")
 			       : 0;
-	r = moment_range_parse(q->from, q->to, clock_ns(CLOCK_REALTIME), &range, err);
+	r = moment_range_parse(q->from, q->to, now_ns, &range, err);
 	if (r < 0)
 		return r;
 	q->job.from_ns = range.from_ns;

@@ -153,10 +153,6 @@ int moment_parse(const char *text, uint64_t now_ns, uint64_t *ret_ns, struct err
 		*ret_ns = now_ns;
 		return 0;
 	}
-	if (!strcmp(text, "first") || !strcmp(text, "last")) {
-		*ret_ns = *text == 'f' ? 0 : UINT64_MAX;
-		return 0;
-	}
 	if (*text == '-' && moment_duration_parse(text + 1, &ago_ns) == 0) {
 		*ret_ns = ago_ns < now_ns ? now_ns - ago_ns : 0;
 		return 0;
@@ -172,9 +168,11 @@ int moment_range_parse(const char *from, const char *to, uint64_t now_ns, struct
 		       struct err *err)
 {
 	struct moment_range range = { 0, UINT64_MAX };
-	int r = from ? moment_parse(from, now_ns, &range.from_ns, err) : 0;
+	int r = 0;
 
-	if (r == 0 && to)
+	if (from && strcmp(from, "first") != 0)
+		r = moment_parse(from, now_ns, &range.from_ns, err);
+	if (r == 0 && to && strcmp(to, "last") != 0)
 		r = moment_parse(to, now_ns, &range.to_ns, err);
 	if (r == 0 && range.from_ns >= range.to_ns)
 		r = err_set(err, -EINVAL, "\"from\" is not before \"to\"");

@@ -5,7 +5,6 @@
  *	2025-11-23T05:30:00Z, 2025-11-23T05:30:00.25+01:00	RFC 3339
  *	1763875800, 1763875800.25	seconds since 1970
  *	now, -1h30m, -7d	now, and how long ago (number.h's durations; d is 24 h, w is 7 d)
- *	first, last	0 and UINT64_MAX: of all that there is
  */
 #ifndef QUERY_MOMENT_H
 #define QUERY_MOMENT_H
@@ -25,7 +24,7 @@ struct moment_range {
 };
 
 /*
- * NULL: from the beginning of time, or to its end. 0, or -EINVAL and a sentence: one is no moment, or `from` isn't
+ * NULL or "first": from the beginning of time; NULL or "last": to its end. 0, or -EINVAL and a sentence: one is no moment, or `from` isn't
  * before `to`.
  */
 int moment_range_parse(const char *from, const char *to, uint64_t now_ns, struct moment_range *ret,

@@ -198,17 +198,17 @@ void endpoint_answer(const struct reader_request *request, struct handed *store,
 	const struct endpoint *e = find(request->endpoint);
 	struct inquiry q = { .store = store };
 	struct err err = { "" };
-	int r;
+	int r = -ENOENT;
 
 	*reply = (struct reader_reply){ .status = 200 };
 	if (out->max > request->max_answer_bytes)
 		out->max = request->max_answer_bytes;
-	if (e)
+	if (!e) {
+		err_set(&err, r, "there is no \"%.40s\" to ask for", request->endpoint);
+	} else {
 		r = parameters_read(&q.parameters, request, e->accepts, e->lenient, &err);
-	else
-		r = err_set(&err, -ENOENT, "there is no \"%.40s\" to ask for", request->endpoint);
-	if (r == 0) {
-		r = answer(&q, e, request, reply, out, &err);
+		if (r == 0)
+			r = answer(&q, e, request, reply, out, &err);
 		parameters_release(&q.parameters);
 	}
 	if (r == 0)

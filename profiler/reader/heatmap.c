@@ -15,6 +15,7 @@
 #include "profiler/encode/json.h"
 #include "profiler/encode/page.h"
 #include "profiler/reader/endpoint.h"
+#include "profiler/reader/stretches.h"
 #include "profiler/store/level.h"
 
 #define DEFAULT_STEP_NS NS_PER_S
@@ -24,7 +25,6 @@
 #define TEXT_MARGIN 8
 #define TEXT_BLOCKS 10
 #define MAX_CELLS (2u << 20)
-#define MAX_GONE 1000u
 
 struct heatmap {
 	uint64_t from_ns, to_ns; /* the first column begins at a multiple of step_ns */
@@ -32,9 +32,8 @@ struct heatmap {
 	uint32_t columns, rows;
 	uint32_t *counts; /* column by column */
 	uint8_t *covered; /* columns with a window that has moments */
-	ARRAY(struct moment_range) gone; /* windows without */
+	struct stretches gone; /* windows without */
 	uint64_t samples, most;
-	bool gone_more;
 };
 
 /* ---- reading ---- */
@@ -62,29 +61,6 @@ static int choose(struct heatmap *h, const struct inquiry *q, uint64_t bucket_ns
 	h->counts = calloc((size_t)h->columns * h->rows, sizeof(*h->counts));
 	h->covered = calloc(h->columns, 1);
 	return h->counts && h->covered ? 0 : err_errno(err, -ENOMEM, "cannot make a heatmap");
-}
-
-static int add_gone(struct heatmap *h, const struct layout_frame *f)
-{
-	struct moment_range *r;
-
-	for (uint32_t i = 0; i < h->gone.count; i++) {
-		r = &h->gone.items[i];
-		if (f->start_ns > r->to_ns || f->end_ns < r->from_ns)
-			continue;
-		r->from_ns = f->start_ns < r->from_ns ? f->start_ns : r->from_ns;
-		r->to_ns = f->end_ns > r->to_ns ? f->end_ns : r->to_ns;
-		return 0;
-	}
-	if (h->gone.count == MAX_GONE) {
-		h->gone_more = true;
-		return 0;
-	}
-	r = array_push(&h->gone, MAX_GONE);
-	if (!r)
-		return -ENOMEM;
-	*r = (struct moment_range){ f->start_ns, f->end_ns };
-	return 0;
 }
 
 static void cover(struct heatmap *h, const struct layout_frame *f)
@@ -123,8 +99,9 @@ static int add_window(void *ctx, const struct inquiry_window *w, struct err *err
 	if (w->frame->end_ns <= h->from_ns || w->frame->start_ns >= h->to_ns)
 		return 0;
 	if (p->samples.count && !slots->slots.count)
-		return add_gone(h, w->frame) < 0 ? err_errno(err, -ENOMEM, "cannot make a heatmap")
-						 : 0;
+		return stretches_add(&h->gone, w->frame->start_ns, w->frame->end_ns) < 0
+			       ? err_errno(err, -ENOMEM, "cannot make a heatmap")
+			       : 0;
 	cover(h, w->frame);
 	for (uint32_t i = 0; i < p->samples.count; i++) {
 		const struct profile_sample *s = &p->samples.items[i];
@@ -143,14 +120,11 @@ static void put_json(struct buffer *out, const struct heatmap *h)
 	buffer_printf(out,
 		      "{\"from_ns\": %" PRIu64 ", \"step_ns\": %" PRIu64 ", \"bucket_ns\": %" PRIu64
 		      ", \"columns\": %" PRIu32 ", \"rows\": %" PRIu32 ", \"samples\": %" PRIu64
-		      ", \"most\": %" PRIu64 ",\n \"gone\": [",
+		      ", \"most\": %" PRIu64 ",\n ",
 		      h->from_ns, h->step_ns, h->bucket_ns, h->columns, h->rows, h->samples,
 		      h->most);
-	for (uint32_t i = 0; i < h->gone.count; i++)
-		buffer_printf(out, "%s[%" PRIu64 ",%" PRIu64 "]", i ? "," : "",
-			      h->gone.items[i].from_ns, h->gone.items[i].to_ns);
-	buffer_printf(out, "],\n \"gone_more\": %s,\n \"counts\": [",
-		      h->gone_more ? "true" : "false");
+	stretches_json(&h->gone, "gone", out);
+	buffer_text(out, ",\n \"counts\": [");
 	for (uint32_t c = 0; c < h->columns; c++) {
 		buffer_text(out, c ? ",\n" : "\n");
 		if (!h->covered[c]) {
@@ -219,7 +193,7 @@ static int put_text(struct buffer *out, const struct heatmap *h, const struct te
 		 " samples, of %" PRIu64 ". · has no moments.",
 		 (double)h->step_ns / NS_PER_S, (double)h->bucket_ns / NS_PER_S, h->most,
 		 h->samples);
-	if (h->gone.count)
+	if (h->gone.items.count)
 		page_say(&page, " Some windows were rolled up: their moments are gone.");
 	page_paragraph(&page, 0);
 	r = page_error(&page);
@@ -233,7 +207,7 @@ static void release(struct heatmap *h)
 {
 	free(h->counts);
 	free(h->covered);
-	array_release(&h->gone);
+	stretches_release(&h->gone);
 }
 
 /* A window that began before the range may reach into it. */

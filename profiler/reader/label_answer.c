@@ -218,7 +218,7 @@ static void put_keys(struct buffer *out, const struct keys *k, const struct tall
 static int answer_keys(struct inquiry *q, struct buffer *out, struct err *err)
 {
 	struct keys k = { .index = { 0 } };
-	struct tally t;
+	struct tally t = { .samples = 0 };
 	int r = tally_read(&t, q, NULL, err);
 
 	if (r < 0)
@@ -241,7 +241,7 @@ int labels_answer(struct inquiry *q, struct buffer *out, struct err *err)
 {
 	const char *key = q->parameters.texts[PARAMETER_KEY];
 	struct group_keys keys;
-	struct tally t;
+	struct tally t = { .samples = 0 };
 	uint32_t rows;
 	int r;
 
@@ -275,7 +275,7 @@ int labels_answer(struct inquiry *q, struct buffer *out, struct err *err)
 int series_answer(struct inquiry *q, struct buffer *out, struct err *err)
 {
 	const struct group_keys *by = q->parameters.by.count ? &q->parameters.by : NULL;
-	struct tally t;
+	struct tally t = { .samples = 0 };
 	uint32_t rows;
 	int r = tally_read(&t, q, by, err);
 
@@ -400,7 +400,7 @@ int targets_answer(struct inquiry *q, struct buffer *out, struct err *err)
 {
 	const struct group_keys *by = q->parameters.by.count ? &q->parameters.by : &group_by_comm;
 	const char *address = q->parameters.texts[PARAMETER_ADDRESS];
-	struct tally t;
+	struct tally t = { .samples = 0 };
 	int r;
 
 	if (by->count != 1)

@@ -119,7 +119,7 @@ static int encode_diff(const struct inquiry *q, const struct pair *p, struct buf
 
 int diff_answer(struct inquiry *q, struct buffer *out, struct err *err)
 {
-	struct pair p;
+	struct pair p = { .diff = NULL };
 	int r = pair_read(q, &p, err);
 
 	if (r < 0)
@@ -146,7 +146,7 @@ static struct flamegraph_options flame_options(const struct inquiry *q)
 static int flame_pair(struct inquiry *q, struct buffer *out, struct err *err)
 {
 	const struct flamegraph_options o = flame_options(q);
-	struct pair p;
+	struct pair p = { .diff = NULL };
 	int r = pair_read(q, &p, err);
 
 	if (r < 0)

@@ -223,29 +223,6 @@ static void add_facts(struct timeline *t, const struct inquiry_window *w, const 
 	}
 }
 
-static int add_coarse(struct timeline *t, const struct layout_frame *f)
-{
-	struct moment_range *r;
-
-	for (uint32_t i = 0; i < t->coarse.count; i++) {
-		r = &t->coarse.items[i];
-		if (f->start_ns > r->to_ns || f->end_ns < r->from_ns)
-			continue;
-		r->from_ns = f->start_ns < r->from_ns ? f->start_ns : r->from_ns;
-		r->to_ns = f->end_ns > r->to_ns ? f->end_ns : r->to_ns;
-		return 0;
-	}
-	if (t->coarse.count == TIMELINE_MAX_COARSE) {
-		t->coarse_more = true;
-		return 0;
-	}
-	r = array_push(&t->coarse, TIMELINE_MAX_COARSE);
-	if (!r)
-		return -ENOMEM;
-	*r = (struct moment_range){ f->start_ns, f->end_ns };
-	return 0;
-}
-
 static int begin_file(void *ctx, const struct profile *p, struct err *err)
 {
 	struct filling *x = ctx;
@@ -269,7 +246,7 @@ static int add_window(void *ctx, const struct inquiry_window *w, struct err *err
 	if (r == 0)
 		r = divide_sums(x, &extent);
 	if (r == 0 && !has_moments && extent.length_ns > x->t->step_ns)
-		r = add_coarse(x->t, w->frame);
+		r = stretches_add(&x->t->coarse, w->frame->start_ns, w->frame->end_ns);
 	return r < 0 ? err_errno(err, r, "cannot make a timeline") : 0;
 }
 
@@ -360,7 +337,7 @@ void timeline_release(struct timeline *t)
 	for (uint32_t i = 0; i < t->values.count; i++)
 		free(t->values.items[i]);
 	array_release(&t->values);
-	array_release(&t->coarse);
+	stretches_release(&t->coarse);
 	grouping_release(&t->grouping);
 	free(t->steps);
 	free(t->ranks);

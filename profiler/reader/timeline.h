@@ -15,9 +15,9 @@
 #include "profiler/base/array.h"
 #include "profiler/reader/grouping.h"
 #include "profiler/reader/inquiry.h"
+#include "profiler/reader/stretches.h"
 
 #define TIMELINE_MAX_STEPS 10000u
-#define TIMELINE_MAX_COARSE 1000u
 
 /* Of all of the machine, whatever is asked for. */
 struct timeline_step {
@@ -37,8 +37,7 @@ struct timeline {
 	uint64_t *other; /* or NULL */
 	uint64_t other_value;
 	uint64_t value; /* of all groups */
-	ARRAY(struct moment_range) coarse;
-	bool coarse_more; /* there are more than TIMELINE_MAX_COARSE */
+	struct stretches coarse;
 };
 
 /* `most_steps`: of a step that isn't given, what it may come to. 0, or negative errno and a sentence. */

@@ -65,15 +65,6 @@ static void put_steps(struct buffer *out, const struct timeline *t)
 	}
 }
 
-static void put_coarse(struct buffer *out, const struct timeline *t)
-{
-	buffer_text(out, ",\n \"coarse\": [");
-	for (uint32_t i = 0; i < t->coarse.count; i++)
-		buffer_printf(out, "%s[%" PRIu64 ",%" PRIu64 "]", i ? "," : "",
-			      t->coarse.items[i].from_ns, t->coarse.items[i].to_ns);
-	buffer_printf(out, "],\n \"coarse_more\": %s", t->coarse_more ? "true" : "false");
-}
-
 static void put_json(struct buffer *out, const struct timeline *t, const struct inquiry *q)
 {
 	buffer_text(out, "{\"type\": ");
@@ -85,7 +76,8 @@ static void put_json(struct buffer *out, const struct timeline *t, const struct 
 		      ", \"windows\": %" PRIu32 ", \"value\": %" PRIu64,
 		      t->from_ns, t->step_ns, t->step_count, q->result.windows, t->value);
 	put_steps(out, t);
-	put_coarse(out, t);
+	buffer_text(out, ",\n ");
+	stretches_json(&t->coarse, "coarse", out);
 	buffer_text(out, ",\n \"groups\": [");
 	for (uint32_t i = 0; i < t->shown; i++) {
 		buffer_text(out, i ? ",\n  {\"labels\": " : "\n  {\"labels\": ");
@@ -221,7 +213,7 @@ static void remarks(struct sheet *s)
 	if (lost)
 		page_say(&s->page, "%" PRIu64 " samples were lost, and are in none of this. ",
 			 lost);
-	if (t->coarse.count)
+	if (t->coarse.items.count)
 		page_say(&s->page,
 			 "Some windows are longer than a column: they are spread evenly.");
 	page_paragraph(&s->page, 0);

@@ -25,7 +25,7 @@ static struct sums read_sums(struct handed *h, const char *question)
 	struct inquiry q = { .store = h };
 	struct reader_request request;
 	struct sums s = { 0 };
-	struct timeline t;
+	struct timeline t = { .shown = 0 };
 	struct err err = { "" };
 	char text[256];
 
@@ -41,8 +41,8 @@ static struct sums read_sums(struct handed *h, const char *question)
 		for (uint32_t i = 0; i < t.shown; i++)
 			s.groups += t.values.items[t.ranks[i].group][step];
 	}
-	for (uint32_t i = 0; i < t.coarse.count; i++)
-		s.coarse_ns += t.coarse.items[i].to_ns - t.coarse.items[i].from_ns;
+	for (uint32_t i = 0; i < t.coarse.items.count; i++)
+		s.coarse_ns += t.coarse.items.items[i].to_ns - t.coarse.items.items[i].from_ns;
 	s.value = t.value;
 	timeline_release(&t);
 	parameters_release(&q.parameters);

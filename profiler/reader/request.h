@@ -34,14 +34,14 @@ enum reader_message {
 	READER_JOB = 1, /* struct reader_job; descriptors: the files, none of a store's */
 	READER_STORE_FILE, /* before it, many: struct catalog_file, and its descriptor */
 	READER_ACCOUNT, /* instead of a job: struct reader_account; one part is the answer */
-	READER_REQUEST, /* as reader_request_write() writes it */
 	READER_IMPORT, /* struct reader_import, and the file's name; descriptor: the file */
+	READER_REQUEST, /* as reader_request_write() writes it */
 	READER_ANSWER = 100, /* some more bytes of the next part, or of the answer */
 	READER_ANSWERED, /* that was all of it */
 	READER_SAID, /* a sentence */
 	READER_ENDED, /* a job's: struct reader_result, and a sentence if it failed; a request's: nothing */
-	READER_REPLY, /* struct reader_reply, before the answer */
 	READER_PACKED, /* struct reader_packed, and a sentence if it failed */
+	READER_REPLY, /* struct reader_reply, before the answer */
 };
 
 struct reader_parameter {

@@ -143,6 +143,14 @@ static int open_token(struct work *w, struct err *err)
 	return r;
 }
 
+static void describe_job(struct work *w)
+{
+	w->job.watch = true;
+	w->job.window_ns = store_levels[0].window_ns;
+	w->job.drain_ns = DRAIN_NS;
+	w->job.no_inlines = w->service.no_inlines;
+}
+
 static int open_all(struct work *w, struct err *err)
 {
 	int r = catch_signals();
@@ -150,6 +158,7 @@ static int open_all(struct work *w, struct err *err)
 	if (r < 0)
 		return err_errno(err, r, "cannot catch signals");
 	authority_find(&w->authority, "", geteuid());
+	describe_job(w);
 	r = open_log(w, err);
 	if (r == 0)
 		r = notify_open(&w->notify, err);
@@ -228,14 +237,6 @@ static void describe_web(struct work *w, int argc, char **argv)
 	add_arguments(job, argc, argv);
 }
 
-static void describe_job(struct work *w)
-{
-	w->job.watch = true;
-	w->job.window_ns = store_levels[0].window_ns;
-	w->job.drain_ns = DRAIN_NS;
-	w->job.no_inlines = w->service.no_inlines;
-}
-
 /* ---- and told to the user ---- */
 
 static void say_beginning(struct work *w)
@@ -294,7 +295,6 @@ static int work(struct work *w, int argc, char **argv)
 
 	if (r < 0)
 		return command_fail(COMMAND_FAILED, &err);
-	describe_job(w);
 	describe_web(w, argc, argv);
 	say_beginning(w);
 	r = serve(w, &err);

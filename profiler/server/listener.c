@@ -90,7 +90,7 @@ static int parse(const char *where, union address *ret, socklen_t *ret_len, stru
 int listener_check(const char *where, struct err *err)
 {
 	union address address;
-	socklen_t len;
+	socklen_t len = 0;
 
 	return parse(where, &address, &len, err);
 }
@@ -194,7 +194,7 @@ int listeners_open(struct listeners *l, const char *where, gid_t group, struct e
 {
 	struct listener one = { .fd = -1 };
 	union address address;
-	socklen_t len;
+	socklen_t len = 0;
 	int r;
 
 	r = parse(where, &address, &len, err);

@@ -36,7 +36,6 @@ enum log_format { LOG_TEXT, LOG_LOGFMT, LOG_JSON };
 	X(STOPPED, "stopped", LOG_INFO)                 \
 	X(RELOAD, "reload", LOG_WARNING)                \
 	X(TOKEN, "token", LOG_WARNING)                  \
-	X(CACHE, "cache", LOG_WARNING)                  \
 	X(PROCESS_STARTED, "process-started", LOG_INFO) \
 	X(PROCESS_ENDED, "process-ended", LOG_WARNING)  \
 	X(PROCESS_STUCK, "process-stuck", LOG_ERROR)    \

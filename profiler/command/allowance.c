@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Descriptors, up to what we may raise the limit to, and locked memory. Failing is no error: with less, less is done.
+ * Descriptors, up to what we may raise the limit to, and locked memory. Failing is no error: with
+ * less, less is done.
  */
 #include "profiler/command/allowance.h"
 
 #include <sys/resource.h>
 
-/* Of the agent: binaries held open, and events, five for each CPU. Of a reader: all files of a store. */
+/*
+ * Of the agent: binaries held open, and events, five for each CPU. Of a reader: all files of a
+ * store.
+ */
 #define WANTED_FDS 4096
 
 /* With fewer, binaries are let go early: no error. */
@@ -21,8 +25,8 @@ static void files_allow(void)
 }
 
 /*
- * Before Linux 5.11 what BPF maps take counts as locked memory, of which there are 8 MiB for the agent's uid.
- * --memory bounds it anyway. To be deleted with the support of 5.10.
+ * Before Linux 5.11 what BPF maps take counts as locked memory, of which there are 8 MiB for the
+ * agent's uid. --memory bounds it anyway. To be deleted with the support of 5.10.
  */
 static void locked_memory_allow(void)
 {

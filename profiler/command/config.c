@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * slowburn config: would `slowburn serve` start with this configuration, and as what? Nothing is started or opened.
+ * slowburn config: would `slowburn serve` start with this configuration, and as what? Nothing is
+ * started or opened.
  */
 #include "profiler/command/command.h"
 

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Handlers rather than a signalfd: the second signal must end us wherever we are, in a look-up of names
- * or a write to a stuck disk. The main loop polls at least every 100 ms, so that the window between its
- * test and its poll() costs that long at most.
+ * Handlers rather than a signalfd: the second signal must end us wherever we are, in a look-up of
+ * names or a write to a stuck disk. The main loop polls at least every 100 ms, so that the window
+ * between its test and its poll() costs that long at most.
  *
- * SIGINT is caught even if it was ignored, as in a shell script's background job (perf does so, too);
- * SIGHUP is not: that is nohup's promise.
+ * SIGINT is caught even if it was ignored, as in a shell script's background job (perf does so,
+ * too); SIGHUP is not: that is nohup's promise.
  *
- * SIGPIPE and SIGCHLD are as we need them from the beginning, and as our caller had them in a command
- * that we start.
+ * SIGPIPE and SIGCHLD are as we need them from the beginning, and as our caller had them in a
+ * command that we start.
  */
 #include "profiler/command/interrupt.h"
 
@@ -20,7 +20,10 @@
 
 #include "profiler/base/clock.h"
 
-/* timeout(1) signals its command, and then its group, which that is in, too: no person is as fast as that. */
+/*
+ * timeout(1) signals its command, and then its group, which that is in, too: no person is as fast
+ * as that.
+ */
 #define ECHO_NS (100 * NS_PER_MS)
 
 static const int caught[] = { SIGINT, SIGTERM, SIGHUP };
@@ -73,7 +76,10 @@ int interrupt_catch(int grace, void (*abandon)(void))
 
 	abandon_files = abandon;
 	allowed = grace;
-	/* One at a time: a handler that is interrupted by another signal can't tell first from second. */
+	/*
+	 * One at a time: a handler that is interrupted by another signal can't tell first from
+	 * second.
+	 */
 	for (size_t i = 0; i < CAUGHT; i++)
 		sigaddset(&action.sa_mask, caught[i]);
 	for (size_t i = 0; i < CAUGHT; i++) {

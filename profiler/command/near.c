@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Edits (insert, delete, replace), by the table of Wagner and Fischer, one row of it. A beginning of a word is as near as the
- * word. "x" is as near to every name of three letters: no hint is better than that.
+ * Edits (insert, delete, replace), by the table of Wagner and Fischer, one row of it. A beginning
+ * of a word is as near as the word. "x" is as near to every name of three letters: no hint is
+ * better than that.
  */
 #include "profiler/command/near.h"
 

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * slowburn serve: everything that takes rights is opened here, in the order in which it is most likely to be wrong; then they are
- * given up, and profiler/server has the rest. What can't be opened is one sentence on standard error, as with every command; what
- * happens afterwards is the log's.
+ * slowburn serve: everything that takes rights is opened here, in the order in which it is most
+ * likely to be wrong; then they are given up, and profiler/server has the rest. What can't be
+ * opened is one sentence on standard error, as with every command; what happens afterwards is the
+ * log's.
  *
- * Refused: going into the background, files for pids and for logs. That is what systemd is for, and a shell's &.
+ * Refused: going into the background, files for pids and for logs. That is what systemd is for, and
+ * a shell's &.
  */
 #include "profiler/command/command.h"
 
@@ -79,7 +81,10 @@ static int catch_signals(void)
 	int r = interrupt_catch(1, abandon);
 
 	interrupt_pass_over_echoes();
-	/* SIGHUP is no reason to end: something may have been told to send it after a change of configuration. */
+	/*
+	 * SIGHUP is no reason to end: something may have been told to send it after a change of
+	 * configuration.
+	 */
 	return r == 0 && sigaction(SIGHUP, &action, NULL) < 0 ? -errno : r;
 }
 

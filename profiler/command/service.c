@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The command line is taken apart first, since it may name the file; then all values, wherever they are from, go through the
- * same function. Defaults are a text as a configuration's: what `slowburn config` prints of them is what is used.
+ * The command line is taken apart first, since it may name the file; then all values, wherever they
+ * are from, go through the same function. Defaults are a text as a configuration's: what `slowburn
+ * config` prints of them is what is used.
  */
 #include "profiler/command/service.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a server is to do: the options of `slowburn serve`, which are those of `slowburn config` and the keys of its
- * configuration file, too.
+ * What a server is to do: the options of `slowburn serve`, which are those of `slowburn config` and
+ * the keys of its configuration file, too.
  */
 #ifndef COMMAND_SERVICE_H
 #define COMMAND_SERVICE_H
@@ -50,8 +50,9 @@ extern const struct argp_option service_options[], service_log_options[];
 int service_take(void *into, int key, const char *arg, struct err *err);
 
 /*
- * From the command line of `command`, the file that it names, or SERVICE_CONFIG_PATH if there is one, and defaults; all is checked that
- * doesn't depend on the machine. As options_parse(). Always to be released.
+ * From the command line of `command`, the file that it names, or SERVICE_CONFIG_PATH if there is
+ * one, and defaults; all is checked that doesn't depend on the machine. As options_parse(). Always
+ * to be released.
  */
 int service_read(struct service *s, const struct command *command, int argc, char **argv,
 		 struct err *err);

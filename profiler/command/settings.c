@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A list of values for each place, in its order, which point into the command line or a copy of the file's text. Nothing is
- * interpreted here: whoever takes options from a command line takes these, so that a file can say no more and no less.
+ * A list of values for each place, in its order, which point into the command line or a copy of the
+ * file's text. Nothing is interpreted here: whoever takes options from a command line takes these,
+ * so that a file can say no more and no less.
  *
  * Refused: sections, includes, values over several lines. A file of this kind has ten lines.
  */
@@ -137,7 +138,10 @@ static void uncomment(char *s)
 	}
 }
 
-/* What is between quotes, of which `s` is behind the first; *ret_end is behind the last. NULL and a sentence. */
+/*
+ * What is between quotes, of which `s` is behind the first; *ret_end is behind the last. NULL and a
+ * sentence.
+ */
 static char *unquoted(char *s, const char *key, char **ret_end, struct err *err)
 {
 	char *from = s, *to = s;

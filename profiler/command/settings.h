@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A command's options from three places: the command line, a file, and defaults. What one place says of an option, the places
- * behind it no longer do; the values of one place stand beside each other (--listen, twice).
+ * A command's options from three places: the command line, a file, and defaults. What one place
+ * says of an option, the places behind it no longer do; the values of one place stand beside each
+ * other (--listen, twice).
  *
  *	# /etc/slowburn/slowburn.conf
  *	listen = 127.0.0.1:7799		# the long option's name, and what would be its value
@@ -25,25 +26,33 @@
 struct settings;
 
 /*
- * Of this command, but for those options in `not_in_files` (keys; 0 ends), which only a command line may have. `defaults` is a text as
- * that of a file, and borrowed. 0; -ENOMEM; or -EINVAL and a sentence: the defaults are wrong.
+ * Of this command, but for those options in `not_in_files` (keys; 0 ends), which only a command
+ * line may have. `defaults` is a text as that of a file, and borrowed. 0; -ENOMEM; or -EINVAL and a
+ * sentence: the defaults are wrong.
  */
 int settings_new(struct settings **ret, const struct command *command, const int *not_in_files,
 		 const char *defaults, struct err *err);
 void settings_free(struct settings *s);
 
-/* From the command line: what command.take() is given. `arg` is borrowed. 0, or -EINVAL and a sentence. */
+/*
+ * From the command line: what command.take() is given. `arg` is borrowed. 0, or -EINVAL and a
+ * sentence.
+ */
 int settings_add(struct settings *s, int key, const char *arg, struct err *err);
 
 /*
- * A file, once. Any bytes: 0, or -EINVAL and a sentence that begins with "PATH:LINE: ", and for an unknown key has the nearest that
- * there is; -ENOENT, -E2BIG and others. settings_parse() copies `text`; `path` is copied, cut.
+ * A file, once. Any bytes: 0, or -EINVAL and a sentence that begins with "PATH:LINE: ", and for an
+ * unknown key has the nearest that there is; -ENOENT, -E2BIG and others. settings_parse() copies
+ * `text`; `path` is copied, cut.
  */
 int settings_read(struct settings *s, const char *path, struct err *err);
 int settings_parse(struct settings *s, const char *path, const char *text, size_t len,
 		   struct err *err);
 
-/* Hands out what counts. 0, or what `take` gave, and its sentence, with the place before it if it was a file. */
+/*
+ * Hands out what counts. 0, or what `take` gave, and its sentence, with the place before it if it
+ * was a file.
+ */
 int settings_apply(const struct settings *s,
 		   int (*take)(void *into, int key, const char *arg, struct err *err), void *into,
 		   struct err *err);

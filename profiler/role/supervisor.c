@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * A table of the roles that are served, with the present process of each and those that were killed
- * and have not gone. The leader is asked nothing, told nothing and believed nothing: what it may have
- * is decided by the table and by counting.
+ * and have not gone. The leader is asked nothing, told nothing and believed nothing: what it may
+ * have is decided by the table and by counting.
  *
  * The conversation with a served process is the leader's: we hand its end over and keep no copy, so
- * that the process ends with the leader. Refused: asking a process to end before it is replaced. It is
- * replaced because it died, hung or lied.
+ * that the process ends with the leader. Refused: asking a process to end before it is replaced. It
+ * is replaced because it died, hung or lied.
  */
 #include "profiler/role/supervisor.h"
 
@@ -35,7 +35,9 @@
 #define KILL_PATIENCE_NS (20 * NS_PER_MS)
 #define STOP_PATIENCE_NS (100 * NS_PER_MS)
 #define END_PATIENCE_NS (500 * NS_PER_MS)
-/* For the rest of a request that has begun, on a machine that is busy, and for a reply to be taken. */
+/*
+ * For the rest of a request that has begun, on a machine that is busy, and for a reply to be taken.
+ */
 #define PEER_PATIENCE_NS NS_PER_S
 
 /* A role that is served, and its processes. */
@@ -261,7 +263,10 @@ int supervisor_dismiss(struct supervisor *s)
 
 	fd_close(&s->service);
 	gone = child_kill(&s->leader, KILL_PATIENCE_NS, &s->usage);
-	/* They end with the leader, unless they hang, or were given to nobody yet. One that stays is in nobody's way. */
+	/*
+	 * They end with the leader, unless they hang, or were given to nobody yet. One that stays
+	 * is in nobody's way.
+	 */
 	for (size_t i = 0; i < s->post_count; i++) {
 		s->posts[i].given = false;
 		(void)post_vacate(s, &s->posts[i], NULL);

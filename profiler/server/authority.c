@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The two files are read as they are, as role/sandbox.c does and for its reason: getgrnam loads libraries, and asks whoever
- * /etc/nsswitch.conf names. Members who come from a directory service need the token.
+ * The two files are read as they are, as role/sandbox.c does and for its reason: getgrnam loads
+ * libraries, and asks whoever /etc/nsswitch.conf names. Members who come from a directory service
+ * need the token.
  */
 #include "profiler/server/authority.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Who needs no token on this machine: root, and the members of the group "slowburn", by /etc/group and /etc/passwd as they
- * are when the server starts.
+ * Who needs no token on this machine: root, and the members of the group "slowburn", by /etc/group
+ * and /etc/passwd as they are when the server starts.
  */
 #ifndef SERVER_AUTHORITY_H
 #define SERVER_AUTHORITY_H

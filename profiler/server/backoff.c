@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What is remembered is the wait, not the number of ends: it can't overflow. No chance in it: nobody else waits for
- * the same.
+ * What is remembered is the wait, not the number of ends: it can't overflow. No chance in it:
+ * nobody else waits for the same.
  */
 #include "profiler/server/backoff.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * When a process that has ended is started again: at once, then after 1, 2, 4 … 60 s. One that lived for ten minutes is
- * forgiven what was before.
+ * When a process that has ended is started again: at once, then after 1, 2, 4 … 60 s. One that
+ * lived for ten minutes is forgiven what was before.
  */
 #ifndef SERVER_BACKOFF_H
 #define SERVER_BACKOFF_H

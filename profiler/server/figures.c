@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * From what the parts have told to the one list that /metrics and /api/v1/status are made of. What nobody knows now is
- * WEB_UNKNOWN: a gauge that is missing is the truth, one that is 0 isn't. Counters of an agent that was replaced go on from where
- * the last one's ended.
+ * From what the parts have told to the one list that /metrics and /api/v1/status are made of. What
+ * nobody knows now is WEB_UNKNOWN: a gauge that is missing is the truth, one that is 0 isn't.
+ * Counters of an agent that was replaced go on from where the last one's ended.
  */
 #include "profiler/server/state.h"
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The web process's part. It talks with strangers, so that nothing it says is believed: what it may ask for is a cut, a reader
- * and a line in the log, each of which has its maximum. Answers that belong to one that has gone are dropped.
+ * The web process's part. It talks with strangers, so that nothing it says is believed: what it may
+ * ask for is a cut, a reader and a line in the log, each of which has its maximum. Answers that
+ * belong to one that has gone are dropped.
  */
 #include "profiler/server/state.h"
 

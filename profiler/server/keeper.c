@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The storekeeper's part. Windows go from the agent to it by a socket of their own, which each new one of the two needs anew:
- * no byte of them comes by here.
+ * The storekeeper's part. Windows go from the agent to it by a socket of their own, which each new
+ * one of the two needs anew: no byte of them comes by here.
  */
 #include "profiler/server/state.h"
 

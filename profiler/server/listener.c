@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Addresses are numbers: a name would be looked up by libraries that read configuration and talk to the network, as root.
+ * Addresses are numbers: a name would be looked up by libraries that read configuration and talk to
+ * the network, as root.
  *
- * A unix socket that a killed server left behind is in the way of the next one: it is removed if it is a socket that nobody
- * listens on. SO_REUSEPORT was refused: a second server would take every other connection of the first.
+ * A unix socket that a killed server left behind is in the way of the next one: it is removed if it
+ * is a socket that nobody listens on. SO_REUSEPORT was refused: a second server would take every
+ * other connection of the first.
  */
 #include "profiler/server/listener.h"
 

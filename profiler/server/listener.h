@@ -3,7 +3,7 @@
  * The sockets that a server listens on: opened by who may, and handed to the web process.
  *
  *	127.0.0.1:7799, [::1]:7799	addresses, no names; port 0: any that is free
- *	unix:/run/slowburn/http		a socket in the file system, mode 0660, of the group "slowburn" if there is one
+ *	unix:/run/slowburn/http		a file, mode 0660, of the group "slowburn" if there is one
  *
  * And those that systemd hands over ($LISTEN_FDS, sd_listen_fds(3)).
  */
@@ -22,7 +22,7 @@
 struct listener {
 	int fd;
 	bool tcp;
-	char name[LISTENER_NAME_BYTES]; /* as it is written above, with the port that it really has */
+	char name[LISTENER_NAME_BYTES]; /* as above, with the port that it really has */
 	bool made; /* a file of ours in the file system: removed at the end */
 };
 
@@ -37,7 +37,10 @@ int listener_check(const char *where, struct err *err);
 /* Opens one more. `group`: of a unix socket, or -1. 0, or negative errno and a sentence. */
 int listeners_open(struct listeners *l, const char *where, gid_t group, struct err *err);
 
-/* Takes those that systemd handed over to this process: their number, or negative errno and a sentence. Once. */
+/*
+ * Takes those that systemd handed over to this process: their number, or negative errno and a
+ * sentence. Once.
+ */
 int listeners_inherit(struct listeners *l, struct err *err);
 
 /* Closes them, and removes the files. */

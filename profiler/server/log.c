@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A line is made in one buffer and written by one call, so that lines of several writers don't mix. A write that fails
- * or would wait is given up: nobody is there to be told, and a server doesn't stand still for its log's reader.
+ * A line is made in one buffer and written by one call, so that lines of several writers don't mix.
+ * A write that fails or would wait is given up: nobody is there to be told, and a server doesn't
+ * stand still for its log's reader.
  *
- * Refused: syslog(3) and sd_journal_print(3), another library or socket for what standard error does as well.
+ * Refused: syslog(3) and sd_journal_print(3), another library or socket for what standard error
+ * does as well.
  */
 #include "profiler/server/log.h"
 

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a server says of itself: one line an event, on one descriptor. What may happen is one list, so that whoever reads
- * logs by machine has names to go by.
+ * What a server says of itself: one line an event, on one descriptor. What may happen is one list,
+ * so that whoever reads logs by machine has names to go by.
  *
  *	text	07:12:31 warning: the agent was ended by signal 9 (Killed) (role=agent, wait_s=1)
- *	logfmt	time=2025-11-23T07:12:31.042Z level=warning event=process-ended msg="the agent …" role=agent wait_s=1
- *	json	{"time":"…","level":"warning","event":"process-ended","msg":"…","role":"agent","wait_s":1}
+ *	logfmt	time=2025-11-23T07:12:31.042Z level=warning event=process-ended msg="…" role=agent …
+ *	json	{"time":"…","level":"warning","event":"process-ended","msg":"…","role":"agent",…}
  *
- * To systemd's journal a line begins with its priority ("<4>", sd-daemon(3)) and has no time: the journal has its own.
+ * To systemd's journal a line begins with its priority ("<4>", sd-daemon(3)) and has no time: the
+ * journal has its own.
  *
- * Of each event 10 lines may follow one another, and one every 10 s after that; the next that is written has suppressed=N.
+ * Of each event 10 lines may follow one another, and one every 10 s after that; the next that is
+ * written has suppressed=N.
  */
 #ifndef SERVER_LOG_H
 #define SERVER_LOG_H
@@ -83,7 +85,10 @@ __attribute__((format(printf, 5, 6))) void log_write(struct log *l, enum log_eve
 bool log_format_find(const char *name, enum log_format *ret);
 bool log_level_find(const char *name, enum log_level *ret);
 
-/* Is what is written to `fd` read by systemd's journal? As `stream` ($JOURNAL_STREAM, or NULL) has it: "device:inode". */
+/*
+ * Is what is written to `fd` read by systemd's journal? As `stream` ($JOURNAL_STREAM, or NULL) has
+ * it: "device:inode".
+ */
 bool log_is_journal(int fd, const char *stream);
 
 #endif

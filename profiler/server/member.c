@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The agent is the leader of a supervisor (role/supervisor.h), which knows its process; the others are our own children. That is
- * the whole difference, and it is here.
+ * The agent is the leader of a supervisor (role/supervisor.h), which knows its process; the others
+ * are our own children. That is the whole difference, and it is here.
  *
- * Refused: SIGCHLD or a pidfd to wait for. A process ends its conversation when it ends, and one that closes its socket and lives
- * on is to be killed anyway; what is left is a look every few milliseconds while one is leaving.
+ * Refused: SIGCHLD or a pidfd to wait for. A process ends its conversation when it ends, and one
+ * that closes its socket and lives on is to be killed anyway; what is left is a look every few
+ * milliseconds while one is leaving.
  */
 #include "profiler/server/member.h"
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A process that a server always has: it is started, and started again when it has ended, with a growing wait between
- * (backoff.h). Nothing here waits: whoever has members calls member_tend() by member_due_ns().
+ * A process that a server always has: it is started, and started again when it has ended, with a
+ * growing wait between (backoff.h). Nothing here waits: whoever has members calls member_tend() by
+ * member_due_ns().
  *
  *	AWAY ──start──→ STARTING ──it said that it is ready──→ UP
  *	  ↑                 └──────────────┬────────────────────┘
@@ -58,8 +59,8 @@ int member_start(struct member *m);
 void member_up(struct member *m);
 
 /*
- * The conversation has ended: by itself (`why` NULL), or since it hangs or talks nonsense, of which `why` is the rest of a sentence
- * that begins with its name; then it is killed at once.
+ * The conversation has ended: by itself (`why` NULL), or since it hangs or talks nonsense, of which
+ * `why` is the rest of a sentence that begins with its name; then it is killed at once.
  */
 void member_lost(struct member *m, const char *why);
 
@@ -76,7 +77,9 @@ int member_tell(struct member *m, uint32_t type, const void *bytes, size_t len, 
 /* When member_tend() is to be called. */
 uint64_t member_due_ns(const struct member *m);
 
-/* Looks whether one that is leaving has gone, or is silent. True if it is time to start it (AWAY). */
+/*
+ * Looks whether one that is leaving has gone, or is silent. True if it is time to start it (AWAY).
+ */
 bool member_tend(struct member *m);
 
 /* Adds what our own children have used. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A datagram of lines to a unix socket, by its path or, after "@", its abstract name. libsystemd was refused: it is a
- * library in a privileged process, and this is what it would do.
+ * A datagram of lines to a unix socket, by its path or, after "@", its abstract name. libsystemd
+ * was refused: it is a library in a privileged process, and this is what it would do.
  */
 #include "profiler/server/notify.h"
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a service tells systemd, by the datagrams of sd_notify(3). Without $NOTIFY_SOCKET nothing is told, and nothing fails.
+ * What a service tells systemd, by the datagrams of sd_notify(3). Without $NOTIFY_SOCKET nothing is
+ * told, and nothing fails.
  */
 #ifndef SERVER_NOTIFY_H
 #define SERVER_NOTIFY_H
@@ -20,8 +21,8 @@ struct notify {
 	}
 
 /*
- * From $NOTIFY_SOCKET, $WATCHDOG_USEC and $WATCHDOG_PID. The socket is opened now, as later there is no right to. 0, or negative
- * errno and a sentence: then `n` is as NOTIFY_INIT.
+ * From $NOTIFY_SOCKET, $WATCHDOG_USEC and $WATCHDOG_PID. The socket is opened now, as later there
+ * is no right to. 0, or negative errno and a sentence: then `n` is as NOTIFY_INIT.
  */
 int notify_open(struct notify *n, struct err *err);
 void notify_release(struct notify *n);

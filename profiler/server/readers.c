@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Files are handed over before the socket is: until then a reader has seen nothing of anybody's, so that we may wait for it a
- * moment. A pidfd tells its end, since its socket is no longer ours.
+ * Files are handed over before the socket is: until then a reader has seen nothing of anybody's, so
+ * that we may wait for it a moment. A pidfd tells its end, since its socket is no longer ours.
  *
- * Refused: a reader that stays for the next question. What one question's data made of it would answer the next.
+ * Refused: a reader that stays for the next question. What one question's data made of it would
+ * answer the next.
  */
 #include "profiler/server/readers.h"
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Readers on their way to the web process: each is a new process that gets the store's files of a question's ranges, and is
- * then whose socket is handed out. It ends when its socket is closed; one that is late is killed.
+ * Readers on their way to the web process: each is a new process that gets the store's files of a
+ * question's ranges, and is then whose socket is handed out. It ends when its socket is closed; one
+ * that is late is killed.
  */
 #ifndef SERVER_READERS_H
 #define SERVER_READERS_H
@@ -34,7 +35,10 @@ void readers_init(struct readers *r, int store, uint64_t memory_bytes);
 /* Kills all. */
 void readers_release(struct readers *r);
 
-/* 0 and its socket, the caller's to close; -EAGAIN: there are WEB_MAX_READERS; another negative errno; and a sentence. */
+/*
+ * 0 and its socket, the caller's to close; -EAGAIN: there are WEB_MAX_READERS; another negative
+ * errno; and a sentence.
+ */
 int readers_start(struct readers *r, const struct store_files_range *ranges, uint32_t count,
 		  int *ret_socket, struct err *err);
 

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * One poll() over all conversations, and after each the same questions: is anything due, has anybody gone? Handlers only change
- * what is known; nobody waits but here. So whatever a part does, the others are heard within a message of it.
+ * One poll() over all conversations, and after each the same questions: is anything due, has
+ * anybody gone? Handlers only change what is known; nobody waits but here. So whatever a part does,
+ * the others are heard within a message of it.
  *
- * To stop is a row of phases with one deadline: the web process is let go, the agent cuts its last window, the storekeeper ends
- * its file. Who isn't done by then is killed: what was stored stays.
+ * To stop is a row of phases with one deadline: the web process is let go, the agent cuts its last
+ * window, the storekeeper ends its file. Who isn't done by then is killed: what was stored stays.
  */
 #include "profiler/server/server.h"
 
@@ -21,7 +22,10 @@
 #define STATUS_NS NS_PER_S
 #define NOTIFY_NS (10 * NS_PER_S)
 #define STOP_AGENT_NS (1400 * NS_PER_MS)
-/* An agent says how it is each second; to load BPF may take seconds on thousands of CPUs, and it says nothing then. */
+/*
+ * An agent says how it is each second; to load BPF may take seconds on thousands of CPUs, and it
+ * says nothing then.
+ */
 #define AGENT_SILENCE_NS (30 * NS_PER_S)
 #define AGENT_ALIVE_NS (10 * NS_PER_S) /* for systemd's watchdog */
 
@@ -239,8 +243,9 @@ static uint64_t earliest(const struct server *s)
 }
 
 /*
- * Signals come while it waits, and at no other time: one that came between the last look and poll() would be seen a second late. The
- * second one, which ends us at once, waits for a message to be dealt with at most.
+ * Signals come while it waits, and at no other time: one that came between the last look and poll()
+ * would be seen a second late. The second one, which ends us at once, waits for a message to be
+ * dealt with at most.
  */
 static void wait_for(struct pollfd *p, nfds_t count, uint64_t until_ns, const sigset_t *open)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the parts of a server know of each other. Each part is one of its processes: watch.c the agent's, keeper.c the
- * storekeeper's, front.c the web process's.
+ * What the parts of a server know of each other. Each part is one of its processes: watch.c the
+ * agent's, keeper.c the storekeeper's, front.c the web process's.
  */
 #ifndef SERVER_STATE_H
 #define SERVER_STATE_H

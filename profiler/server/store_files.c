@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * One listing, then file by file: opened, sent, closed, so that a store of any size takes one descriptor here.
+ * One listing, then file by file: opened, sent, closed, so that a store of any size takes one
+ * descriptor here.
  */
 #include "profiler/server/store_files.h"
 

@@ -17,8 +17,9 @@ struct store_files_range {
 };
 
 /*
- * Those that have part in any of the ranges, each once, as a message `type` with a struct catalog_file and its descriptor.
- * `patience_ns`: for each file. 0, or negative errno and a sentence.
+ * Those that have part in any of the ranges, each once, as a message `type` with a struct
+ * catalog_file and its descriptor. `patience_ns`: for each file. 0, or negative errno and a
+ * sentence.
  */
 int store_files_send_ranges(int dirfd, const struct store_files_range *ranges, uint32_t count,
 			    int socket, uint32_t type, uint64_t patience_ns, struct err *err);

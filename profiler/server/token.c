@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A new file has its name only once it is whole: made under another, and linked, so that of two servers that start at once
- * both have the one that was first. Digits of a secret are no place for a repair: what isn't a token is an error.
+ * A new file has its name only once it is whole: made under another, and linked, so that of two
+ * servers that start at once both have the one that was first. Digits of a secret are no place for
+ * a repair: what isn't a token is an error.
  */
 #include "profiler/server/token.h"
 

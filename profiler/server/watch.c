@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The agent's part: its job that goes on, its windows, and the cuts that somebody waits for. A cut that the agent took with it is
- * answered when it has gone: nobody waits for longer than he must.
+ * The agent's part: its job that goes on, its windows, and the cuts that somebody waits for. A cut
+ * that the agent took with it is answered when it has gone: nobody waits for longer than he must.
  */
 #include "profiler/server/state.h"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A configuration from anybody: a sentence that begins with the place, or values; and what is printed of them is a configuration
- * with the same values.
+ * A configuration from anybody: a sentence that begins with the place, or values; and what is
+ * printed of them is a configuration with the same values.
  */
 #include "profiler/command/settings.h"
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A server whose processes are this test itself, run with a role's name as argv[1]. Each hands its conversation (descriptor 3) to the
- * test and waits to be killed: so the test speaks for all of them, in an order of its own.
+ * A server whose processes are this test itself, run with a role's name as argv[1]. Each hands its
+ * conversation (descriptor 3) to the test and waits to be killed: so the test speaks for all of
+ * them, in an order of its own.
  */
 #include "profiler/server/server.h"
 
@@ -598,7 +599,8 @@ static void test_readers(void **state)
 /* What doesn't come up the first time is the caller's to hear of. */
 static void test_cannot_begin(void **state)
 {
-	char message[sizeof(struct keeper_result) + 32];
+	static const char why[] = "another one writes";
+	char message[sizeof(struct keeper_result) + sizeof(why)];
 	const struct keeper_result result = { .status = -EBUSY };
 	struct stage s;
 
@@ -606,15 +608,15 @@ static void test_cannot_begin(void **state)
 	agent_comes(&s);
 	s.keeper = await(&s, "storekeeper");
 	memcpy(message, &result, sizeof(result));
-	memcpy(message + sizeof(result), "another one writes", 18);
-	say(&s.keeper, KEEPER_ENDED, message, sizeof(result) + 18);
+	memcpy(message + sizeof(result), why, sizeof(why));
+	say(&s.keeper, KEEPER_ENDED, message, sizeof(message) - 1);
 	die(&s.keeper);
 	s.web = await(&s, "web");
 	leave(&s.web);
 	leave(&s.agent);
 	close_stage(&s);
 	assert_true(s.r < 0);
-	assert_string_equal(s.err.text, "another one writes");
+	assert_string_equal(s.err.text, why);
 }
 
 /* Who doesn't do what he is asked holds nobody up for long. */

@@ -241,10 +241,11 @@ UNWIND_INLINE int unwind_caller_fp(const struct unwind_rule *rule, const struct 
 }
 
 /*
- * Code in no file has no rows. But code that goes on with its own way out, ret or add $n, %rsp; ret, says by these instructions
- * where its caller's frame is, and that the caller's fp is in its register: CPython's trampolines (3.12 and 3.13, -X perf), which
- * keep no frame pointer, where what they called returns to. `code` are the UNWIND_EXIT_BYTES bytes of the next
- * instructions, from the lowest on. 0: they say nothing.
+ * Code in no file has no rows. But code that goes on with its own way out, ret or add $n, %rsp;
+ * ret, says by these instructions where its caller's frame is, and that the caller's fp is in its
+ * register: CPython's trampolines (3.12 and 3.13, -X perf), which keep no frame pointer, where what
+ * they called returns to. `code` are the UNWIND_EXIT_BYTES bytes of the next instructions, from the
+ * lowest on. 0: they say nothing.
  */
 #define UNWIND_EXIT_BYTES 5
 UNWIND_INLINE int unwind_by_exit(__u64 code, struct unwind_rule *ret)

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Where the words are that the exits speak of, looked for in a state: CFA and rbp by rsp or rbp plus an offset, by a word on the
- * stack, by another register; in the order of what is cheapest and surest to follow.
+ * Where the words are that the exits speak of, looked for in a state: CFA and rbp by rsp or rbp
+ * plus an offset, by a word on the stack, by another register; in the order of what is cheapest and
+ * surest to follow.
  *
- * Refused: what takes more than one rule can hold, such as two words to be read one after the other.
+ * Refused: what takes more than one rule can hold, such as two words to be read one after the
+ * other.
  */
 #include "symbolizer/code_frame.h"
 

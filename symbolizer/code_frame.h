@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Where the caller's frame is, in terms of what registers and stack were at a region's start, and the unwind rule that
- * this is at one of the region's instructions.
+ * Where the caller's frame is, in terms of what registers and stack were at a region's start, and
+ * the unwind rule that this is at one of the region's instructions.
  */
 #ifndef SYMBOLIZER_CODE_FRAME_H
 #define SYMBOLIZER_CODE_FRAME_H
@@ -20,7 +20,10 @@ struct code_frame {
 bool code_frame_rule(const struct code_frame *f, const struct code_state *s,
 		     struct unwind_rule *ret);
 
-/* What a rule says of CFA and rbp in a state; false if it can't be told, and fp base 0 for a lost one. */
+/*
+ * What a rule says of CFA and rbp in a state; false if it can't be told, and fp base 0 for a lost
+ * one.
+ */
 bool code_frame_values(struct code_frame *f, const struct code_state *s,
 		       const struct unwind_rule *rule, struct code_value *ret_cfa,
 		       struct code_value *ret_fp);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Backwards over all instructions, again and again while anything changes: a way out is ahead of what leads to one. Code calls
- * code, mostly downwards, so that a few rounds do.
+ * Backwards over all instructions, again and again while anything changes: a way out is ahead of
+ * what leads to one. Code calls code, mostly downwards, so that a few rounds do.
  *
  * Refused: a list of what is left to look at: the rounds are few, and bounded.
  */

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Goes the way that a stub goes: its jump names a slot, the slot's relocation a symbol. So nothing is assumed of the order of
- * stubs, which is each linker's own. What is asked about is few: it is sorted, and the relocations pass by it once, first
- * those that are of stubs (they say so: SHF_INFO_LINK), where nearly all are; of libLLVM these are 473 of 355,000.
+ * Goes the way that a stub goes: its jump names a slot, the slot's relocation a symbol. So nothing
+ * is assumed of the order of stubs, which is each linker's own. What is asked about is few: it is
+ * sorted, and the relocations pass by it once, first those that are of stubs (they say so:
+ * SHF_INFO_LINK), where nearly all are; of libLLVM these are 487 of 408,000.
  *
- * Refused: a table of all stubs, as bfd makes it, which reads all relocations of every file; and stubs that push a
- * number and go on to the dynamic linker (.plt where there is .plt.sec), which objdump doesn't name either.
+ * Refused: a table of all stubs, as bfd makes it, which reads all relocations of every file; and
+ * stubs that push a number and go on to the dynamic linker (.plt where there is .plt.sec), which
+ * objdump doesn't name either.
  */
 #include "symbolizer/elf_plt.h"
 
@@ -94,7 +96,8 @@ static void sections_find(struct sections *ret, struct elf_file *f, struct searc
 }
 
 /*
- * The slot of a stub's jump: jmp *slot(%rip). Before it may be an endbr64, mold's mov $number, %r11d, and a bnd prefix.
+ * The slot of a stub's jump: jmp *slot(%rip). Before it may be an endbr64, mold's mov $number,
+ * %r11d, and a bnd prefix.
  */
 static bool slot_of(const unsigned char *code, size_t len, uint64_t vaddr, uint64_t *ret)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Whom the linker's stubs call, which have no symbols: a stub jumps to where a word of data points, and a relocation says
- * whose address the dynamic linker writes there. Of x86-64, in files that have section headers.
+ * Whom the linker's stubs call, which have no symbols: a stub jumps to where a word of data points,
+ * and a relocation says whose address the dynamic linker writes there. Of x86-64, in files that
+ * have section headers.
  */
 #ifndef SYMBOLIZER_ELF_PLT_H
 #define SYMBOLIZER_ELF_PLT_H
@@ -27,16 +28,17 @@ struct elf_plt {
 };
 
 /*
- * Finds the stubs that the `count` ascending addresses lie in. 0 or -ENOMEM; in both cases elf_plt_release() may be called.
- * Costs a look at the section headers; and, if there are such stubs, at the relocations of stubs, and if these don't know
- * all of them, at all others.
+ * Finds the stubs that the `count` ascending addresses lie in. 0 or -ENOMEM; in both cases
+ * elf_plt_release() may be called. Costs a look at the section headers; and, if there are such
+ * stubs, at the relocations of stubs, and if these don't know all of them, at all others.
  */
 int elf_plt_find(struct elf_file *f, const uint64_t *vaddrs, uint32_t count, struct elf_plt *ret);
 void elf_plt_release(struct elf_plt *plt);
 
 /*
- * Writes the name of the function that a stub calls, NUL-terminated and cut to size - 1; as objdump has it "*ABS*+0x1234"
- * where there is its resolver only. Returns its length; 0: it can't be read, or nothing is known.
+ * Writes the name of the function that a stub calls, NUL-terminated and cut to size - 1; as objdump
+ * has it "*ABS*+0x1234" where there is its resolver only. Returns its length; 0: it can't be read,
+ * or nothing is known.
  */
 size_t elf_plt_name(const struct elf_plt *plt, const struct elf_stub *stub, char *ret, size_t size);
 

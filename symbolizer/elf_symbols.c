@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Puts the answer together: where each asked offset is, who of a file's own symbols, its debug file's, Go and the linker's
- * stubs has a name for it, in which order. What a symbol table says is symbolizer/symbol_gaps.h.
+ * Puts the answer together: where each asked offset is, who of a file's own symbols, its debug
+ * file's, Go and the linker's stubs has a name for it, in which order. What a symbol table says is
+ * symbolizer/symbol_gaps.h.
  *
- * Go's table and the relocations of stubs are looked at only if an address is left that they may be about: most files
- * have neither, or nobody asks.
+ * Go's table and the relocations of stubs are looked at only if an address is left that they may be
+ * about: most files have neither, or nobody asks.
  *
  * Refused: to look for a stub before symbols: some linkers give stubs symbols of their own.
  */
@@ -205,7 +206,10 @@ static int name_stubs(struct pass *p, struct reply *reply)
 	return r;
 }
 
-/* `other` is a file with more symbols of the same, or NULL. A reply that is full is answered as it is. */
+/*
+ * `other` is a file with more symbols of the same, or NULL. A reply that is full is answered as it
+ * is.
+ */
 static int name_answers(struct pass *p, struct elf_file *other, struct reply *reply)
 {
 	int r = symbol_gaps_new(&p->gaps, p->file, other, p->vaddrs, p->count);

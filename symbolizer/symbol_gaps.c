@@ -17,8 +17,9 @@
  * which few do and few are contained twice; a file that makes it otherwise meets a limit on steps.
  *
  * All tables are read: .dynsym mostly repeats .symtab, but bpftrace's .symtab has three symbols,
- * kept for its own probes, and .dynsym has the rest. The vaddr of a symbol in a debug file is that of the file that it was taken
- * from, whose sections of code it must lie in: a debug file's own have no bytes, and can't be trusted to agree.
+ * kept for its own probes, and .dynsym has the rest. The vaddr of a symbol in a debug file is that
+ * of the file that it was taken from, whose sections of code it must lie in: a debug file's own
+ * have no bytes, and can't be trusted to agree.
  *
  * Refused: a sorted index of all symbols, 30 times the work for one question; kept between
  * questions it would pay, and that is what the on-disk index will be for.
@@ -35,8 +36,8 @@
 #include "symbolizer/search.h"
 
 /*
- * A step is what the pass does for a symbol, or one halving of a search: 3 ns, up to 9 where a file makes every one
- * miss the caches. So 0.9 s at most, and for chromium's 3 M symbols 0.1 s.
+ * A step is what the pass does for a symbol, or one halving of a search: 3 ns, up to 9 where a file
+ * makes every one miss the caches. So 0.9 s at most, and for chromium's 3 M symbols 0.1 s.
  */
 #define MAX_STEPS (96u << 20)
 #define STEPS_PER_NAME 256u /* what reading a name costs, in steps of a pass */
@@ -78,7 +79,8 @@ struct symbol_gaps {
 };
 
 /*
- * Names of neighbours in the table mostly are neighbours, too: a piece of each table's strings is kept.
+ * Names of neighbours in the table mostly are neighbours, too: a piece of each table's strings is
+ * kept.
  */
 size_t symbol_gaps_name(struct symbol_gaps *g, const struct symbol_candidate *c, const char **ret)
 {
@@ -269,10 +271,10 @@ static void settle(struct symbol_gaps *g)
 }
 
 /*
- * Where a label ends before `limit`: where the function behind it starts, by unwind information; and, in a stripped
- * file, whose next symbol may be far, where its code does. Many addresses ask about one label, one after the other. Each of
- * 65,536 about another one would take a second: then the later ones have no end (0), which is better than another
- * function's.
+ * Where a label ends before `limit`: where the function behind it starts, by unwind information;
+ * and, in a stripped file, whose next symbol may be far, where its code does. Many addresses ask
+ * about one label, one after the other. Each of 65,536 about another one would take a second: then
+ * the later ones have no end (0), which is better than another function's.
  */
 static uint64_t label_end(struct symbol_gaps *g, uint64_t label, uint64_t limit)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Which symbol each of some addresses lies in: a file's symbol tables, and another file's of the same code, taken as one by the
- * rules of symbolizer/elf_symbols.h.
+ * Which symbol each of some addresses lies in: a file's symbol tables, and another file's of the
+ * same code, taken as one by the rules of symbolizer/elf_symbols.h.
  */
 #ifndef SYMBOLIZER_SYMBOL_GAPS_H
 #define SYMBOLIZER_SYMBOL_GAPS_H
@@ -23,8 +23,9 @@ struct symbol_candidate {
 };
 
 /*
- * Reads all tables. `other` is a file with more symbols of the same code, or NULL. The files and the `count` ascending
- * addresses are borrowed until symbol_gaps_free(). 0 or -ENOMEM; what is wrong with a file is noted in it.
+ * Reads all tables. `other` is a file with more symbols of the same code, or NULL. The files and
+ * the `count` ascending addresses are borrowed until symbol_gaps_free(). 0 or -ENOMEM; what is
+ * wrong with a file is noted in it.
  */
 int symbol_gaps_new(struct symbol_gaps **ret, struct elf_file *file, struct elf_file *other,
 		    const uint64_t *vaddrs, uint32_t count);

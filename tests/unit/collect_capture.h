@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A capture in a test: children that do known things, a session, and its samples. What needs root says so and is
- * skipped without it.
+ * A capture in a test: children that do known things, a session, and its samples. What needs root
+ * says so and is skipped without it.
  */
 #ifndef TESTS_UNIT_COLLECT_CAPTURE_H
 #define TESTS_UNIT_COLLECT_CAPTURE_H
@@ -32,7 +32,10 @@
 
 #define FREQUENCY_HZ 997
 #define CAPTURE_MS 250
-/* An undisturbed CPU gives 249, but others may run beside us. How exact they are, tests/e2e measures. */
+/*
+ * An undisturbed CPU gives 249, but others may run beside us. How exact they are, tests/e2e
+ * measures.
+ */
 #define ENOUGH_SAMPLES 10
 
 #define NEEDS_ROOT()                                            \

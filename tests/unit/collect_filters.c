@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Real sessions that are to see some processes only: by pid, name, cgroup, with their children; and what is told of those.
+ * Real sessions that are to see some processes only: by pid, name, cgroup, with their children; and
+ * what is told of those.
  */
 #include <pthread.h>
 #include <sys/stat.h>
@@ -212,7 +213,9 @@ static void exec_true(void)
 	execl("/bin/true", "true", (char *)NULL);
 }
 
-/* Of a process that lived a millisecond: forked, exec'd, mapped its binary and died, in that order. */
+/*
+ * Of a process that lived a millisecond: forked, exec'd, mapped its binary and died, in that order.
+ */
 static void test_process_events(void **state)
 {
 	enum { FORKED = 1, EXECED = 2, MAPPED = 4, EXITED = 8 } seen = 0;

@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Whose file it is: what looks like one file, and is several, in roots of their own; who is asked for which.
+ * Whose file it is: what looks like one file, and is several, in roots of their own; who is asked
+ * for which.
  */
 #include "profiler/process/file.h"
 
 #include "tests/unit/process_file_bench.h"
 
-/* Two snapshots of a btrfs subvolume in two containers, seen at once: one device, one inode, two files. */
+/*
+ * Two snapshots of a btrfs subvolume in two containers, seen at once: one device, one inode, two
+ * files.
+ */
 static void ambiguous_files(void **state)
 {
 	struct bench b;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Processes that fork, exec and end, some of that unseen: what is believed of whom, and for how long.
+ * Processes that fork, exec and end, some of that unseen: what is believed of whom, and for how
+ * long.
  */
 #include "profiler/process/process.h"
 
@@ -65,7 +66,10 @@ static void exec_empties(void **state)
 	end(&b);
 }
 
-/* The kernel counts exec_id up a moment after the event: a sample in between is no reason to forget. */
+/*
+ * The kernel counts exec_id up a moment after the event: a sample in between is no reason to
+ * forget.
+ */
 static void exec_settles(void **state)
 {
 	struct bench b;
@@ -347,7 +351,10 @@ static void unknown_process(void **state)
 	end(&b);
 }
 
-/* A mapping of a process of which nothing else is known is no reason to believe that there is no more. */
+/*
+ * A mapping of a process of which nothing else is known is no reason to believe that there is no
+ * more.
+ */
 static void half_known(void **state)
 {
 	struct bench b;

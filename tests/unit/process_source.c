@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What the live source reads of /proc and opens. Of what was mapped elsewhere: process_source_mounts.c.
+ * What the live source reads of /proc and opens. Of what was mapped elsewhere:
+ * process_source_mounts.c.
  */
 #include "profiler/process/source.h"
 

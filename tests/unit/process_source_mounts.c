@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Binaries that processes have mapped from where their names don't lead: deleted, in overlays, in mount namespaces of their own; and
- * file systems that don't answer.
+ * Binaries that processes have mapped from where their names don't lead: deleted, in overlays, in
+ * mount namespaces of their own; and file systems that don't answer.
  */
 #include "profiler/process/source.h"
 
@@ -128,7 +128,9 @@ static int overlay_remove(void **state)
 	return 0;
 }
 
-/* Mounted by the machine's owner, as containers' are. There maps and stat() may tell other devices. */
+/*
+ * Mounted by the machine's owner, as containers' are. There maps and stat() may tell other devices.
+ */
 static void overlay(void **state)
 {
 	struct file_place place = { 0 };

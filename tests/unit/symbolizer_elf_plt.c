@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Stubs of files made by hand, right and wrong. That real linkers' stubs have objdump's names is tests/e2e/bounds.bats.
+ * Stubs of files made by hand, right and wrong. That real linkers' stubs have objdump's names is
+ * tests/e2e/bounds.bats.
  */
 #include "symbolizer/elf_plt.h"
 
@@ -192,7 +193,10 @@ static void test_samples(void **state)
 	}
 }
 
-/* The relocations of stubs are read first, wherever they are; others only if these don't know all stubs. */
+/*
+ * The relocations of stubs are read first, wherever they are; others only if these don't know all
+ * stubs.
+ */
 static void test_order(void **state)
 {
 	static const uint64_t vaddr = PLT;

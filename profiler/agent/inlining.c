@@ -158,7 +158,7 @@ int inlining_run(struct inlining *x, const struct run *run, const struct line_fi
 	int r = 1;
 
 	if (!asked || !vaddrs)
-		return -ENOMEM;
+		return -ENOMEM; // NOLINT(clang-analyzer-unix.Malloc): freed by _cleanup_
 	count = asked_fill(x, run, asked);
 	for (uint32_t done = 0; done < count && r > 0; done += r > 0 ? (uint32_t)r : 0) {
 		uint32_t part = count - done < PART_ADDRESSES ? count - done : PART_ADDRESSES;

@@ -401,11 +401,14 @@ int profile_merge_facts(struct profile *into, const struct profile_facts *facts,
 
 int profile_merge(struct profile *into, const struct profile *from)
 {
-	struct profile_merge *m = NULL;
+	struct profile_merge *m;
 	int r = profile_merge_facts(into, &from->facts, &from->counters);
 
-	if (r == 0)
-		r = profile_merge_new(&m, into, from);
+	if (r < 0)
+		return r;
+	r = profile_merge_new(&m, into, from);
+	if (r < 0)
+		return r;
 	for (uint32_t i = 0; r >= 0 && i < from->samples.count; i++) {
 		const struct profile_sample *s = &from->samples.items[i];
 

@@ -296,7 +296,7 @@ static int learn(struct segment *s, struct err *err)
 {
 	for (;;) {
 		struct reach x = s->learnt;
-		struct window w;
+		struct window w = { 0 };
 		int r = next_window(s, &x, &w, err);
 
 		if (r <= 0)

@@ -92,13 +92,14 @@ static int role_main(void)
 
 		memcpy(&request, m.bytes.data, sizeof(request));
 		if (pread(m.fds[0], &how, 1, 0) != 1 || how == DIES)
-			return 1;
+			_exit(1);
 		if (how == HANGS)
 			pause();
 		if (how == BURNS)
 			burn();
 		answer(request.count, (enum behaviour)how);
 	}
+	socket_message_release(&m);
 	return 0;
 }
 
@@ -453,7 +454,7 @@ static bool has_ended(struct fixture *f)
 	const struct timespec nap = { .tv_nsec = NS_PER_MS };
 	struct child *c = test_starter_child(&f->starter, BACKGROUND_SYMBOLS_ROLE);
 
-	for (uint32_t i = 0; i < 300; i++) {
+	for (uint32_t i = 0; i < 3000; i++) {
 		if (child_ended(c, NULL, NULL))
 			return true;
 		nanosleep(&nap, NULL);

@@ -298,8 +298,7 @@ static void test_amended_badly(void **state)
 		{ "\x01\x02\x01\x02\x05", 5, -EBADMSG }, /* a function that isn't there */
 		{ "\x01\x02\x01\x00", 4, -EBADMSG },
 		{ "\x01\x02\x01\x00\x05\x00", 6, -EBADMSG },
-		{ "\x01\x02\xd0\x0f\x00\x05", 6,
-		  -EBADMSG }, /* more lines than there may be */
+		{ "\x01\x02\xd0\x0f\x00\x05", 6, -EBADMSG }, /* more lines than there may be */
 		{ "\xff\xff\xff\xff\x0f\x02\x01\x00\x05", 9, -EBADMSG },
 	};
 	struct profile p;

@@ -121,10 +121,10 @@ sum_of_bytes() {
 @test "another version, another file, no file of ours: each has its sentence" {
 	fill
 	file=store/10s-20251123T00-1-1.slowburn
-	byte "$file" 8 02
+	byte "$file" 8 01
 	try slowburn store verify store
 	equal status "$status" 1
-	holds version "$output" "is of version 2, and this slowburn knows version 1"
+	holds version "$output" "is of version 1, and this slowburn knows version 2"
 	cp store/10s-20251123T01-361-361.slowburn "$file"
 	try slowburn store verify store
 	equal status "$status" 1

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "web/cache.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -10,6 +11,7 @@
 #include <cmocka.h>
 
 #include "profiler/base/cleanup.h"
+#include "tests/unit/torture.h"
 
 #define S 1000000000ULL
 
@@ -116,12 +118,42 @@ static void test_entries(void **state)
 	assert_int_equal(tally.answer_bytes, 0);
 }
 
+/* Without memory it isn't kept, or there is no answer. */
+static int scenario(void *ctx)
+{
+	static const struct answer_head head = { .status = 200, .content_type = ANSWER_TEXT };
+	const struct cache_moment asked = { 1, S, 10 * S };
+	const struct cache_key key = key_of("a");
+	struct buffer body = BUFFER_INIT(1 << 10);
+	struct answer *a = NULL;
+	struct cache c;
+	int r;
+
+	cache_init(&c, 1 << 20, &tally);
+	buffer_text(&body, "x");
+	r = answer_new(&a, &head, &body, &tally);
+	buffer_release(&body);
+	if (r == 0)
+		cache_keep(&c, &key, a, true, &asked);
+	answer_unref(a);
+	cache_release(&c);
+	assert_int_equal(tally.answer_bytes, 0);
+	assert_int_equal(tally.cache_bytes, 0);
+	return r;
+}
+
+static void test_no_memory(void **state)
+{
+	assert_true(torture(scenario, NULL) >= 4);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_how_long),
 		cmocka_unit_test(test_bytes),
 		cmocka_unit_test(test_entries),
+		cmocka_unit_test(test_no_memory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

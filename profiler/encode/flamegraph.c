@@ -38,7 +38,7 @@ struct flamegraph {
 	struct flametree tree;
 	ARRAY(struct row) rows;
 	ARRAY(struct merged) merged;
-	struct used frames, modules;
+	struct used frames, modules, files;
 	uint32_t node_count;
 	uint64_t scale;
 	bool two;
@@ -97,10 +97,28 @@ static uint32_t module_of(const struct flamegraph *g, uint32_t frame)
 	return frame < t->frames.count ? t->frames.items[frame].module : 0;
 }
 
+/* What says where a frame's function is, or NULL. */
+static const struct profile_function *function_of(const struct flamegraph *g, uint32_t frame)
+{
+	const struct calltree *t = g->tree.calls;
+
+	return frame < t->frames.count ? &g->p->functions.items[t->functions.items[frame]] : NULL;
+}
+
+/* A string, of which 0 is "". */
+static uint32_t file_of(const struct flamegraph *g, uint32_t frame)
+{
+	const struct profile_function *f = function_of(g, frame);
+
+	return f ? f->file : 0;
+}
+
 static int use_frame(struct flamegraph *g, uint32_t frame)
 {
 	int r = use(&g->modules, module_of(g, frame));
 
+	if (r >= 0)
+		r = use(&g->files, file_of(g, frame));
 	return r < 0 ? r : use(&g->frames, frame);
 }
 
@@ -227,6 +245,13 @@ static void put_names(const struct flamegraph *g, struct buffer *out)
 		buffer_text(out, i ? "," : "");
 		text_json(out, m->text, m->len);
 	}
+	buffer_text(out, "],\n\"files\": [");
+	for (uint32_t i = 0; i < g->files.items.count; i++) {
+		const struct profile_string *s = &g->p->strings.items[g->files.items.items[i]];
+
+		buffer_text(out, i ? "," : "");
+		text_json(out, s->text, s->len);
+	}
 	buffer_text(out, "],\n\"frames\": {\"name\": [");
 	for (uint32_t i = 0; i < g->frames.items.count; i++) {
 		buffer_text(out, i ? "," : "");
@@ -235,7 +260,7 @@ static void put_names(const struct flamegraph *g, struct buffer *out)
 	buffer_text(out, "]");
 }
 
-enum property { MODULE, KIND, NAMED, PROPERTIES };
+enum property { MODULE, KIND, NAMED, SOURCE, LINE, PROPERTIES };
 
 static void put_property(const struct flamegraph *g, struct buffer *out, uint32_t frame,
 			 enum property property)
@@ -247,6 +272,10 @@ static void put_property(const struct flamegraph *g, struct buffer *out, uint32_
 		json_number(out, g->modules.numbers[module_of(g, frame)] - 1);
 	else if (property == NAMED)
 		json_number(out, f ? f->named : 1);
+	else if (property == SOURCE)
+		json_number(out, g->files.numbers[file_of(g, frame)] - 1);
+	else if (property == LINE)
+		json_number(out, f ? function_of(g, frame)->start_line : 0);
 	else if (f)
 		buffer_printf(out, "\"%s\"", flamegraph_kind_name(f->kind));
 	else
@@ -255,7 +284,7 @@ static void put_property(const struct flamegraph *g, struct buffer *out, uint32_
 
 static void put_frames(const struct flamegraph *g, struct buffer *out)
 {
-	static const char *const names[PROPERTIES] = { "module", "kind", "named" };
+	static const char *const names[PROPERTIES] = { "module", "kind", "named", "file", "line" };
 
 	put_names(g, out);
 	for (int property = 0; property < PROPERTIES; property++) {
@@ -327,7 +356,8 @@ static int make_rows(struct flamegraph *g, const struct flamegraph_options *o)
 		g->node_count += flame_total(&g->tree.nodes.items[i]) != 0;
 	g->frames.numbers = calloc((size_t)frame_count(g) + 2, sizeof(uint32_t));
 	g->modules.numbers = calloc((size_t)g->tree.calls->modules.count + 1, sizeof(uint32_t));
-	if (r == 0 && !(g->frames.numbers && g->modules.numbers))
+	g->files.numbers = calloc((size_t)g->p->strings.count + 1, sizeof(uint32_t));
+	if (r == 0 && !(g->frames.numbers && g->modules.numbers && g->files.numbers))
 		r = -ENOMEM;
 	if (r == 0)
 		r = walk(g);
@@ -352,6 +382,7 @@ static int encode(struct flamegraph *g, const struct calltree *calls,
 	}
 	used_release(&g->frames);
 	used_release(&g->modules);
+	used_release(&g->files);
 	array_release(&g->rows);
 	array_release(&g->merged);
 	flametree_release(&g->tree);

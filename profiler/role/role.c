@@ -546,8 +546,9 @@ static const struct role_calls unwinder_groups[] = {
 static const char *const reader_supervisor_crew[] = { "reader", NULL };
 
 static const struct role_call reader_descriptor_calls[] = {
-	CALL("read"),  CALL("pread64"), CALL("lseek"),
-	CALL("fstat"), CALL("close"),	CALL_IF("fcntl", "F_DUPFD_CLOEXEC", ARGUMENT_IS(1, F_DUPFD_CLOEXEC)),
+	CALL("read"),  CALL("pread64"),
+	CALL("lseek"), CALL("fstat"),
+	CALL("close"), CALL_IF("fcntl", "F_DUPFD_CLOEXEC", ARGUMENT_IS(1, F_DUPFD_CLOEXEC)),
 };
 
 static const struct role_limit reader_limits[] = {

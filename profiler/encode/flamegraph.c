@@ -27,13 +27,18 @@ struct merged {
 	uint32_t row, nodes;
 };
 
+/* What of some items is in the answer, in the order in which it comes there. */
+struct used {
+	uint32_t *numbers; /* by item, + 1 */
+	ARRAY(uint32_t) items;
+};
+
 struct flamegraph {
 	const struct profile *p;
 	struct flametree tree;
 	ARRAY(struct row) rows;
 	ARRAY(struct merged) merged;
-	uint32_t *frames; /* as they are numbered in the answer, + 1 */
-	ARRAY(uint32_t) used; /* and back */
+	struct used frames, modules, files;
 	uint32_t node_count;
 	uint64_t scale;
 	bool two;
@@ -64,18 +69,57 @@ static int add_row(struct flamegraph *g, const struct row *row)
 	return 0;
 }
 
+static int use(struct used *u, uint32_t item)
+{
+	uint32_t *added;
+
+	if (u->numbers[item])
+		return (int)u->numbers[item] - 1;
+	added = array_push(&u->items, MAX_ROWS);
+	if (!added)
+		return -ENOMEM;
+	*added = item;
+	u->numbers[item] = u->items.count;
+	return (int)u->items.count - 1;
+}
+
+static void used_release(struct used *u)
+{
+	free(u->numbers);
+	array_release(&u->items);
+}
+
+/* 0: none, which is always there. */
+static uint32_t module_of(const struct flamegraph *g, uint32_t frame)
+{
+	const struct calltree *t = g->tree.calls;
+
+	return frame < t->frames.count ? t->frames.items[frame].module : 0;
+}
+
+/* What says where a frame's function is, or NULL. */
+static const struct profile_function *function_of(const struct flamegraph *g, uint32_t frame)
+{
+	const struct calltree *t = g->tree.calls;
+
+	return frame < t->frames.count ? &g->p->functions.items[t->functions.items[frame]] : NULL;
+}
+
+/* A string, of which 0 is "". */
+static uint32_t file_of(const struct flamegraph *g, uint32_t frame)
+{
+	const struct profile_function *f = function_of(g, frame);
+
+	return f ? f->file : 0;
+}
+
 static int use_frame(struct flamegraph *g, uint32_t frame)
 {
-	uint32_t *used;
+	int r = use(&g->modules, module_of(g, frame));
 
-	if (g->frames[frame])
-		return (int)g->frames[frame] - 1;
-	used = array_push(&g->used, MAX_ROWS);
-	if (!used)
-		return -ENOMEM;
-	*used = frame;
-	g->frames[frame] = g->used.count;
-	return (int)g->used.count - 1;
+	if (r >= 0)
+		r = use(&g->files, file_of(g, frame));
+	return r < 0 ? r : use(&g->frames, frame);
 }
 
 /* Its number in the tree's frames and root texts: behind both are all, and others. */
@@ -190,46 +234,64 @@ static void put_name(const struct flamegraph *g, struct buffer *out, uint32_t fr
 	text_json(out, s->text, s->len);
 }
 
-static void put_strings(const struct flamegraph *g, struct buffer *out)
+static void put_names(const struct flamegraph *g, struct buffer *out)
 {
 	const struct calltree *t = g->tree.calls;
 
 	buffer_text(out, ",\n\"modules\": [");
-	for (uint32_t i = 0; i < t->modules.count; i++) {
+	for (uint32_t i = 0; i < g->modules.items.count; i++) {
+		const struct call_module *m = &t->modules.items[g->modules.items.items[i]];
+
 		buffer_text(out, i ? "," : "");
-		text_json(out, t->modules.items[i].text, t->modules.items[i].len);
+		text_json(out, m->text, m->len);
+	}
+	buffer_text(out, "],\n\"files\": [");
+	for (uint32_t i = 0; i < g->files.items.count; i++) {
+		const struct profile_string *s = &g->p->strings.items[g->files.items.items[i]];
+
+		buffer_text(out, i ? "," : "");
+		text_json(out, s->text, s->len);
 	}
 	buffer_text(out, "],\n\"frames\": {\"name\": [");
-	for (uint32_t i = 0; i < g->used.count; i++) {
+	for (uint32_t i = 0; i < g->frames.items.count; i++) {
 		buffer_text(out, i ? "," : "");
-		put_name(g, out, g->used.items[i]);
+		put_name(g, out, g->frames.items.items[i]);
 	}
 	buffer_text(out, "]");
 }
 
+enum property { MODULE, KIND, NAMED, SOURCE, LINE, PROPERTIES };
+
+static void put_property(const struct flamegraph *g, struct buffer *out, uint32_t frame,
+			 enum property property)
+{
+	const struct calltree *t = g->tree.calls;
+	const struct call_frame *f = frame < t->frames.count ? &t->frames.items[frame] : NULL;
+
+	if (property == MODULE)
+		json_number(out, g->modules.numbers[module_of(g, frame)] - 1);
+	else if (property == NAMED)
+		json_number(out, f ? f->named : 1);
+	else if (property == SOURCE)
+		json_number(out, g->files.numbers[file_of(g, frame)] - 1);
+	else if (property == LINE)
+		json_number(out, f ? function_of(g, frame)->start_line : 0);
+	else if (f)
+		buffer_printf(out, "\"%s\"", flamegraph_kind_name(f->kind));
+	else
+		buffer_text(out, frame < frame_count(g) ? "\"label\"" : "\"none\"");
+}
+
 static void put_frames(const struct flamegraph *g, struct buffer *out)
 {
-	static const struct call_frame none = { .kind = PROFILE_MAPPING_NONE, .named = 1 };
-	const struct calltree *t = g->tree.calls;
+	static const char *const names[PROPERTIES] = { "module", "kind", "named", "file", "line" };
 
-	put_strings(g, out);
-	for (int column = 0; column < 3; column++) {
-		static const char *const names[] = { "module", "kind", "named" };
-
-		buffer_printf(out, ",\n\"%s\": [", names[column]);
-		for (uint32_t i = 0; i < g->used.count; i++) {
-			uint32_t frame = g->used.items[i];
-			bool call = frame < t->frames.count;
-			const struct call_frame *f = call ? &t->frames.items[frame] : &none;
-
+	put_names(g, out);
+	for (int property = 0; property < PROPERTIES; property++) {
+		buffer_printf(out, ",\n\"%s\": [", names[property]);
+		for (uint32_t i = 0; i < g->frames.items.count; i++) {
 			buffer_text(out, i ? "," : "");
-			if (column == 1)
-				buffer_printf(out, "\"%s\"",
-					      call ? flamegraph_kind_name(f->kind)
-					      : frame < frame_count(g) ? "label"
-								       : "none");
-			else
-				json_number(out, column ? f->named : f->module);
+			put_property(g, out, g->frames.items.items[i], (enum property)property);
 		}
 		buffer_text(out, "]");
 	}
@@ -292,8 +354,10 @@ static int make_rows(struct flamegraph *g, const struct flamegraph_options *o)
 
 	for (uint32_t i = 0; i < g->tree.nodes.count; i++)
 		g->node_count += flame_total(&g->tree.nodes.items[i]) != 0;
-	g->frames = calloc((size_t)frame_count(g) + 2, sizeof(*g->frames));
-	if (r == 0 && !g->frames)
+	g->frames.numbers = calloc((size_t)frame_count(g) + 2, sizeof(uint32_t));
+	g->modules.numbers = calloc((size_t)g->tree.calls->modules.count + 1, sizeof(uint32_t));
+	g->files.numbers = calloc((size_t)g->p->strings.count + 1, sizeof(uint32_t));
+	if (r == 0 && !(g->frames.numbers && g->modules.numbers && g->files.numbers))
 		r = -ENOMEM;
 	if (r == 0)
 		r = walk(g);
@@ -316,10 +380,11 @@ static int encode(struct flamegraph *g, const struct calltree *calls,
 		put_frames(g, out);
 		put_nodes(g, out);
 	}
-	free(g->frames);
+	used_release(&g->frames);
+	used_release(&g->modules);
+	used_release(&g->files);
 	array_release(&g->rows);
 	array_release(&g->merged);
-	array_release(&g->used);
 	flametree_release(&g->tree);
 	return r < 0 ? r : buffer_error(out);
 }

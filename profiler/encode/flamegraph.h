@@ -4,8 +4,9 @@
  *
  *	{"type": "cpu", "unit": "nanoseconds", "start_ns": …, "duration_ns": …, "period": 10101010, "samples": 1322,
  *	 "value": …, "lost_samples": 0, "machine_ns": …, "busy_ns": …, "filtered": false, "scale": 10101010,
- *	 "modules": ["", "app", …],
- *	 "frames": {"name": ["", "main", …], "module": [0, 1, …], "kind": ["none", "user", …], "named": [1, 1, …]},
+ *	 "modules": ["", "app", …], "files": ["", "main.c", …],
+ *	 "frames": {"name": ["", "main", …], "module": [0, 1, …], "kind": ["none", "user", …], "named": [1, 1, …],
+ *	   "file": [0, 1, …], "line": [0, 12, …]},
  *	 "nodes": {"depth": [0, 1, …], "frame": [0, 1, …], "flags": [0, …], "total": […], "self": […]},
  *	 "node_count": 31000, "merged": [[7, 812], …]}
  *
@@ -15,7 +16,8 @@
  * how many there are without merging. So a node's total is always its self and its children's totals.
  *
  * Of two profiles: "before": {"start_ns" … "filtered"} of the other one, "mode", and "total_before" and "self_before"
- * beside the other columns. Frames of kind "label" are root frames.
+ * beside the other columns. Frames of kind "label" are root frames. "line" is
+ * where the function begins, 0 if that isn't known; of several functions of one name in one module it is one's.
  */
 #ifndef ENCODE_FLAMEGRAPH_H
 #define ENCODE_FLAMEGRAPH_H

@@ -32,8 +32,8 @@
 #define LIST_PROGRAMS_NS NS_PER_S /* at most so often */
 /* Looks at /proc for children of the filter's processes. One finds all, but of parents that fork a lot. */
 #define MAX_DESCENTS 4
-/* Of a job that goes on: windows between two looks at what all our processes use. */
-#define USAGE_WINDOWS 6
+/* Of a job that goes on: the time between two looks at what all our processes use. */
+#define USAGE_NS (60 * NS_PER_S)
 /* And what naming code made at run time may take in one. */
 #define WINDOW_CODE_NS (300 * NS_PER_MS)
 
@@ -58,6 +58,7 @@ struct capture {
 	struct facts facts;
 	struct meter start; /* when sampling had begun */
 	uint64_t own_start_ns;
+	uint64_t usage_ns; /* when it was last asked what all our processes use */
 	uint64_t others_ns; /* the CPU time of our other processes, when it was last asked for */
 	uint64_t cpus_followed_ns;
 	uint64_t programs_listed_ns;
@@ -524,13 +525,14 @@ int capture_catch_up(struct capture *c)
 }
 
 /* Ours by our own clock, each time; the others', and all memory, which take a millisecond, are asked for once a minute. */
-static uint64_t own_cpu_ns(struct capture *c, uint64_t number)
+static uint64_t own_cpu_ns(struct capture *c, uint64_t now_ns)
 {
 	uint64_t own = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
 
-	if (number % USAGE_WINDOWS == 0) {
+	if (!c->usage_ns || now_ns - c->usage_ns >= USAGE_NS) {
 		uint64_t all;
 
+		c->usage_ns = now_ns;
 		/* The peak of months says nothing of now. */
 		c->facts.profile.own_memory_bytes = 0;
 		all = usage_note(c);
@@ -541,7 +543,7 @@ static uint64_t own_cpu_ns(struct capture *c, uint64_t number)
 	return own + c->others_ns;
 }
 
-static void window_read(void *ctx, uint64_t number, struct windows_reading *ret)
+static void window_read(void *ctx, struct windows_reading *ret)
 {
 	struct capture *c = ctx;
 
@@ -551,7 +553,7 @@ static void window_read(void *ctx, uint64_t number, struct windows_reading *ret)
 	};
 	meter_read(&ret->meter, c->session, c->stat_fd);
 	session_counters(c->session, &ret->kernel);
-	ret->own_cpu_ns = own_cpu_ns(c, number);
+	ret->own_cpu_ns = own_cpu_ns(c, ret->meter.time_ns);
 	ret->own_memory_bytes = c->facts.profile.own_memory_bytes;
 	ret->own_kernel_bytes = c->facts.profile.own_kernel_bytes;
 	/* What naming code made at run time may take is a window's. */

@@ -145,10 +145,9 @@ static void fate_tell(struct watch *w, const struct archive_fate *fate)
 static void archive_hear(struct watch *w, uint64_t now_ns)
 {
 	struct archive_fate fate;
-	int r;
 
 	/* One that has gone is the supervisor's to replace: it knows, and says so by KEEPER. */
-	while ((r = archive_poll(w->archive, &fate)) == 1)
+	while (archive_poll(w->archive, &fate) == 1)
 		fate_tell(w, &fate);
 	for (size_t i = 0; i < sizeof(w->waiting) / sizeof(w->waiting[0]); i++)
 		if (w->waiting[i].id && w->waiting[i].until_ns <= now_ns)

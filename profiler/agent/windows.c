@@ -34,7 +34,7 @@ int windows_new(struct windows **ret, const struct windows_config *config, uint6
 	w->with = *config;
 	w->epochs = 1;
 	w->turn_ns = start_ns;
-	w->with.read(w->with.ctx, 0, &w->last);
+	w->with.read(w->with.ctx, &w->last);
 	w->own_start_ns = w->last.own_cpu_ns;
 	window_clear_samples(&w->with.pipeline->window, start_ns);
 	*ret = w;
@@ -151,7 +151,7 @@ int windows_cut(struct windows *w, const struct schedule_window *times)
 	bool full;
 	int r;
 
-	w->with.read(w->with.ctx, w->cut, &now);
+	w->with.read(w->with.ctx, &now);
 	facts_make(w, times, &now, &facts);
 	r = resolver_cut(w->with.resolver, &facts);
 	/* Behind the names: what went wrong with them is this window's. */

@@ -37,8 +37,7 @@ struct windows_config {
 	struct profile *profile; /* the resolver's */
 	struct archive *archive;
 	const struct profile_facts *facts; /* what doesn't change */
-	/* `number` is one less than the number of windows that were cut: some things are read seldom. */
-	void (*read)(void *ctx, uint64_t number, struct windows_reading *ret);
+	void (*read)(void *ctx, struct windows_reading *ret);
 	void *ctx;
 	/* Another epoch began: BPF programs are to be listed, and whatever else goes by numbers of the window's. May be NULL. */
 	void (*turned)(void *ctx);

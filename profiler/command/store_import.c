@@ -204,7 +204,7 @@ static int import_file(struct import *x, const char *path, struct err *err)
 {
 	_cleanup_(fd_close) int file = inspection_open(path, err);
 	_cleanup_(fd_close) int frame = -1;
-	struct reader_packed packed;
+	struct reader_packed packed = { 0 };
 	int r;
 
 	if (file < 0)

@@ -297,8 +297,12 @@ int profile_location_amend(struct profile *p, uint32_t location, bool named,
 int profile_node(struct profile *p, uint32_t parent, uint32_t location, uint32_t flags)
 {
 	const struct profile_node n = { parent, location, flags };
+	uint32_t next = parent + 1;
 
 	assert(parent < p->nodes.count && location < p->locations.count);
+	/* A stack's nodes were mostly added one behind the other: where the child would be then is close by, and the index far off. */
+	if (next < p->nodes.count && !memcmp(&p->nodes.items[next], &n, sizeof(n)))
+		return (int)next;
 	return set_add(SET(p->nodes, p->node_index, sizeof(n)), &n, p->max_items);
 }
 

@@ -675,15 +675,16 @@ void file_table_forget(struct file_table *t, bool (*may)(void *ctx, uint32_t fil
 {
 	struct file_table left = *t;
 
+	if (!t->files.count)
+		return;
 	left.by_inode = left.by_root = (struct index){ 0 };
 	arena_init(&left.paths, t->paths.max_bytes);
 	left.path_bytes = 0;
 	left.files.capacity = t->files.count;
-	left.files.items = calloc(t->files.count + 1UL, sizeof(*t->files.items));
+	left.files.items = calloc(t->files.count, sizeof(*t->files.items));
 	if (!left.files.items)
 		return;
-	if (t->files.count)
-		memcpy(left.files.items, t->files.items, t->files.count * sizeof(*t->files.items));
+	memcpy(left.files.items, t->files.items, t->files.count * sizeof(*t->files.items));
 	for (uint32_t i = 0; i < t->files.count; i++)
 		if (!t->files.items[i].forgotten && !is_held(t, i) && may(ctx, i))
 			file_clear(&left, i);

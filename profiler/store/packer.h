@@ -15,8 +15,8 @@
 #include "profiler/store/window.h"
 
 /* zstd's, of windows that are written every 10 s; and of what is written once and read often. */
-#define PACKER_EFFORT 9
-#define PACKER_EFFORT_ROLLED_UP 12
+#define PACKER_EFFORT 5
+#define PACKER_EFFORT_ROLLED_UP 7
 
 struct packer;
 

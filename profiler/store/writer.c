@@ -51,6 +51,7 @@ struct store_writer {
 	struct appender *live; /* NULL: none */
 	struct catalog_file live_file;
 	uint64_t synced_ns; /* CLOCK_MONOTONIC */
+	bool unsynced; /* windows of `live` */
 	struct rollup *rolling; /* what is being made; NULL: nothing */
 	struct layout_frame last; /* window */
 	bool has_last;
@@ -354,6 +355,7 @@ void store_writer_end(struct store_writer *w)
 	measure_live(w);
 	appender_free(w->live);
 	w->live = NULL;
+	w->unsynced = false;
 }
 
 void store_writer_free(struct store_writer *w)
@@ -467,12 +469,16 @@ static int write_frame(struct store_writer *w, void *frame, size_t len)
 	return r;
 }
 
-static void sync_live(struct store_writer *w, uint64_t monotonic_ns)
+/* Whoever waits to hear that a window is written doesn't wait for the disk. True: it was time. */
+static bool sync_live(struct store_writer *w)
 {
-	if (monotonic_ns >= w->synced_ns && monotonic_ns - w->synced_ns < w->options.sync_ns)
-		return;
-	w->synced_ns = monotonic_ns;
+	if (!w->unsynced || (w->last_monotonic_ns >= w->synced_ns &&
+			     w->last_monotonic_ns - w->synced_ns < w->options.sync_ns))
+		return false;
+	w->synced_ns = w->last_monotonic_ns;
+	w->unsynced = false;
 	w->stats.syncs_failed += appender_sync(w->live) < 0;
+	return true;
 }
 
 int store_writer_append(struct store_writer *w, void *frame, size_t len, uint64_t *ret_sequence,
@@ -501,7 +507,7 @@ int store_writer_append(struct store_writer *w, void *frame, size_t len, uint64_
 	w->stats.windows++;
 	w->stats.samples += f.count;
 	w->stats.bytes += len;
-	sync_live(w, f.monotonic_ns);
+	w->unsynced = true;
 	*ret_sequence = f.sequence;
 	return 0;
 }
@@ -654,7 +660,10 @@ static int roll_up(struct store_writer *w, uint64_t now_ns, struct err *err)
 /* What is too old may be what nobody has rolled up yet, after a pause of ours: that comes first. */
 int store_writer_tidy(struct store_writer *w, uint64_t now_ns, struct err *err)
 {
-	int r = roll_up(w, now_ns, err);
+	int r;
 
+	if (sync_live(w))
+		return 1;
+	r = roll_up(w, now_ns, err);
 	return r == 0 && expire(w, now_ns) ? 1 : r;
 }

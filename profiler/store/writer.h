@@ -69,7 +69,7 @@ uint64_t store_writer_file(const struct store_writer *w, uint64_t start_ns);
 /*
  * Appends a packed window: one that is whole begins a file, another goes on with the present one. Its number is set in `frame`. 0 and
  * that number; or negative errno and a sentence: it was dropped. -EBADMSG: it is no frame; -ESTALE: it has to be whole, and is not counted
- * as dropped; -EDQUOT: the limit of bytes. What is synced late (`sync_ns`) and fails is 0 as well, and counted.
+ * as dropped; -EDQUOT: the limit of bytes. It is on the disk (`sync_ns`) by store_writer_tidy() only.
  */
 int store_writer_append(struct store_writer *w, void *frame, size_t len, uint64_t *ret_sequence,
 			struct err *err);
@@ -78,7 +78,7 @@ int store_writer_append(struct store_writer *w, void *frame, size_t len, uint64_
 void store_writer_end(struct store_writer *w);
 
 /*
- * Removes what is too old, or makes one file of the next level. To be called after each window, until it is 0, with other work in
+ * Syncs what is to be on the disk by now, removes what is too old, or makes one file of the next level. To be called after each window, until it is 0, with other work in
  * between: a step takes some milliseconds. 1: something was done, and there may be more. Negative errno and a sentence: something failed, and is
  * counted.
  */

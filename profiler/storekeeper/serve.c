@@ -12,7 +12,7 @@
 #include "profiler/storekeeper/protocol.h"
 
 #include <errno.h>
-#include <inttypes.h>
+#include <malloc.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -217,6 +217,8 @@ static int tidy(struct keeper *k)
 		k->is_due = false;
 		k->tidied_ns = now_ns();
 		priority_idle(false);
+		/* What an hour took to be rolled up isn't needed for another one. */
+		malloc_trim(0);
 	}
 	return r < 0 ? complain(k, COMPLAINT_ROLL_UP, &err) : 0;
 }

@@ -161,11 +161,10 @@ struct fixture {
 	uint64_t kernel_ticks, own_cpu_ns;
 };
 
-static void meter_fake(void *ctx, uint64_t number, struct windows_reading *ret)
+static void meter_fake(void *ctx, struct windows_reading *ret)
 {
 	struct fixture *f = ctx;
 
-	(void)number;
 	ret->cpus_profiled = ret->cpus_online = 2;
 	ret->own_cpu_ns = f->own_cpu_ns;
 	ret->own_memory_bytes = 77;
@@ -503,7 +502,6 @@ static void months_take_no_memory(void **state)
 	assert_int_equal(counter_get(&f->pipeline.counters, COUNTER_FILES_REFUSED), 0);
 	assert_int_equal(counter_get(&f->pipeline.counters, COUNTER_PROCESSES_REFUSED), 0);
 	assert_true(file_table_count(f->pipeline.files) <= limit);
-	assert_int_equal(f->profile.series.count > 0, true);
 	teardown(&fixture);
 }
 

@@ -129,8 +129,7 @@ static void describe_capabilities(const struct role *role, struct buffer *out)
 	for (size_t i = 0; i < role->capability_count; i++)
 		describe_capability(&role->capabilities[i], "", out);
 	if (role->setup)
-		describe_capability(&role->setup->capability, " (given up when it is set up)",
-				    out);
+		describe_capability(&role->setup->capability, " (given up when it is set up)", out);
 }
 
 static void describe_limits(const struct role *role, struct buffer *out)

@@ -21,7 +21,7 @@
 
 #include <cmocka.h>
 
-#include "tests/unit/storekeeper_process.h"
+#include "tests/unit/command_storekeeper_process.h"
 
 static void test_hours(void **state)
 {

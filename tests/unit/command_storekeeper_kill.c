@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "tests/unit/storekeeper_process.h"
+#include "tests/unit/command_storekeeper_process.h"
 
 #define KILLS 200
 

@@ -3,8 +3,8 @@
  * The storekeeper as a process in its sandbox, the agent's side of it, and what is in the store then. The process is the test itself:
  * its main() begins with storekeeper_main().
  */
-#ifndef TESTS_UNIT_STOREKEEPER_PROCESS_H
-#define TESTS_UNIT_STOREKEEPER_PROCESS_H
+#ifndef TESTS_UNIT_COMMAND_STOREKEEPER_PROCESS_H
+#define TESTS_UNIT_COMMAND_STOREKEEPER_PROCESS_H
 
 #include <errno.h>
 #include <poll.h>

@@ -187,6 +187,8 @@ int role_describe(const struct role *role, struct buffer *out)
 	describe_identity(role, out);
 	describe_capabilities(role, out);
 	describe_limits(role, out);
+	if (role->ordinary)
+		buffer_text(out, "- priority: everybody's (nice 0)\n");
 	if (role->background)
 		buffer_text(out, "- priority: the lowest (nice 19, SCHED_BATCH)\n");
 	buffer_text(out,

@@ -9,6 +9,7 @@ names       lines and inlined functions beside llvm-symbolizer, addr2line and eu
 storm       processes that live some 10 ms: how many of their samples are complete
 memory      of all its processes and in the kernel, beside a hundred binaries; see footprint.py
 steady      its own CPU time, when the first seconds are over
+web         the HTTP server under wrk, with slow clients held open; see web.py
 compiler    how fast unwind tables are made, of the largest files and of all that there are
 
 Tables on stdout, all numbers in BUILD/bench/*.json. N (3) runs each, tools taking turns; medians are shown.
@@ -37,6 +38,7 @@ import store  # noqa: E402
 import truth  # noqa: E402
 import unwinding  # noqa: E402
 import watch  # noqa: E402
+import web  # noqa: E402
 
 BUILD = os.path.abspath(os.environ.get("BUILD", os.path.join(ROOT, "build")))
 SLOWBURN = os.environ.get("SLOWBURN", os.path.join(BUILD, "slowburn"))
@@ -489,8 +491,13 @@ def stored(directory):
             f"{most:.3f} and in the end {end:.3f} bytes for each of the windows'")
 
 
+def web_served(directory):
+    web.run(directory, SLOWBURN, BUILD, say, goal, write_json)
+
+
 PARTS = {"mixed": mixed, "unwinding": unwound, "saturation": saturation, "lockstep": lockstep, "storm": storm,
-         "names": named, "memory": memory, "steady": steady, "compiler": compiler, "store": stored}
+         "names": named, "memory": memory, "steady": steady, "compiler": compiler, "store": stored,
+         "web": web_served}
 
 
 def main():

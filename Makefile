@@ -67,7 +67,7 @@ as_user = $(if $(SUDO_USER),$(if $(filter $(SUDO_USER),$(shell stat -c %U .)),ru
 # The one table of who knows whom. It decides what an archive and a unit test are linked with, and
 # what `make layers` lets their #include lines name. Every layer stands left of those it uses.
 
-LAYERS := command web reader storekeeper dump agent tables symbolizer opener role cache decode encode query store model aggregate process collect base
+LAYERS := command server web reader storekeeper dump agent tables symbolizer opener role cache decode encode query store model aggregate process collect base
 
 folder = $(if $(filter symbolizer web,$(1)),$(1),profiler/$(1))
 
@@ -86,12 +86,13 @@ uses_cache      := base
 uses_role       := base cache
 uses_opener     := base process role
 uses_tables     := base bpf collect process symbolizer/protocol.h
-uses_agent      := base bpf cache symbolizer opener collect process tables aggregate model encode role
+uses_agent      := base bpf cache symbolizer opener collect process tables aggregate model encode store role profiler/storekeeper/protocol.h
 uses_dump       := base bpf symbolizer opener process role agent model
 uses_reader     := base role model query encode decode store agent
-uses_storekeeper := base model encode store role
+uses_storekeeper := base store role
 uses_web        := base role query reader
-uses_command    := base cache symbolizer opener collect process aggregate model query encode role agent dump reader store storekeeper web/control.h
+uses_server     := base cache role store storekeeper reader agent web/control.h web/figures.h
+uses_command    := base cache symbolizer opener collect process aggregate model query encode role agent dump reader store storekeeper server
 
 # The libraries it is linked with: pkg-config's names, and those that pkg-config doesn't know.
 pkgs_base       := libxxhash

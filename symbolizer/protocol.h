@@ -73,6 +73,7 @@
 #include "profiler/base/err.h"
 
 #define SYMBOLS_ROLE "symbolizer" /* argv[1] of the process */
+#define BACKGROUND_SYMBOLS_ROLE "background symbolizer" /* the same, at the lowest priority */
 #define SYMBOLS_MESSAGE_REQUEST 1 /* types of frames */
 #define SYMBOLS_MESSAGE_REPLY 2
 #define SYMBOLS_MESSAGE_UNWIND 3

@@ -327,6 +327,12 @@ bool bpf_code_find(const struct bpf_code *c, uint32_t space, uint64_t address,
 	return false;
 }
 
+bool bpf_code_is_full(const struct bpf_code *c)
+{
+	return c->full || c->programs.count >= MAX_PROGRAMS / 10 * 9 ||
+	       c->names.len >= MAX_NAME_BYTES / 10 * 9;
+}
+
 bool bpf_code_is_certain(const struct bpf_code *c)
 {
 	return !c->in_doubt && !c->lost;

@@ -47,6 +47,9 @@ void bpf_code_list_end(struct bpf_code *c, uint64_t time_ns);
 /* Would a list help? */
 bool bpf_code_wants_list(const struct bpf_code *c);
 
+/* Are there nearly as many programs as there may be, or more? */
+bool bpf_code_is_full(const struct bpf_code *c);
+
 /*
  * The window space of a kernel address that was sampled at that time: WINDOW_SPACE_KERNEL, WINDOW_SPACE_BPF_GONE
  * or from WINDOW_SPACE_BPF on.

@@ -98,10 +98,22 @@ static uint64_t least_of(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
+/* Of what the agent has. By when there is an answer, batch, window and processes are gone. An encoder may hold what it writes twice. */
+static void agent_divide(struct budget *b)
+{
+	uint64_t table = b->agent / TABLE_PARTS;
+
+	b->batch = table * BATCH_PARTS;
+	b->window = table * WINDOW_PARTS;
+	b->processes = table * PROCESS_PARTS;
+	b->profile = table * PROFILE_PARTS;
+	b->answer = table * (ANSWER_PARTS + BATCH_PARTS + WINDOW_PARTS + PROCESS_PARTS) / 2;
+}
+
 int budget_divide(struct budget *ret, uint64_t total, uint64_t cgroup_limit, uint64_t kernel_bytes,
 		  struct err *err)
 {
-	uint64_t asked = total, tables, part, table;
+	uint64_t asked = total, tables, part;
 
 	total = budget_total(asked, cgroup_limit);
 	if (total < BUDGET_LEAST_BYTES || kernel_bytes > total - LEAST)
@@ -122,14 +134,20 @@ int budget_divide(struct budget *ret, uint64_t total, uint64_t cgroup_limit, uin
 	};
 	ret->agent = total - kernel_bytes - tables - ret->symbolizer - ret->opener - ret->fetcher -
 		     ret->supervisor;
-	table = ret->agent / TABLE_PARTS;
-	ret->batch = table * BATCH_PARTS;
-	ret->window = table * WINDOW_PARTS;
-	ret->processes = table * PROCESS_PARTS;
-	ret->profile = table * PROFILE_PARTS;
-	/* By then batch, window and processes are gone. An encoder may hold what it writes twice. */
-	ret->answer = table * (ANSWER_PARTS + BATCH_PARTS + WINDOW_PARTS + PROCESS_PARTS) / 2;
+	agent_divide(ret);
 	return 0;
+}
+
+void budget_go_on(struct budget *b)
+{
+	uint64_t most = (b->agent - AGENT_LEAST) / 3 * 2;
+
+	b->background = least_of(b->symbolizer, most);
+	if (b->background < SYMBOLIZER_LEAST)
+		b->background = 0;
+	b->agent -= b->background;
+	agent_divide(b);
+	b->answer = 0;
 }
 
 /* ---- what fits into them ---- */
@@ -247,6 +265,7 @@ uint64_t budget_lines_taken(const struct profile *p)
 {
 	return p->lines.count * ITEM_BYTES(struct profile_line) +
 	       p->functions.count * INDEXED_BYTES(struct profile_function) +
+	       p->amended.count * INDEXED_BYTES(struct profile_amendment) +
 	       p->strings.count * INDEXED_BYTES(struct profile_string);
 }
 

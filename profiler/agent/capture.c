@@ -12,8 +12,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "profiler/agent/background_lines.h"
 #include "profiler/agent/facts.h"
-#include "profiler/agent/machine.h"
+#include "profiler/agent/kernel_names.h"
+#include "profiler/agent/meter.h"
 #include "profiler/agent/names.h"
 #include "profiler/agent/outside.h"
 #include "profiler/agent/perfmaps.h"
@@ -30,6 +32,10 @@
 #define LIST_PROGRAMS_NS NS_PER_S /* at most so often */
 /* Looks at /proc for children of the filter's processes. One finds all, but of parents that fork a lot. */
 #define MAX_DESCENTS 4
+/* Of a job that goes on: the time between two looks at what all our processes use. */
+#define USAGE_NS (60 * NS_PER_S)
+/* And what naming code made at run time may take in one. */
+#define WINDOW_CODE_NS (300 * NS_PER_MS)
 
 struct capture {
 	const struct job *job; /* borrowed */
@@ -43,14 +49,17 @@ struct capture {
 	struct live_names live_names;
 	struct name_source names;
 	struct unwinding *unwinding;
+	struct kernel_names *kernel; /* of a job that goes on, as the next */
+	struct background_lines *lines;
 	struct recorder *recorder; /* or NULL */
 	struct pipeline pipeline;
 	struct profile profile; /* being filled, until the finish hands it over */
 	struct resolver *resolver;
 	struct facts facts;
-	struct machine_usage machine_start;
-	struct session_ticks ticks_start;
+	struct meter start; /* when sampling had begun */
 	uint64_t own_start_ns;
+	uint64_t usage_ns; /* when it was last asked what all our processes use */
+	uint64_t others_ns; /* the CPU time of our other processes, when it was last asked for */
 	uint64_t cpus_followed_ns;
 	uint64_t programs_listed_ns;
 	void (*sign)(void *ctx);
@@ -88,7 +97,7 @@ static void code_setup(struct capture *c)
 
 	if (c->recorder)
 		code = recorder_code(c->recorder, &code);
-	jit_set_source(c->pipeline.jit, &code);
+	pipeline_set_code(&c->pipeline, &code);
 }
 
 static int parts_new(struct capture *c, const struct capture_config *config, struct err *err)
@@ -109,6 +118,8 @@ static int parts_new(struct capture *c, const struct capture_config *config, str
 	c->pipeline.learn_ctx = c;
 	if (c->recorder)
 		batch_tap(c->pipeline.batch, recorder_record, c->recorder);
+	if (config->job->watch)
+		pipeline_go_on(&c->pipeline);
 	if (resolver_new(&c->resolver, &c->pipeline, &c->names, &c->profile) < 0)
 		return err_errno(err, -ENOMEM, "cannot set up the capture");
 	return 0;
@@ -224,6 +235,10 @@ static int ask_code_names(void *ctx, uint32_t owner, int dump_fd, const uint64_t
 static int ask_names_late(void *ctx, uint32_t space, int fd, const uint64_t *addresses,
 			  uint32_t count, struct symbols *ret, struct err *err)
 {
+	struct capture *c = ctx;
+
+	if (c->job->watch)
+		debug_files_forget_file(c->live_names.debug, space - WINDOW_SPACE_FILES);
 	return live_names_late(names_of(ctx), space, fd, addresses, count, ret, err);
 }
 
@@ -346,6 +361,8 @@ int capture_new(struct capture **ret, const struct capture_config *config, struc
 
 void capture_forget(struct capture *c)
 {
+	background_lines_free(c->lines);
+	c->lines = NULL;
 	unwinding_free(c->unwinding);
 	c->unwinding = NULL;
 	resolver_free(c->resolver);
@@ -365,6 +382,7 @@ void capture_free(struct capture *c)
 	profile_release(&c->profile);
 	recorder_free(c->recorder);
 	perfmaps_free(c->perfmaps);
+	kernel_names_free(c->kernel);
 	outside_free(c->outside);
 	fd_close(&c->stat_fd);
 	free(c);
@@ -406,10 +424,7 @@ int capture_start(struct capture *c, struct err *err)
 	c->facts.profile.time_ns = clock_ns(CLOCK_REALTIME);
 	c->facts.start_ns = clock_ns(CLOCK_MONOTONIC);
 	c->pipeline.count_from_ns = c->facts.start_ns;
-	session_ticks(c->session, &c->ticks_start);
-	if (machine_usage_read(c->stat_fd, session_cpus(c->session), SESSION_MAX_CPUS,
-			       &c->machine_start) < 0)
-		c->machine_start = (struct machine_usage){ 0 };
+	meter_read(&c->start, c->session, c->stat_fd);
 	/* Last: the supervisor may take its time to answer. */
 	c->own_start_ns = usage_note(c);
 	if (c->recorder)
@@ -434,11 +449,16 @@ static int drain_until(struct capture *c, uint64_t until_ns, struct err *err)
 
 int capture_drain(struct capture *c, struct err *err)
 {
+	return capture_drain_until(c, clock_ns(CLOCK_MONOTONIC) - BATCH_HOLD_BACK_NS, err);
+}
+
+int capture_drain_until(struct capture *c, uint64_t until_ns, struct err *err)
+{
 	uint64_t now_ns = clock_ns(CLOCK_MONOTONIC);
-	int r = drain_until(c, now_ns - BATCH_HOLD_BACK_NS, err);
+	int r = drain_until(c, until_ns, err);
 
 	if (r >= 0)
-		unwinding_work(c->unwinding, now_ns - BATCH_HOLD_BACK_NS);
+		unwinding_work(c->unwinding, until_ns);
 	if (bpf_code_wants_list(c->pipeline.bpf) &&
 	    now_ns - c->programs_listed_ns > LIST_PROGRAMS_NS)
 		list_programs(c);
@@ -464,51 +484,18 @@ static uint64_t since(uint64_t end, uint64_t start)
 	return end > start ? end - start : 0;
 }
 
-/*
- * Ticks that the sampler didn't see although the CPU was busy. Idle CPUs' are no loss, and how many those
- * were is known from /proc/stat only, to a twentieth or so and in steps of 10 ms; and each timer's last
- * tick may still be on its way.
- */
-static uint64_t ticks_missed(struct capture *c, const struct machine_usage *used)
-{
-	const struct session_ticks *start = &c->ticks_start;
-	uint64_t period = session_facts(c->session)->period;
-	uint32_t cpus = c->facts.profile.cpus_profiled;
-	struct session_ticks now;
-	uint64_t due, busy, idle, doubt;
-
-	if (!period)
-		return 0;
-	session_ticks(c->session, &now);
-	due = since(now.due, start->due);
-	busy = since(now.seen - now.idle, start->seen - start->idle);
-	idle = (used->idle_ns + used->steal_ns) / period;
-	doubt = (uint64_t)cpus * SESSION_EVENTS_PER_CPU;
-	if (idle)
-		doubt += idle / 20 + cpus * (20 * NS_PER_MS / period);
-	return due > busy + idle + doubt ? due - busy - idle : 0;
-}
-
 static void facts_end(struct capture *c)
 {
 	struct profile_facts *f = &c->facts.profile;
-	struct machine_usage now, used;
+	struct meter end;
 
 	c->facts.end_ns = clock_ns(CLOCK_MONOTONIC);
 	c->pipeline.count_until_ns = c->facts.end_ns;
 	f->duration_ns = c->facts.end_ns - c->facts.start_ns;
 	f->cpus_profiled = session_facts(c->session)->cpus_profiled;
 	f->cpus_online = session_facts(c->session)->cpus_online;
-	if (machine_usage_read(c->stat_fd, session_cpus(c->session), SESSION_MAX_CPUS, &now) < 0 ||
-	    !machine_usage_since(&c->machine_start, &now, &used))
-		return;
-	f->machine_ns = f->duration_ns * f->cpus_profiled;
-	f->busy_ns = used.busy_ns;
-	f->steal_ns = used.steal_ns;
-	/* Whether a filter would have let them through nobody knows. */
-	counter_add(&c->pipeline.counters,
-		    f->filtered ? COUNTER_TICKS_MISSED : COUNTER_SAMPLES_MISSED,
-		    ticks_missed(c, &used));
+	meter_read(&end, c->session, c->stat_fd);
+	meter_between(&c->start, &end, f, &c->pipeline.counters);
 }
 
 static int recording_finish(struct capture *c, struct err *err)
@@ -528,6 +515,129 @@ void capture_stop(struct capture *c)
 	facts_end(c);
 	session_stop(c->session);
 	c->facts.profile.own_cpu_ns = since(usage_note(c), c->own_start_ns);
+}
+
+/* ---- a job that goes on ---- */
+
+int capture_catch_up(struct capture *c)
+{
+	return session_drain(c->session, c->pipeline.batch);
+}
+
+/* Ours by our own clock, each time; the others', and all memory, which take a millisecond, are asked for once a minute. */
+static uint64_t own_cpu_ns(struct capture *c, uint64_t now_ns)
+{
+	uint64_t own = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
+
+	if (!c->usage_ns || now_ns - c->usage_ns >= USAGE_NS) {
+		uint64_t all;
+
+		c->usage_ns = now_ns;
+		/* The peak of months says nothing of now. */
+		c->facts.profile.own_memory_bytes = 0;
+		all = usage_note(c);
+
+		if (since(all, own) > c->others_ns)
+			c->others_ns = since(all, own);
+	}
+	return own + c->others_ns;
+}
+
+static void window_read(void *ctx, struct windows_reading *ret)
+{
+	struct capture *c = ctx;
+
+	*ret = (struct windows_reading){
+		.cpus_profiled = session_facts(c->session)->cpus_profiled,
+		.cpus_online = session_facts(c->session)->cpus_online,
+	};
+	meter_read(&ret->meter, c->session, c->stat_fd);
+	session_counters(c->session, &ret->kernel);
+	ret->own_cpu_ns = own_cpu_ns(c, ret->meter.time_ns);
+	ret->own_memory_bytes = c->facts.profile.own_memory_bytes;
+	ret->own_kernel_bytes = c->facts.profile.own_kernel_bytes;
+	/* What naming code made at run time may take is a window's. */
+	c->live_names.code_ns = LIVE_NAMES_MAX_CODE_NS - WINDOW_CODE_NS;
+}
+
+static void windows_turned(void *ctx)
+{
+	struct capture *c = ctx;
+
+	perfmaps_turn(c->perfmaps);
+	debug_files_turn(c->live_names.debug);
+	list_programs(c);
+}
+
+static void file_forgotten(void *ctx, uint32_t file)
+{
+	struct capture *c = ctx;
+
+	naming_forget_file(resolver_naming(c->resolver), file);
+	if (c->lines)
+		background_lines_forget_file(c->lines, file);
+}
+
+/* Lines are asked of a symbolizer of their own, if there is memory for one: nothing waits for them. */
+static int lines_setup(struct capture *c)
+{
+	const struct background_lines_config config = {
+		.starter = &c->starter,
+		.service = c->service,
+		.names = &c->names,
+		.counters = &c->pipeline.counters,
+		.naming = resolver_naming(c->resolver),
+		.held = resolver_held(c->resolver),
+		.burst_ns = BACKGROUND_BURST_NS,
+	};
+
+	if (c->job->no_inlines || !c->job->budget.background)
+		return 0;
+	if (background_lines_new(&c->lines, &config) < 0)
+		return -ENOMEM;
+	resolver_read_lines(c->resolver, c->lines);
+	return 0;
+}
+
+int capture_go_on(struct capture *c, struct archive *archive, struct windows **ret)
+{
+	const struct windows_config config = {
+		.pipeline = &c->pipeline,
+		.resolver = c->resolver,
+		.profile = &c->profile,
+		.archive = archive,
+		.facts = &c->facts.profile,
+		.read = window_read,
+		.turned = windows_turned,
+		.ctx = c,
+	};
+
+	if (kernel_names_new(&c->kernel) < 0 || lines_setup(c) < 0)
+		return -ENOMEM;
+	resolver_naming(c->resolver)->kernel = c->kernel;
+	c->pipeline.file_forgotten = file_forgotten;
+	c->pipeline.forgotten_ctx = c;
+	return windows_new(ret, &config, c->facts.start_ns);
+}
+
+void capture_schedule(const struct capture *c, struct schedule *ret, uint64_t window_ns)
+{
+	schedule_begin(ret, window_ns, c->facts.start_ns, c->facts.profile.time_ns);
+}
+
+int capture_look_again(struct capture *c)
+{
+	int r;
+
+	c->live_names.lines_until_ns = 0;
+	r = resolver_late(c->resolver);
+	c->live_names.lines_until_ns = 0;
+	return r;
+}
+
+struct counters *capture_counters(struct capture *c)
+{
+	return &c->pipeline.counters;
 }
 
 int capture_finish(struct capture *c, struct profile *ret, struct err *err)

@@ -16,6 +16,7 @@
 
 #include "profiler/agent/job.h"
 #include "profiler/agent/peer.h"
+#include "profiler/agent/windows.h"
 #include "profiler/base/err.h"
 #include "profiler/model/profile.h"
 
@@ -40,6 +41,9 @@ int capture_start(struct capture *c, struct err *err);
 /* Drains once; call it every 100 ms or so. */
 int capture_drain(struct capture *c, struct err *err);
 
+/* The same up to a moment, which is 20 ms ago at least. What is taken in then is all there will be of the time before. */
+int capture_drain_until(struct capture *c, uint64_t until_ns, struct err *err);
+
 /* To be called whenever names are asked for, which may take a while each time. */
 void capture_on_sign_of_life(struct capture *c, void (*sign)(void *ctx), void *ctx);
 
@@ -62,6 +66,23 @@ int capture_finish(struct capture *c, struct profile *ret, struct err *err);
  * capture_free() only: the kernel takes 0.1 s to let go of BPF programs.
  */
 void capture_forget(struct capture *c);
+
+/* ---- a job that goes on (job.watch) ---- */
+
+/* After the start. Borrows `archive`; *ret borrows the capture. 0 or -ENOMEM. */
+int capture_go_on(struct capture *c, struct archive *archive, struct windows **ret);
+
+/* The first window begins when all timers ran. */
+void capture_schedule(const struct capture *c, struct schedule *ret, uint64_t window_ns);
+
+/* Empties the rings, and counts nothing yet: for when names are being waited for. 0 or -ENOMEM. */
+int capture_catch_up(struct capture *c);
+
+/* Asks about some of what has no name once more: call it every minute, behind a cut. 0 or -ENOMEM. */
+int capture_look_again(struct capture *c);
+
+/* What the user side counts. */
+struct counters *capture_counters(struct capture *c);
 
 /* CLOCK_MONOTONIC of the first sample (0: none), the end of the capture. */
 uint64_t capture_first_sample_ns(const struct capture *c);

@@ -245,6 +245,19 @@ void debug_files_forget(struct debug_files *d)
 		d->findings.items[i].error = 0;
 }
 
+void debug_files_forget_file(struct debug_files *d, uint32_t file)
+{
+	if (file < d->findings.count)
+		d->findings.items[file].error = 0;
+}
+
+void debug_files_turn(struct debug_files *d)
+{
+	array_release(&d->findings);
+	d->searches = 0;
+	d->searching_ns = 0;
+}
+
 int debug_files_find_alternate(struct debug_files *d, const struct file_place *place, int fd,
 			       int *ret_fd)
 {

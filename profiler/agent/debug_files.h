@@ -50,6 +50,14 @@ int debug_files_find_lines(struct debug_files *d, uint32_t file, const struct fi
  */
 void debug_files_forget(struct debug_files *d);
 
+/* The same for one. */
+void debug_files_forget_file(struct debug_files *d, uint32_t file);
+
+/*
+ * A life begins anew: nothing is remembered, of numbers that may be other files' now; what was counted stays counted, and limits are those of a new one.
+ */
+void debug_files_turn(struct debug_files *d);
+
 /*
  * The alternate file (dwz) of `fd`: of a binary with DWARF of its own, or of the debug file of the binary at
  * `place`. As above, but that nothing is remembered; -ENOENT without a count if it names none.

@@ -78,15 +78,30 @@ void held_add(struct held *h, const struct held_file *file, const uint64_t *heat
 	*coldest = added;
 }
 
-void held_review(struct held *h)
+static void remove_at(struct held *h, uint32_t i)
+{
+	close_all(&h->items[i]);
+	h->items[i] = h->items[--h->count];
+}
+
+void held_review(struct held *h, uint64_t now_ns)
 {
 	for (uint32_t i = h->count; i-- > 0;) {
-		if (held_allows(h, h->items[i].fd))
+		const struct held_file *f = &h->items[i];
+
+		if (f->until_ns ? now_ns < f->until_ns : held_allows(h, f->fd))
 			continue;
 		held_refused(h);
-		close_all(&h->items[i]);
-		h->items[i] = h->items[--h->count];
+		remove_at(h, i);
 	}
+}
+
+void held_drop(struct held *h, uint32_t file)
+{
+	const struct held_file *f = held_find(h, file);
+
+	if (f)
+		remove_at(h, (uint32_t)(f - h->items));
 }
 
 void held_release(struct held *h)

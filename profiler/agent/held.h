@@ -4,6 +4,8 @@
  * and for names that may turn up. Only where that is in nobody's way (decision 0006): while the file has a name, on the file
  * systems of / and /usr, and on one from which a living process maps another file, which keeps it mounted anyway. They are few; what is
  * not held, or no longer, is counted (LINES_LET_GO).
+ *
+ * Where lines are read while sampling goes on, each other file is held for HELD_BRIEFLY_NS, to be asked about at once.
  */
 #ifndef AGENT_HELD_H
 #define AGENT_HELD_H
@@ -16,11 +18,13 @@
 
 #define HELD_MAX 64u
 #define HELD_DEVICES 2u
+#define HELD_BRIEFLY_NS (5 * NS_PER_S) /* as long again as it is held since nobody maps it */
 
 struct held_file {
 	uint32_t file; /* its number in the file table */
 	int fd;
 	struct line_files lines;
+	uint64_t until_ns; /* CLOCK_MONOTONIC: it may be in somebody's way, and goes then. 0: it isn't */
 };
 
 struct held {
@@ -46,8 +50,10 @@ struct held_file *held_find(struct held *h, uint32_t file);
  * `heat` is by file (agent/heat.h).
  */
 void held_add(struct held *h, const struct held_file *file, const uint64_t *heat);
-/* Once a second: lets go of those that are in somebody's way by now. */
-void held_review(struct held *h);
+/* Once a second: lets go of those that are in somebody's way by now, or have been long enough. */
+void held_review(struct held *h, uint64_t now_ns);
+/* It has served: nothing is counted. */
+void held_drop(struct held *h, uint32_t file);
 void held_release(struct held *h);
 
 #endif

@@ -37,11 +37,37 @@ static const char *function_text(const struct profile *p, uint32_t function, boo
 	return profile_text(p, system ? f->system_name : f->name);
 }
 
+/* The symbol's, outermost. */
+static uint32_t site_function(const struct profile *p, const struct site *site)
+{
+	const struct profile_location *l;
+
+	if (!site->located)
+		return site->id;
+	l = &p->locations.items[site->id];
+	return p->lines.items[l->first_line + l->line_count - 1].function;
+}
+
 /* DWARF may know a function, and not what it is called. */
 static int frame_enter(struct profile *p, const struct line_frame *f, const char *unnamed)
 {
 	return *f->name ? entry_function(p, f->name, f->system_name, f->file)
 			: entry_function(p, unnamed, unnamed, f->file);
+}
+
+/* A location, or what it is now. */
+static int site_set(struct profile *p, struct site *site, const struct profile_line *lines,
+		    uint32_t count)
+{
+	int r;
+
+	if (site->located)
+		return profile_location_amend(p, site->id, site->named, lines, count);
+	r = profile_location(p, site->mapping, site->address, site->named, lines, count);
+	if (r < 0)
+		return r;
+	site_located(site, (uint32_t)r);
+	return 0;
 }
 
 /* The site's location, made of its frames. */
@@ -51,11 +77,12 @@ static int site_locate(struct inlining *x, struct site *site, const struct line_
 	struct profile *p = x->naming->profile;
 	uint64_t before = budget_lines_taken(p), added;
 	struct profile_line lines[LINE_FRAMES_MAX];
+	uint32_t function = site_function(p, site);
 	int r;
 
 	for (uint32_t i = 0; i < count; i++) {
 		const char *unnamed = i + 1 < count ? "[inlined]"
-						    : function_text(p, site->id, false);
+						    : function_text(p, function, false);
 
 		r = frame_enter(p, &frames[i], unnamed);
 		if (r < 0)
@@ -63,21 +90,19 @@ static int site_locate(struct inlining *x, struct site *site, const struct line_
 		lines[i] = (struct profile_line){ .function = (uint32_t)r, .line = frames[i].line };
 	}
 	site->named |= *frames[count - 1].name != '\0';
-	r = profile_location(p, site->mapping, site->address, site->named, lines, count);
+	r = site_set(p, site, lines, count);
 	if (r < 0)
 		return r;
-	site_located(site, (uint32_t)r);
 	added = budget_lines_taken(p) - before;
 	x->left_bytes -= added < x->left_bytes ? added : x->left_bytes;
 	return 0;
 }
 
-static int site_apply(struct inlining *x, struct site *site, const struct lines_answers *a,
-		      uint32_t i)
+int inlining_apply(struct inlining *x, struct site *site, const struct lines_answers *a, uint32_t i)
 {
 	struct profile *p = x->naming->profile;
 	struct line_frame frames[LINE_FRAMES_MAX];
-	uint32_t count;
+	uint32_t count, function;
 
 	if (!a->answers[i].count)
 		return 0;
@@ -85,8 +110,9 @@ static int site_apply(struct inlining *x, struct site *site, const struct lines_
 		counter_add(&p->counters, COUNTER_NAMES_DROPPED_MEMORY, 1);
 		return 0;
 	}
-	count = line_frames(a, i, site->named ? function_text(p, site->id, false) : "",
-			    site->named ? function_text(p, site->id, true) : "", frames,
+	function = site_function(p, site);
+	count = line_frames(a, i, site->named ? function_text(p, function, false) : "",
+			    site->named ? function_text(p, function, true) : "", frames,
 			    LINE_FRAMES_MAX);
 	return site_locate(x, site, frames, count);
 }
@@ -106,7 +132,7 @@ static int part_ask(struct inlining *x, uint32_t space, const struct line_files 
 	if (a.reply->status != SYMBOLS_OK)
 		return 0;
 	for (uint32_t i = 0; i < count && r >= 0; i++)
-		r = site_apply(x, &x->naming->sites.items.items[asked[i].location], &a, i);
+		r = inlining_apply(x, &x->naming->sites.items.items[asked[i].location], &a, i);
 	return r < 0 ? r : (int)lines_answered(&a);
 }
 
@@ -132,7 +158,7 @@ int inlining_run(struct inlining *x, const struct run *run, const struct line_fi
 	int r = 1;
 
 	if (!asked || !vaddrs)
-		return -ENOMEM;
+		return -ENOMEM; // NOLINT(clang-analyzer-unix.Malloc): freed by _cleanup_
 	count = asked_fill(x, run, asked);
 	for (uint32_t done = 0; done < count && r > 0; done += r > 0 ? (uint32_t)r : 0) {
 		uint32_t part = count - done < PART_ADDRESSES ? count - done : PART_ADDRESSES;

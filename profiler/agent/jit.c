@@ -311,6 +311,11 @@ void jit_end(struct jit *j)
 	}
 }
 
+bool jit_is_full(const struct jit *j)
+{
+	return j->owners.count >= MAX_OWNERS / 10 * 9 || j->moments.count >= MAX_MOMENTS / 10 * 9;
+}
+
 /* ---- for who names it ---- */
 
 uint32_t jit_owner(const struct jit *j, uint32_t space)

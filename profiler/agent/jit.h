@@ -55,6 +55,9 @@ uint32_t jit_space(struct jit *j, const struct process_id *id);
 void jit_begin(struct jit *j, uint64_t until_ns);
 void jit_end(struct jit *j);
 
+/* Are there nearly as many processes or moments as there may be? */
+bool jit_is_full(const struct jit *j);
+
 /* ---- for who names it ---- */
 
 static inline bool jit_is_code(uint32_t space)

@@ -24,11 +24,11 @@ struct head {
 	struct cgroup_hierarchy cgroups;
 	struct budget budget;
 	struct part_head parts[JOB_MAX_PARTS];
-	uint64_t cgroup, ring_bytes_max, duration_ns, drain_ns;
+	uint64_t cgroup, ring_bytes_max, duration_ns, drain_ns, window_ns;
 	uint32_t frequency_hz, event;
 	uint32_t pid_count, tid_count, comm_count, part_count;
 	uint32_t has_cpus, user_only, kernel_only, record;
-	uint32_t no_inlines, zero;
+	uint32_t no_inlines, watch;
 };
 
 static const struct format *const formats[] = { &format_text, &format_pprof, &format_collapsed,
@@ -74,6 +74,7 @@ void job_write(const struct job *j, struct buffer *out)
 		.ring_bytes_max = s->ring_bytes_max,
 		.duration_ns = j->duration_ns,
 		.drain_ns = j->drain_ns,
+		.window_ns = j->window_ns,
 		.frequency_hz = s->frequency_hz,
 		.event = s->event,
 		.pid_count = s->pid_count,
@@ -85,6 +86,7 @@ void job_write(const struct job *j, struct buffer *out)
 		.kernel_only = s->kernel_only,
 		.record = j->record,
 		.no_inlines = j->no_inlines,
+		.watch = j->watch,
 	};
 
 	for (uint32_t i = 0; i < j->part_count; i++)
@@ -145,6 +147,7 @@ static bool head_is_sane(const struct head *h)
 {
 	return h->pid_count <= SESSION_MAX_TARGETS && h->tid_count <= SESSION_MAX_TARGETS &&
 	       h->comm_count <= SESSION_MAX_COMMS && h->part_count <= JOB_MAX_PARTS &&
+	       (!h->watch || (h->window_ns && !h->part_count && !h->record && !h->duration_ns)) &&
 	       (h->event == SESSION_CPU_CLOCK || h->event == SESSION_CYCLES) &&
 	       is_terminated(h->cgroups.controller, sizeof(h->cgroups.controller)) &&
 	       is_terminated(h->cgroups.mount, sizeof(h->cgroups.mount));
@@ -182,9 +185,11 @@ int job_parse(struct job *ret, struct buffer *bytes)
 		.budget = h->budget,
 		.duration_ns = h->duration_ns,
 		.drain_ns = h->drain_ns,
+		.window_ns = h->window_ns,
 		.part_count = h->part_count,
 		.record = h->record != 0,
 		.no_inlines = h->no_inlines != 0,
+		.watch = h->watch != 0,
 		.session = {
 			.frequency_hz = h->frequency_hz,
 			.event = (enum session_event)h->event,

@@ -15,6 +15,21 @@
  *			←	for each part: ANSWER, many; ANSWERED
  *			←	SAID, if something failed that is no reason to end
  *			←	ENDED
+ *
+ * A job that goes on (`watch`) has no answer; windows go to the storekeeper (agent/archive.h):
+ *
+ *	GO		→
+ *			←	SAMPLING
+ *	KEEPER		→		a storekeeper to hand windows to; another one if that has gone
+ *	CUT		→		ends a window now, and begins the next at the same instant
+ *			←	WINDOW, for each window when it is stored or lost, and for each CUT
+ *			←	STATUS, once a second: the sign of life
+ *	STOP		→		the last window is cut
+ *			←	STOPPED, WINDOW…, ENDED
+ *
+ * Windows end on multiples of window_ns in CLOCK_REALTIME, and with each CUT; those that come within AGENT_CUT_SHARE_NS share
+ * one. No instant is in two windows, and none is in none. A WINDOW of a CUT comes when all samples up to its end_ns, which is not before the
+ * CUT came, are stored, or with the status why they are not.
  */
 #ifndef AGENT_JOB_H
 #define AGENT_JOB_H
@@ -41,6 +56,8 @@ enum agent_message {
 	AGENT_GO,
 	AGENT_STOP,
 	AGENT_HURRY,
+	AGENT_KEEPER, /* one descriptor: the storekeeper's socket */
+	AGENT_CUT, /* struct agent_cut */
 
 	AGENT_READY = 50,
 	AGENT_SAMPLING,
@@ -51,6 +68,24 @@ enum agent_message {
 	AGENT_ANSWERED, /* struct agent_answered: that was all of it */
 	AGENT_SAID, /* a sentence about what failed */
 	AGENT_ENDED, /* struct agent_result, and a sentence if it failed */
+	AGENT_WINDOW, /* struct agent_window */
+	AGENT_STATUS, /* struct agent_status (agent/status.h) */
+};
+
+#define AGENT_CUT_SHARE_NS (50 * 1000000ULL)
+#define AGENT_MAX_CUTS 64u /* that wait for their window; beyond it they are answered -EAGAIN */
+
+struct agent_cut {
+	uint64_t id; /* not 0 */
+};
+
+struct agent_window {
+	uint64_t cut_id; /* 0: of its own accord */
+	uint64_t start_ns, end_ns; /* CLOCK_REALTIME */
+	uint64_t sequence; /* of the storekeeper's; 0: it is not stored */
+	uint64_t samples;
+	int32_t status; /* 0: stored; negative errno: dropped, or (-ETIMEDOUT) not known to be stored */
+	uint32_t reserved;
 };
 
 struct agent_progress {
@@ -85,6 +120,8 @@ struct job {
 	struct job_part parts[JOB_MAX_PARTS];
 	uint32_t part_count;
 	bool no_inlines; /* no source lines and inlined functions are looked for */
+	bool watch; /* until STOP, in windows of window_ns; no parts, no record, duration_ns 0 */
+	uint64_t window_ns; /* > 0 if it goes on */
 	bool record; /* a descriptor to write a recording to comes with it */
 	const char *comms[SESSION_MAX_COMMS]; /* what session.comms points to, once parsed */
 };

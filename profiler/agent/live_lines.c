@@ -61,24 +61,24 @@ int live_lines_find(struct live_names *n, uint32_t space, int fd, struct line_fi
 	return 0;
 }
 
-/* Why a file has no lines, or not all of them. What a file lacks each of its parts says. */
-static void outcome_count(struct live_names *n, uint32_t space, int r,
-			  const struct lines_answers *a)
+/* What a file lacks each of its parts says. */
+void live_lines_count(struct counters *counters, uint32_t *bad, uint32_t space, int r,
+		      const struct lines_answers *a)
 {
 	const uint32_t lacking = LINES_DAMAGED | LINES_NO_ALTERNATE | LINES_SPLIT;
 
 	if (r == -ETIMEDOUT)
-		counter_add(n->counters, COUNTER_LINES_LATE, 1);
+		counter_add(counters, COUNTER_LINES_LATE, 1);
 	else if (r == -ECANCELED)
-		counter_add(n->counters, COUNTER_LINES_UNASKED, 1);
+		counter_add(counters, COUNTER_LINES_UNASKED, 1);
 	else if (r < 0 || (a->reply->status != SYMBOLS_OK && a->reply->status != SYMBOLS_NO_TABLE))
-		counter_add(n->counters, COUNTER_LINES_UNREAD, 1);
+		counter_add(counters, COUNTER_LINES_UNREAD, 1);
 	else if (a->reply->status == SYMBOLS_NO_TABLE)
-		counter_add(n->counters, COUNTER_LINES_NONE, 1);
+		counter_add(counters, COUNTER_LINES_NONE, 1);
 	else if (a->reply->flags & lacking || a->reply->units_damaged ||
 		 (a->reply->answer_count && !lines_answered(a))) {
-		counter_add(n->counters, COUNTER_LINES_BAD, n->lines_bad != space);
-		n->lines_bad = space;
+		counter_add(counters, COUNTER_LINES_BAD, *bad != space);
+		*bad = space;
 	}
 }
 
@@ -101,7 +101,7 @@ int live_lines_ask(struct live_names *n, uint32_t space, const struct line_files
 	}
 	r = symbols_client_lines(n->client, fds, files->alternate < 0 ? 1 : 2, vaddrs, count,
 				 left_ns < FILE_NS ? left_ns : FILE_NS, ret, err);
-	outcome_count(n, space, r, ret);
+	live_lines_count(n->counters, &n->lines_bad, space, r, ret);
 	if (r == 0 && n->told)
 		n->told(n->told_ctx, NAMES_LINES, space, ret->reply, lines_bytes(ret));
 	return r;

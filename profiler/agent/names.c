@@ -11,6 +11,7 @@
 
 #include <elf.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <link.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
@@ -191,6 +192,23 @@ void line_files_close(struct line_files *f)
 {
 	fd_close(&f->dwarf);
 	fd_close(&f->alternate);
+}
+
+int line_files_copy(const struct line_files *f, struct line_files *ret)
+{
+	struct line_files copy = LINE_FILES_NONE;
+	int r;
+
+	copy.dwarf = fcntl(f->dwarf, F_DUPFD_CLOEXEC, 3);
+	if (copy.dwarf >= 0 && f->alternate >= 0)
+		copy.alternate = fcntl(f->alternate, F_DUPFD_CLOEXEC, 3);
+	if (copy.dwarf < 0 || (copy.alternate < 0) != (f->alternate < 0)) {
+		r = -errno;
+		line_files_close(&copy);
+		return r;
+	}
+	*ret = copy;
+	return 0;
 }
 
 void live_names_release(struct live_names *n)

@@ -26,6 +26,8 @@ struct line_files {
 #define LINE_FILES_NONE ((struct line_files){ .dwarf = -1, .alternate = -1 })
 
 void line_files_close(struct line_files *f);
+/* Descriptors of their own. 0 or negative errno. */
+int line_files_copy(const struct line_files *f, struct line_files *ret);
 
 /* What a reply is of. */
 enum names_kind {
@@ -120,6 +122,12 @@ int live_lines_find(struct live_names *n, uint32_t space, int fd, struct line_fi
 int live_lines_ask(struct live_names *n, uint32_t space, const struct line_files *files,
 		   const uint64_t *vaddrs, uint32_t count, struct lines_answers *ret,
 		   struct err *err);
+/*
+ * Counts why a file has no lines, or not all of them: `r` of a request, and if that is 0 its answer. *bad is the last space of
+ * which not all could be read: each of its parts says so.
+ */
+void live_lines_count(struct counters *counters, uint32_t *bad, uint32_t space, int r,
+		      const struct lines_answers *a);
 /* What is left of the time for lines and late names, which begins with the first of these calls. */
 uint64_t live_lines_left_ns(struct live_names *n);
 /* A copy of the vDSO, borrowed until live_names_release(); or negative errno and a sentence. */

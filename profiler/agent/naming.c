@@ -3,8 +3,8 @@
  * A run is split into requests, a reply entered in the profile, its answers noted by site. What events of BPF programs
  * tell comes first: nobody need be asked about it.
  *
- * Refused: naming while sampling. It costs CPU time when it is scarce, and a short capture would name
- * nothing twice.
+ * Refused: naming while sampling, but for a job that goes on. It costs CPU time when it is scarce, and a short capture
+ * would name nothing twice.
  */
 #include "profiler/agent/naming.h"
 
@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "profiler/agent/entry.h"
+#include "profiler/agent/kernel_names.h"
 #include "profiler/agent/module.h"
 #include "profiler/base/bpf_name.h"
 #include "profiler/base/cleanup.h"
@@ -45,10 +46,21 @@ static uint64_t run_address(const struct naming *n, const struct run *run, uint3
 
 /* ---- what a site becomes ---- */
 
+/*
+ * What stood for it had a location, and keeps it: that one may be others', too, of whom nothing is known yet (code of two
+ * processes at one address). Stacks through the site have another from now on.
+ */
 static void site_set(struct naming *n, uint32_t location, struct site site)
 {
+	struct site *s = &n->sites.items.items[location];
+
+	if (s->located) {
+		n->moved = true;
+		if (location < n->sites.located_below)
+			n->sites.located_below = location;
+	}
 	site.known = 1;
-	n->sites.items.items[location] = site;
+	*s = site;
 }
 
 static int stand_in_add(struct naming *n, const char *name)
@@ -73,8 +85,12 @@ static int fallback_mapping(struct naming *n, const struct run *run, const struc
 	return entry_mapping(n->profile, module->path, build_id, m);
 }
 
-/* No names were to be had: for a file that is because it could not be read. */
-static int run_stand_in(struct naming *n, const struct run *run, const struct module *module)
+/*
+ * What stands for the run's sites: `ret` is the first one's. For a file that has no names that is because it could not be
+ * read.
+ */
+static int stand_in_make(struct naming *n, const struct run *run, const struct module *module,
+			 struct site *ret)
 {
 	enum profile_mapping_kind kind = space_is_file(run->space) ? PROFILE_MAPPING_UNREAD
 								   : module->kind;
@@ -85,14 +101,48 @@ static int run_stand_in(struct naming *n, const struct run *run, const struct mo
 	function = stand_in_add(n, module->stand_in);
 	if (function < 0)
 		return function;
-	for (uint32_t i = 0; i < run->count; i++)
-		site_set(n, run->locations[i],
-			 (struct site){ .address = kind == PROFILE_MAPPING_KERNEL
-							   ? 0
-							   : run_address(n, run, i),
-					.mapping = (uint32_t)mapping,
-					.id = (uint32_t)function });
+	*ret = (struct site){ .mapping = (uint32_t)mapping, .id = (uint32_t)function };
 	return 0;
+}
+
+static uint64_t stand_in_address(const struct naming *n, const struct run *run,
+				 const struct module *module, uint32_t i)
+{
+	bool kernel = !space_is_file(run->space) && module->kind == PROFILE_MAPPING_KERNEL;
+
+	return kernel ? 0 : run_address(n, run, i);
+}
+
+/* No names were to be had. */
+static int run_stand_in(struct naming *n, const struct run *run, const struct module *module)
+{
+	struct site site;
+	int r = stand_in_make(n, run, module, &site);
+
+	for (uint32_t i = 0; i < run->count && r >= 0; i++) {
+		site.address = stand_in_address(n, run, module, i);
+		site_set(n, run->locations[i], site);
+	}
+	return r;
+}
+
+/* Nor asked for, as yet. */
+static int run_stand_in_for_now(struct naming *n, const struct run *run,
+				const struct module *module)
+{
+	struct site site;
+	int r = stand_in_make(n, run, module, &site);
+
+	for (uint32_t i = 0; i < run->count && r >= 0; i++) {
+		const struct profile_line line = { .function = site.id };
+		struct site *s = &n->sites.items.items[run->locations[i]];
+
+		r = profile_location(n->profile, site.mapping, stand_in_address(n, run, module, i),
+				     false, &line, 1);
+		if (r >= 0)
+			site_located(s, (uint32_t)r);
+	}
+	return r < 0 ? r : 0;
 }
 
 /* Stand-ins for where stacks go on: one a reason. */
@@ -314,6 +364,8 @@ static int run_ask(struct naming *n, const struct run *run, ask_fn ask, int fd, 
 	for (uint32_t i = 0; i < run->count; i++)
 		addresses[i] = run_address(n, run, i);
 	r = ask(n->names->ctx, run->space, fd, addresses, run->count, ret, NULL);
+	if (r >= 0 && n->kernel && run->space == WINDOW_SPACE_KERNEL)
+		kernel_names_learn(n->kernel, ret, addresses, run->count);
 	free(addresses);
 	return r;
 }
@@ -437,7 +489,7 @@ static int bpf_name_all(struct naming *n, struct search *s)
 {
 	const struct window *w = &n->pipeline->window;
 
-	for (uint32_t i = 0; i < w->locations.count; i++) {
+	for (uint32_t i = sites_first_unknown(&n->sites); i < w->locations.count; i++) {
 		const struct window_location *l = &w->locations.items[i];
 		struct bpf_symbol symbol;
 		int r;
@@ -452,6 +504,38 @@ static int bpf_name_all(struct naming *n, struct search *s)
 	return 0;
 }
 
+/* Behind the answer to the first that was asked about: others that will be. What can't be had is asked about when it is there. */
+static void kernel_name_ahead(struct naming *n)
+{
+	_cleanup_(free_ptr) uint64_t *grid = calloc(KERNEL_NAMES_GRID, sizeof(*grid));
+	uint32_t count = grid ? kernel_names_grid(n->kernel, grid) : 0;
+	struct symbols s;
+
+	if (count &&
+	    n->names->ask(n->names->ctx, WINDOW_SPACE_KERNEL, -1, grid, count, &s, NULL) == 0)
+		kernel_names_learn(n->kernel, &s, grid, count);
+}
+
+/* Those that lie in functions of the kernel which were asked about before. */
+static int kernel_name_all(struct naming *n, struct search *s)
+{
+	const struct window *w = &n->pipeline->window;
+
+	for (uint32_t i = sites_first_unknown(&n->sites); i < w->locations.count; i++) {
+		struct site site;
+		int r;
+
+		if (w->locations.items[i].space != WINDOW_SPACE_KERNEL || !is_missing(s, i))
+			continue;
+		r = kernel_names_find(n->kernel, n->profile, w->locations.items[i].address, &site);
+		if (r < 0)
+			return r;
+		if (r > 0)
+			site_set(n, i, site);
+	}
+	return 0;
+}
+
 int naming_run(struct naming *n, const struct naming_wish *wish)
 {
 	struct search search = { n, wish };
@@ -461,16 +545,80 @@ int naming_run(struct naming *n, const struct naming_wish *wish)
 
 	if (r >= 0)
 		r = bpf_name_all(n, &search);
+	if (r >= 0 && n->kernel)
+		r = kernel_name_all(n, &search);
 	if (r >= 0)
-		r = runs_find(&runs, n->pipeline, is_missing, &search);
-	if (r >= 0)
+		r = runs_find(&runs, n->pipeline, sites_first_unknown(&n->sites), is_missing,
+			      &search);
+	if (r >= 0 && !n->in_order)
 		r = runs_by_heat(&runs);
 	while (r >= 0 && runs_next(&runs, &run)) {
 		r = run_name(n, &run);
 		if (r >= 0)
 			r = wish->named(wish->ctx, &run);
 	}
+	if (r >= 0 && n->kernel)
+		kernel_name_ahead(n);
 	return r < 0 ? r : 0;
+}
+
+static bool has_nothing(void *ctx, uint32_t location)
+{
+	const struct naming *n = ctx;
+	const struct site *s = &n->sites.items.items[location];
+
+	return !s->known && !s->located;
+}
+
+int naming_stand_in(struct naming *n)
+{
+	_cleanup_(runs_release) struct runs runs = { 0 };
+	struct run run;
+	int r = sites_follow(&n->sites, n->pipeline->window.locations.count);
+
+	if (r >= 0)
+		r = runs_find(&runs, n->pipeline, sites_first_unknown(&n->sites), has_nothing, n);
+	while (r >= 0 && runs_next(&runs, &run)) {
+		struct module module;
+
+		module_of(n->pipeline, &run, &module);
+		r = run_stand_in_for_now(n, &run, &module);
+	}
+	return r;
+}
+
+void naming_turn(struct naming *n)
+{
+	sites_release(&n->sites);
+	if (n->kernel)
+		kernel_names_turn(n->kernel);
+	n->moved = false;
+}
+
+void naming_forget_file(struct naming *n, uint32_t file)
+{
+	uint32_t space = WINDOW_SPACE_FILES + file;
+
+	if (space < n->nameless.count)
+		n->nameless.items[space] = false;
+}
+
+/* It has a name now. If it has a location, that is known better. */
+static int site_rename(struct naming *n, struct site *site, uint32_t function)
+{
+	const struct profile_line line = { .function = function };
+	int r = 0;
+
+	if (!site->located)
+		site->id = function;
+	else if (!n->profile->locations.items[site->id].named)
+		r = profile_location_amend(n->profile, site->id, true, &line, 1);
+	if (r == -E2BIG) {
+		counter_add(&n->profile->counters, COUNTER_NAMES_DROPPED_MEMORY, 1);
+		return 0;
+	}
+	site->named = r == 0;
+	return r;
 }
 
 int naming_again(struct naming *n, const struct run *run, int fd)
@@ -487,8 +635,7 @@ int naming_again(struct naming *n, const struct run *run, int fd)
 
 		if (function == SYMBOLS_NONE || n->functions.items[function] == PROFILE_NONE)
 			continue;
-		site->id = n->functions.items[function];
-		site->named = 1;
+		r = site_rename(n, site, n->functions.items[function]);
 	}
 	return r;
 }

@@ -13,6 +13,8 @@
 #include "profiler/agent/site.h"
 #include "profiler/model/profile.h"
 
+struct kernel_names;
+
 struct naming {
 	struct pipeline *pipeline; /* borrowed, as the next two */
 	const struct name_source *names;
@@ -21,6 +23,10 @@ struct naming {
 	ARRAY(uint32_t) functions; /* of the reply at hand: its function → the profile's */
 	ARRAY(uint32_t) mappings; /* of the reply at hand: its module → the profile's */
 	ARRAY(bool) nameless; /* by space: a request failed or found no ELF file; ask no more */
+	struct kernel_names *
+		kernel; /* borrowed; what is known of it already; NULL: it is asked about each time */
+	bool in_order; /* nothing is left out for want of time: the hottest need not come first */
+	bool moved; /* a site that had a location has none now, and will have another */
 };
 
 /* Who wants some spaces named, and hears of each run whose space was. */
@@ -37,7 +43,19 @@ void naming_release(struct naming *n);
 /* Names what has no name yet in the spaces that are wanted. */
 int naming_run(struct naming *n, const struct naming_wish *wish);
 
-/* Asks once more for what a file has no name for: the descriptor is the file's, or -1. */
+/*
+ * What has no name yet gets a location that stands for it, so that a profile can be made. It will be named all the same, and have
+ * another location then (`moved`).
+ */
+int naming_stand_in(struct naming *n);
+
+/* Other locations of the window have these numbers from now on, and are of another, empty profile. */
+void naming_turn(struct naming *n);
+
+/* The file's number is another file's from now on. */
+void naming_forget_file(struct naming *n, uint32_t file);
+
+/* Asks once more for what a file has no name for: the descriptor is the file's, or -1. Locations that there are get theirs. */
 int naming_again(struct naming *n, const struct run *run, int fd);
 
 /* Does it have no name although its file was read? */

@@ -32,13 +32,19 @@ int perfmaps_new(struct perfmaps **ret, struct outside *outside)
 	return 0;
 }
 
+void perfmaps_turn(struct perfmaps *p)
+{
+	for (uint32_t i = 0; i < p->fds.count; i++)
+		fd_close(&p->fds.items[i]);
+	array_release(&p->fds);
+	p->open = 0;
+}
+
 void perfmaps_free(struct perfmaps *p)
 {
 	if (!p)
 		return;
-	for (uint32_t i = 0; i < p->fds.count; i++)
-		fd_close(&p->fds.items[i]);
-	array_release(&p->fds);
+	perfmaps_turn(p);
 	free(p);
 }
 

@@ -16,6 +16,8 @@ struct perfmaps;
 /* Borrows `outside`. 0 or -ENOMEM. */
 int perfmaps_new(struct perfmaps **ret, struct outside *outside);
 void perfmaps_free(struct perfmaps *p);
+/* Closes all: owners have other numbers from now on. */
+void perfmaps_turn(struct perfmaps *p);
 
 /* The live one. */
 struct code_source perfmaps_source(struct perfmaps *p);

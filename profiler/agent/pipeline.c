@@ -13,8 +13,6 @@
 #include "profiler/base/clock.h"
 #include "profiler/collect/decode.h"
 
-#define MAX_PINS 1024
-
 /* Kernel frames, user frames and the mark of a truncated stack. */
 #define MAX_FRAMES (RECORD_MAX_FRAMES + 1)
 
@@ -23,6 +21,9 @@
  * compiling held it up, comes with rings that are full.
  */
 #define OUTDATED_NS (2 * NS_PER_S)
+
+/* A sample's moment, in the window and as it is stored, in arrays that have just grown. */
+#define MOMENT_BYTES (2 * 8 * 3 / 2)
 
 _Static_assert(sizeof(((struct window_series *)0)->comm) == RECORD_COMM_BYTES,
 	       "comm sizes disagree");
@@ -34,10 +35,14 @@ int pipeline_init(struct pipeline *p, const struct process_source *source,
 	struct window_limits limits = budget_window_limits(budget);
 	int r;
 
-	*p = (struct pipeline){ .source = source, .budget = budget, .count_until_ns = UINT64_MAX };
+	*p = (struct pipeline){ .source = source,
+				.budget = budget,
+				.hierarchy = *cgroups,
+				.count_until_ns = UINT64_MAX };
 	r = window_init(&p->window, &limits);
 	if (r >= 0)
-		r = file_table_new(&p->files, source, &p->counters, budget_files(budget), MAX_PINS);
+		r = file_table_new(&p->files, source, &p->counters, budget_files(budget),
+				   PIPELINE_MAX_PINS);
 	if (r >= 0)
 		r = process_table_new(&p->processes, source, p->files, &p->counters,
 				      budget_processes(budget));
@@ -68,6 +73,103 @@ void pipeline_release(struct pipeline *p)
 	*p = (struct pipeline){ 0 };
 }
 
+void pipeline_set_code(struct pipeline *p, const struct code_source *code)
+{
+	p->code = *code;
+	jit_set_source(p->jit, code);
+}
+
+void pipeline_go_on(struct pipeline *p)
+{
+	p->goes_on = true;
+	p->window.limits.moment_bytes = MOMENT_BYTES;
+	process_table_pin_sparingly(p->processes);
+}
+
+/* ---- epochs ---- */
+
+struct forgetting {
+	struct pipeline *pipeline;
+	bool *mapped; /* by file */
+};
+
+/* Nothing maps it, and what was made of it can go. */
+static bool may_forget(void *ctx, uint32_t file)
+{
+	struct forgetting *f = ctx;
+	struct pipeline *p = f->pipeline;
+
+	if (f->mapped[file] || (p->unwinding && !unwinding_forget(p->unwinding, file)))
+		return false;
+	if (p->file_forgotten)
+		p->file_forgotten(p->forgotten_ctx, file);
+	return true;
+}
+
+/* Once half of the room is taken; without memory they stay. */
+static void files_forget(struct pipeline *p)
+{
+	struct forgetting f = { .pipeline = p };
+
+	if (file_table_known(p->files) < budget_files(p->budget) / 2)
+		return;
+	f.mapped = calloc(file_table_count(p->files) + 1UL, sizeof(*f.mapped));
+	if (!f.mapped)
+		return;
+	process_table_mapped(p->processes, f.mapped);
+	file_table_forget(p->files, may_forget, &f);
+	p->files_kept = file_table_known(p->files);
+	free(f.mapped);
+}
+
+int pipeline_turn(struct pipeline *p, uint64_t start_ns)
+{
+	struct window_limits limits = budget_window_limits(p->budget);
+	struct cgroup_names *cgroups = NULL;
+	struct bpf_code *bpf = NULL;
+	struct jit *jit = NULL;
+	struct window window;
+	int r = window_init(&window, &limits);
+
+	if (r >= 0)
+		r = jit_new(&jit, p->processes, p->files, &p->counters);
+	if (r >= 0)
+		r = bpf_code_new(&bpf);
+	if (r >= 0)
+		r = cgroup_names_new(&cgroups, &p->hierarchy, p->source);
+	if (r < 0) {
+		window_release(&window);
+		jit_free(jit);
+		bpf_code_free(bpf);
+		return r;
+	}
+	window_release(&p->window);
+	jit_free(p->jit);
+	bpf_code_free(p->bpf);
+	cgroup_names_free(p->cgroups);
+	p->window = window;
+	p->window.start_ns = start_ns;
+	p->window.limits.moment_bytes = MOMENT_BYTES;
+	p->jit = jit;
+	p->bpf = bpf;
+	p->cgroups = cgroups;
+	jit_set_source(p->jit, &p->code);
+	process_table_sweep(p->processes, start_ns);
+	files_forget(p);
+	return 0;
+}
+
+bool pipeline_is_full(const struct pipeline *p)
+{
+	uint32_t known = file_table_known(p->files), limit = budget_files(p->budget);
+
+	/* An eighth of them, at least, came since the last time. */
+	return (known >= limit / 10 * 9 && known - p->files_kept >= limit / 8) ||
+	       jit_is_full(p->jit) || bpf_code_is_full(p->bpf) || cgroup_names_is_full(p->cgroups);
+}
+
+/* ---- samples ---- */
+
 static uint32_t mapping_space(struct pipeline *p, const struct process_id *id,
 			      const struct mapping *m)
 {
@@ -86,6 +188,15 @@ static uint32_t mapping_space(struct pipeline *p, const struct process_id *id,
 	return WINDOW_SPACE_UNMAPPED;
 }
 
+/* One that was let go of with its names, if there is none for this address. */
+static void file_open_again(struct pipeline *p, const struct process_id *id, uint64_t addr,
+			    struct mapping *m)
+{
+	if (file_table_get(p->files, m->file)->state == FILE_DONE &&
+	    !window_knows(&p->window, addr - m->start + m->offset, WINDOW_SPACE_FILES + m->file))
+		process_table_pin(p->processes, id->pid, m);
+}
+
 static struct window_frame user_frame(struct pipeline *p, const struct record_sample *s,
 				      uint64_t word, struct mapping *ret_mapping)
 {
@@ -95,6 +206,8 @@ static struct window_frame user_frame(struct pipeline *p, const struct record_sa
 	struct mapping m;
 
 	process_table_resolve(p->processes, s->time_ns, &id, addr, &m);
+	if (m.kind == MAPPING_FILE)
+		file_open_again(p, &id, addr, &m);
 	if (p->unwinding)
 		unwinding_use(p->unwinding, &m);
 	f.space = mapping_space(p, &id, &m);
@@ -288,7 +401,7 @@ static void sample_count(struct pipeline *p, const struct record_sample *s)
 		p->learn_cgroup(p->learn_ctx, s->cgroup, s->tgid);
 
 	n = sample_frames(p, s, frames);
-	if (window_add(&p->window, &series, frames, n, s->value) < 0)
+	if (window_add(&p->window, &series, frames, n, s->time_ns, s->value) < 0)
 		counter_add(&p->counters, COUNTER_SAMPLES_DROPPED_MEMORY, 1);
 }
 

@@ -37,15 +37,16 @@ static int compare_locations(const void *a, const void *b, void *ctx)
 	return x->space < y->space ? -1 : x->space > y->space;
 }
 
-int runs_find(struct runs *runs, const struct pipeline *pipeline, run_wanted_fn wanted, void *ctx)
+int runs_find(struct runs *runs, const struct pipeline *pipeline, uint32_t first,
+	      run_wanted_fn wanted, void *ctx)
 {
 	const struct window *w = &pipeline->window;
 
 	*runs = (struct runs){ .pipeline = pipeline };
-	runs->locations = calloc(w->locations.count + 1UL, sizeof(*runs->locations));
+	runs->locations = calloc(w->locations.count - first + 1UL, sizeof(*runs->locations));
 	if (!runs->locations)
 		return -ENOMEM;
-	for (uint32_t i = 0; i < w->locations.count; i++)
+	for (uint32_t i = first; i < w->locations.count; i++)
 		if (wanted(ctx, i))
 			runs->locations[runs->count++] = i;
 	qsort_r(runs->locations, runs->count, sizeof(*runs->locations), compare_locations,

@@ -30,8 +30,9 @@ struct runs {
 /* Is this location of the window to be asked about? */
 typedef bool (*run_wanted_fn)(void *ctx, uint32_t location);
 
-/* Borrows the pipeline until runs_release(), which is due in any case. 0 or -ENOMEM. */
-int runs_find(struct runs *runs, const struct pipeline *pipeline, run_wanted_fn wanted, void *ctx);
+/* From location `first` of the window on. Borrows the pipeline until runs_release(), which is due in any case. 0 or -ENOMEM. */
+int runs_find(struct runs *runs, const struct pipeline *pipeline, uint32_t first,
+	      run_wanted_fn wanted, void *ctx);
 void runs_release(struct runs *runs);
 
 /* Those that most samples go through first: what is asked about has a time for all. 0 or -ENOMEM. */

@@ -18,6 +18,7 @@
 
 #include "profiler/agent/capture.h"
 #include "profiler/agent/job.h"
+#include "profiler/agent/watch.h"
 #include "profiler/base/cleanup.h"
 #include "profiler/base/clock.h"
 #include "profiler/role/role.h"
@@ -246,6 +247,8 @@ static int work(struct agent *a, struct err *err)
 		r = capture_start(a->capture, err);
 	if (r < 0)
 		return r;
+	if (a->job.watch)
+		return watch(a->capture, &a->job, a->socket, err);
 	/* What was sampled until something failed is an answer, too. */
 	failed = sample(a, err);
 	r = answer(a);

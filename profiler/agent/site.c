@@ -22,11 +22,19 @@ int sites_follow(struct sites *s, uint32_t count)
 void sites_release(struct sites *s)
 {
 	array_release(&s->items);
+	s->known_below = s->located_below = 0;
+}
+
+uint32_t sites_first_unknown(struct sites *s)
+{
+	while (s->known_below < s->items.count && s->items.items[s->known_below].known)
+		s->known_below++;
+	return s->known_below;
 }
 
 int sites_locate(struct sites *s, struct profile *p)
 {
-	for (uint32_t i = 0; i < s->items.count; i++) {
+	for (uint32_t i = s->located_below; i < s->items.count; i++) {
 		struct site *site = &s->items.items[i];
 		const struct profile_line line = { .function = site->id };
 		int r;
@@ -38,5 +46,6 @@ int sites_locate(struct sites *s, struct profile *p)
 			return r;
 		site_located(site, (uint32_t)r);
 	}
+	s->located_below = s->items.count;
 	return 0;
 }

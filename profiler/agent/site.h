@@ -14,11 +14,12 @@
 
 struct site {
 	uint64_t address; /* as a profile's location has it */
-	uint32_t mapping : 28; /* of the profile */
-	uint32_t known : 1; /* 0: it was not asked about yet, and nothing else here is set */
+	uint32_t mapping : 27; /* of the profile */
+	uint32_t known : 1; /* 0: it was not asked about yet; nothing else here is set, or it stands for what will be known */
 	uint32_t named : 1; /* its function is no stand-in */
 	uint32_t in_segment : 1; /* of a file that was read: `address` is its ELF address */
 	uint32_t located : 1;
+	uint32_t asked : 1; /* for lines, while sampling goes on (agent/background_lines.h) */
 	uint32_t id; /* of the profile: its function; once it is located, its location */
 };
 
@@ -32,7 +33,12 @@ static inline void site_located(struct site *s, uint32_t location)
 
 struct sites {
 	ARRAY(struct site) items; /* by location of the window */
+	uint32_t known_below; /* all before are known; what may be unknown begins here */
+	uint32_t located_below; /* all before have a location */
 };
+
+/* The first that is not known yet, or their count. */
+uint32_t sites_first_unknown(struct sites *s);
 
 /* One for each of `count` locations of the window. 0 or -ENOMEM. */
 int sites_follow(struct sites *s, uint32_t count);

@@ -13,6 +13,9 @@
 
 #include "profiler/agent/entry.h"
 
+_Static_assert(WINDOW_SLOT_NS == COLUMNS_SLOT_NS && UINT16_MAX < COLUMNS_MAX_SLOTS,
+	       "a moment is the same in both");
+
 static int label_text(struct profile *p, struct profile_label *l, const char *key, const char *text)
 {
 	int k = entry_string(p, key);
@@ -58,53 +61,77 @@ static int series_add(struct profile *p, const struct window_series *s,
 	return e < 0 ? e : profile_series(p, labels, 5);
 }
 
+/* Room for a number of each of the window's `count` items. 0 or -ENOMEM. */
+#define NUMBERS_RESERVE(numbers, count_)                                                 \
+	array_reserve((void **)&(numbers)->items, &(numbers)->capacity, (count_) + 1ULL, \
+		      sizeof(*(numbers)->items), UINT32_MAX)
+
 /* A window node's parent has a lower number, so one pass in order maps them all. */
-static int nodes_add(const struct window *w, const struct sites *sites, struct profile *p,
-		     uint32_t *node_of)
+static int nodes_add(struct transfer *t, const struct window *w, const struct sites *sites,
+		     struct profile *p)
 {
-	node_of[0] = 0;
-	for (uint32_t i = 1; i < w->nodes.count; i++) {
-		const struct window_node *n = &w->nodes.items[i];
-		int id = profile_node(p, node_of[n->parent], sites->items.items[n->location].id,
-				      n->flags);
+	int r = NUMBERS_RESERVE(&t->nodes, w->nodes.count);
+
+	if (r < 0)
+		return r;
+	if (!t->nodes.count)
+		t->nodes.items[t->nodes.count++] = 0;
+	while (t->nodes.count < w->nodes.count) {
+		const struct window_node *n = &w->nodes.items[t->nodes.count];
+		int id = profile_node(p, t->nodes.items[n->parent],
+				      sites->items.items[n->location].id, n->flags);
 		if (id < 0)
 			return id;
-		node_of[i] = (uint32_t)id;
+		t->nodes.items[t->nodes.count++] = (uint32_t)id;
 	}
 	return 0;
 }
 
-static int all_series_add(const struct window *w, const struct cgroup_names *cgroups,
-			  struct profile *p, uint32_t *series_of)
+static int all_series_add(struct transfer *t, const struct window *w,
+			  const struct cgroup_names *cgroups, struct profile *p)
 {
-	for (uint32_t i = 0; i < w->series.count; i++) {
-		int id = series_add(p, &w->series.items[i], cgroups);
+	int r = NUMBERS_RESERVE(&t->series, w->series.count);
 
-		if (id < 0)
-			return id;
-		series_of[i] = (uint32_t)id;
+	while (r >= 0 && t->series.count < w->series.count) {
+		r = series_add(p, &w->series.items[t->series.count], cgroups);
+		if (r >= 0)
+			t->series.items[t->series.count++] = (uint32_t)r;
 	}
-	return 0;
+	return r < 0 ? r : 0;
 }
 
-static int samples_add(const struct window *w, struct profile *p, const uint32_t *series_of,
-		       const uint32_t *node_of)
+static int samples_add(struct transfer *t, const struct window *w, struct profile *p)
 {
 	bool time = strcmp(p->facts.value_unit, "nanoseconds") == 0;
+	int r = NUMBERS_RESERVE(&t->samples, w->samples.count);
 
-	for (uint32_t i = 0; i < w->samples.count; i++) {
+	t->samples.count = 0;
+	for (uint32_t i = 0; i < w->samples.count && r >= 0; i++) {
 		const struct window_sample *s = &w->samples.items[i];
 		/* The clock's events have unequal periods; a sample stands for their common rate. */
 		uint64_t value = s->value;
-		int e;
 
 		if (time && __builtin_mul_overflow(s->count, p->facts.period, &value))
 			value = UINT64_MAX;
-		e = profile_add(p, series_of[s->series], node_of[s->node], s->count, value);
-		if (e < 0)
-			return e;
+		r = profile_add(p, t->series.items[s->series], t->nodes.items[s->node], s->count,
+				value);
+		if (r >= 0)
+			t->samples.items[t->samples.count++] = (uint32_t)r;
 	}
-	return 0;
+	return r < 0 ? r : 0;
+}
+
+static int moments_add(struct transfer *t, const struct window *w)
+{
+	int r = NUMBERS_RESERVE(&t->moments, w->moments.count);
+
+	t->moments.count = 0;
+	for (uint32_t i = 0; i < w->moments.count && r >= 0; i++)
+		t->moments.items[t->moments.count++] = (struct columns_moment){
+			.sample = t->samples.items[w->moments.items[i].sample],
+			.slot = w->moments.items[i].slot,
+		};
+	return r;
 }
 
 uint64_t transfer_mean_period(const struct window *w)
@@ -118,18 +145,29 @@ uint64_t transfer_mean_period(const struct window *w)
 	return count ? value / count : 0;
 }
 
-int transfer(const struct window *w, const struct sites *sites, const struct cgroup_names *cgroups,
-	     struct profile *p)
+int transfer(struct transfer *t, const struct window *w, const struct sites *sites,
+	     const struct cgroup_names *cgroups, struct profile *p)
 {
-	uint32_t *node_of = calloc(w->nodes.count + 1UL, sizeof(*node_of));
-	uint32_t *series_of = calloc(w->series.count + 1UL, sizeof(*series_of));
-	int r = node_of && series_of ? nodes_add(w, sites, p, node_of) : -ENOMEM;
+	int r = nodes_add(t, w, sites, p);
 
 	if (r >= 0)
-		r = all_series_add(w, cgroups, p, series_of);
+		r = all_series_add(t, w, cgroups, p);
 	if (r >= 0)
-		r = samples_add(w, p, series_of, node_of);
-	free(node_of);
-	free(series_of);
+		r = samples_add(t, w, p);
+	if (r >= 0)
+		r = moments_add(t, w);
 	return r;
+}
+
+void transfer_again(struct transfer *t)
+{
+	t->nodes.count = 0;
+}
+
+void transfer_release(struct transfer *t)
+{
+	array_release(&t->series);
+	array_release(&t->nodes);
+	array_release(&t->samples);
+	array_release(&t->moments);
 }

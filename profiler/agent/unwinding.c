@@ -233,6 +233,8 @@ static int file_open(struct unwinding *u, const struct wish *w, int *ret_fd, boo
 		*ret_fd = live_names_vdso(u->with.names, NULL);
 		return *ret_fd < 0 ? *ret_fd : 0;
 	}
+	if (key == EXE_NONE) /* forgotten since it was wished for */
+		return -ESRCH;
 	f = file_table_get(u->with.files, key - KEY_FILES);
 	if (f->state == FILE_PINNED && !f->slow) {
 		*ret_fd = f->fd;
@@ -431,6 +433,11 @@ static uint32_t image_exe(void *ctx, uint32_t pid, const struct mapping *m)
 	if (key_of(m, &key))
 		exe = exes_intern(&u->exes, key, u->now_ns);
 	return exe;
+}
+
+bool unwinding_forget(struct unwinding *u, uint32_t file)
+{
+	return exes_forget(&u->exes, KEY_FILES + file);
 }
 
 void unwinding_unmap(struct unwinding *u)

@@ -9,6 +9,7 @@
 #ifndef AGENT_UNWINDING_H
 #define AGENT_UNWINDING_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "bpf/record.h"
@@ -60,6 +61,9 @@ struct rest_source unwinding_rests(struct unwinding *u);
  * processes' mappings to the kernel.
  */
 void unwinding_work(struct unwinding *u, uint64_t until_ns);
+
+/* The file's number will be another's. False: that can't be, as a process maps it. */
+bool unwinding_forget(struct unwinding *u, uint32_t file);
 
 /* None of the tables is mapped then: what is counts as our memory, too. */
 void unwinding_unmap(struct unwinding *u);

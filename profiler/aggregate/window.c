@@ -49,6 +49,7 @@ void window_release(struct window *w)
 	array_release(&w->locations);
 	array_release(&w->nodes);
 	array_release(&w->samples);
+	array_release(&w->moments);
 	index_release(&w->series_index);
 	index_release(&w->location_index);
 	index_release(&w->node_index);
@@ -182,8 +183,52 @@ static int find_sample(struct window *w, uint32_t series, uint32_t node, uint32_
 	return 0;
 }
 
+/* 0, or -ENOMEM / -E2BIG: there is no room for another moment. */
+static int moment_reserve(struct window *w)
+{
+	if (!w->limits.moment_bytes)
+		return 0;
+	/* Beside a sample that may be new. */
+	if (w->limits.moment_bytes + w->limits.sample_bytes > w->limits.bytes - w->used_bytes)
+		return -E2BIG;
+	return array_reserve((void **)&w->moments.items, &w->moments.capacity, w->moments.count + 1,
+			     sizeof(*w->moments.items), MAX_ITEMS);
+}
+
+/* Behind moment_reserve(). */
+static void moment_note(struct window *w, uint32_t sample, uint64_t time_ns)
+{
+	uint64_t slot = time_ns > w->start_ns ? (time_ns - w->start_ns) / WINDOW_SLOT_NS : 0;
+
+	if (!w->limits.moment_bytes)
+		return;
+	w->moments.items[w->moments.count++] =
+		(struct window_moment){ sample, slot < UINT16_MAX ? (uint32_t)slot : UINT16_MAX };
+	w->used_bytes += w->limits.moment_bytes;
+}
+
+void window_clear_samples(struct window *w, uint64_t start_ns)
+{
+	w->used_bytes -= (uint64_t)w->samples.count * w->limits.sample_bytes +
+			 (uint64_t)w->moments.count * w->limits.moment_bytes;
+	/* As few come again, mostly; what one burst took is not kept. */
+	index_release(&w->sample_index);
+	array_release(&w->samples);
+	array_release(&w->moments);
+	w->start_ns = start_ns;
+}
+
+bool window_knows(const struct window *w, uint64_t address, uint32_t space)
+{
+	const struct window_location key = { .address = address, .space = space };
+
+	return index_find(&w->location_index, hash_bytes(&key, sizeof(key)), location_equal, w,
+			  &key) != NO_ITEM;
+}
+
 int window_add(struct window *w, const struct window_series *series,
-	       const struct window_frame *frames, uint32_t frame_count, uint64_t value)
+	       const struct window_frame *frames, uint32_t frame_count, uint64_t time_ns,
+	       uint64_t value)
 {
 	uint32_t series_id, sample_id, node = 0;
 	struct window_sample *s;
@@ -197,9 +242,13 @@ int window_add(struct window *w, const struct window_series *series,
 		if (r < 0)
 			return r;
 	}
+	r = moment_reserve(w);
+	if (r < 0)
+		return r;
 	r = find_sample(w, series_id, node, &sample_id);
 	if (r < 0)
 		return r;
+	moment_note(w, sample_id, time_ns);
 	s = &w->samples.items[sample_id];
 	s->count++;
 	/* A recording can hold any number: a sum that would wrap stays at its end. */

@@ -7,6 +7,7 @@
 #ifndef AGGREGATE_WINDOW_H
 #define AGGREGATE_WINDOW_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "profiler/base/array.h"
@@ -68,6 +69,14 @@ struct window_sample {
 	uint64_t value;
 };
 
+/* When it was counted, a sample each time: so many WINDOW_SLOT_NS behind the window's start. */
+struct window_moment {
+	uint32_t sample;
+	uint32_t slot;
+};
+
+#define WINDOW_SLOT_NS 10000000ULL /* = COLUMNS_SLOT_NS */
+
 /*
  * How much there may be: `bytes`, of which each thing takes so many as long as the window lives, here and in
  * what is made of it. Whoever knows both sets them (agent/budget.h).
@@ -75,6 +84,7 @@ struct window_sample {
 struct window_limits {
 	uint64_t bytes;
 	uint32_t series_bytes, location_bytes, node_bytes, sample_bytes;
+	uint32_t moment_bytes; /* 0: nobody wants moments */
 };
 
 struct window {
@@ -82,6 +92,9 @@ struct window {
 	ARRAY(struct window_location) locations;
 	ARRAY(struct window_node) nodes;
 	ARRAY(struct window_sample) samples;
+	ARRAY(struct window_moment)
+	moments; /* as many as there were window_add()s; none if nobody wants them */
+	uint64_t start_ns; /* of what moments are counted from; the caller's to set */
 	struct index series_index, location_index, node_index, sample_index;
 	struct window_limits limits;
 	uint64_t used_bytes;
@@ -92,10 +105,20 @@ int window_init(struct window *w, const struct window_limits *limits);
 void window_release(struct window *w);
 
 /*
- * One sample. `frames` are leaf first. 0, or -ENOMEM / -E2BIG: then the sample isn't counted, and the
+ * One sample. `frames` are leaf first; one from before the window's start counts as of its start. 0, or -ENOMEM / -E2BIG: then the sample isn't counted, and the
  * caller counts the loss.
  */
 int window_add(struct window *w, const struct window_series *series,
-	       const struct window_frame *frames, uint32_t frame_count, uint64_t value);
+	       const struct window_frame *frames, uint32_t frame_count, uint64_t time_ns,
+	       uint64_t value);
+
+/*
+ * Forgets samples and moments, and nothing else: series and stacks keep their numbers, and what comes next is another
+ * window, from `start_ns` on.
+ */
+void window_clear_samples(struct window *w, uint64_t start_ns);
+
+/* Is there a location of this address? */
+bool window_knows(const struct window *w, uint64_t address, uint32_t space);
 
 #endif

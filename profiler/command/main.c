@@ -23,7 +23,7 @@
 #include "profiler/role/program.h"
 #include "profiler/role/role.h"
 #include "profiler/role/sandbox.h"
-#include "profiler/storekeeper/job.h"
+#include "profiler/storekeeper/protocol.h"
 #include "symbolizer/protocol.h"
 
 /* Words that people try first. */
@@ -70,6 +70,7 @@ static const struct {
 	{ OPENER_ROLE, run_opener },
 	{ FETCHER_ROLE, run_fetcher },
 	{ SYMBOLS_ROLE, symbolizer_serve },
+	{ BACKGROUND_SYMBOLS_ROLE, symbolizer_serve },
 	{ DUMPER_ROLE, dumper_serve },
 	{ TRACER_ROLE, tracer_serve },
 	{ UNWINDER_ROLE, unwinder_serve },

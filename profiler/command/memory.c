@@ -59,6 +59,9 @@ int memory_share(uint64_t asked, struct job *job, struct err *err)
 
 	if (r < 0)
 		return err_errno(err, r, "cannot read which CPUs there are");
-	return memory_divide(asked, memory_limit_find(), cpus_count(&online), &job->session,
-			     &job->budget, err);
+	r = memory_divide(asked, memory_limit_find(), cpus_count(&online), &job->session,
+			  &job->budget, err);
+	if (r == 0 && job->watch)
+		budget_go_on(&job->budget);
+	return r;
 }

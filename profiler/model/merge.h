@@ -4,7 +4,7 @@
  * interned there when its first sample comes: what no sample uses is left behind. Each item is translated once.
  *
  * Only the arrays of `from` are read, its indexes aren't: it may be one that was decoded and has none. It may grow
- * between two calls. Not thread safe.
+ * between two calls; a location of it that is amended is amended in `into` too, with the next sample. Not thread safe.
  */
 #ifndef MODEL_MERGE_H
 #define MODEL_MERGE_H
@@ -33,7 +33,7 @@ int profile_merge_sample(struct profile_merge *m, uint32_t series, uint32_t node
 			 uint64_t value);
 
 /*
- * Adds what is true of one capture to what is true of others before it (none, while duration_ns is 0): time begins with the
+ * Adds what is true of one capture to what is true of others before it (none, while duration_ns is 0 and there is no sample): time begins with the
  * earliest, durations, costs and losses add up, memory is the most there was. The texts are interned in `into`. A
  * filtered one makes the whole filtered. 0, -ENOMEM, -E2BIG; -EINVAL: values are of another type or unit, nothing was added.
  */

@@ -100,6 +100,7 @@ void profile_release(struct profile *p)
 	array_release(&p->labels);
 	array_release(&p->series);
 	array_release(&p->samples);
+	array_release(&p->amended);
 	index_release(&p->string_index);
 	index_release(&p->mapping_index);
 	index_release(&p->function_index);
@@ -173,36 +174,77 @@ struct location_key {
 	const struct profile_line *lines; /* what is hashed ends before this */
 };
 
+static uint64_t location_hash(const struct location_key *key)
+{
+	return hash_bytes(key, offsetof(struct location_key, lines));
+}
+
+static struct location_key location_key(uint64_t address, uint32_t mapping,
+					const struct profile_line *lines, uint32_t count)
+{
+	return (struct location_key){ address, hash_bytes(lines, count * sizeof(*lines)), mapping,
+				      count, lines };
+}
+
+static bool lines_equal(const struct profile *p, uint32_t first, uint32_t count,
+			const struct location_key *k)
+{
+	return count == k->line_count &&
+	       !memcmp(&p->lines.items[first], k->lines, count * sizeof(*k->lines));
+}
+
+/* By what it has, or was made of. */
 static bool location_equal(const void *owner, uint32_t item, const void *key)
 {
 	const struct profile *p = owner;
 	const struct profile_location *l = &p->locations.items[item];
+	const struct profile_amendment *made;
 	const struct location_key *k = key;
 
-	return l->address == k->address && l->mapping == k->mapping &&
-	       l->line_count == k->line_count &&
-	       !memcmp(&p->lines.items[l->first_line], k->lines, k->line_count * sizeof(*k->lines));
+	if (l->address != k->address || l->mapping != k->mapping)
+		return false;
+	if (lines_equal(p, l->first_line, l->line_count, k))
+		return true;
+	if (!l->amended)
+		return false;
+	made = &p->amended.items[l->amended - 1];
+	return lines_equal(p, made->first_line, made->line_count, k);
+}
+
+/* Room behind the last one. */
+static int lines_reserve(struct profile *p, const struct profile_line *lines, uint32_t count)
+{
+	assert(count);
+	for (uint32_t i = 0; i < count; i++)
+		assert(lines[i].function < p->functions.count);
+	if (count > MAX_LINES || count > p->max_items - p->lines.count)
+		return -E2BIG;
+	return array_reserve((void **)&p->lines.items, &p->lines.capacity, p->lines.count + count,
+			     sizeof(*lines), p->max_items);
+}
+
+/* Where there is room; the first one's number. */
+static uint32_t lines_append(struct profile *p, const struct profile_line *lines, uint32_t count)
+{
+	uint32_t first = p->lines.count;
+
+	memcpy(&p->lines.items[first], lines, count * sizeof(*lines));
+	p->lines.count += count;
+	return first;
 }
 
 int profile_location(struct profile *p, uint32_t mapping, uint64_t address, bool named,
 		     const struct profile_line *lines, uint32_t line_count)
 {
-	const size_t lines_bytes = line_count * sizeof(*lines);
-	const struct location_key key = { address, hash_bytes(lines, lines_bytes), mapping,
-					  line_count, lines };
-	uint64_t hash = hash_bytes(&key, offsetof(struct location_key, lines));
+	const struct location_key key = location_key(address, mapping, lines, line_count);
+	uint64_t hash = location_hash(&key);
 	uint32_t found = index_find(&p->location_index, hash, location_equal, p, &key);
 	int r;
 
 	if (found != UINT32_MAX)
 		return (int)found;
-	assert(line_count && (mapping == PROFILE_NONE || mapping < p->mappings.count));
-	for (uint32_t i = 0; i < line_count; i++)
-		assert(lines[i].function < p->functions.count);
-	if (line_count > MAX_LINES || line_count > p->max_items - p->lines.count)
-		return -E2BIG;
-	r = array_reserve((void **)&p->lines.items, &p->lines.capacity, p->lines.count + line_count,
-			  sizeof(*lines), p->max_items);
+	assert(mapping == PROFILE_NONE || mapping < p->mappings.count);
+	r = lines_reserve(p, lines, line_count);
 	if (r < 0)
 		return r;
 	r = array_reserve((void **)&p->locations.items, &p->locations.capacity,
@@ -215,20 +257,52 @@ int profile_location(struct profile *p, uint32_t mapping, uint64_t address, bool
 	p->locations.items[p->locations.count] = (struct profile_location){
 		.address = address,
 		.mapping = mapping,
-		.first_line = p->lines.count,
+		.first_line = lines_append(p, lines, line_count),
 		.line_count = line_count,
 		.named = named,
 	};
-	memcpy(&p->lines.items[p->lines.count], lines, lines_bytes);
-	p->lines.count += line_count;
 	return (int)p->locations.count++;
+}
+
+int profile_location_amend(struct profile *p, uint32_t location, bool named,
+			   const struct profile_line *lines, uint32_t line_count)
+{
+	struct profile_location *l = p->locations.items + location;
+	struct profile_amendment made = { location, l->first_line, l->line_count };
+	const struct location_key key = location_key(l->address, l->mapping, lines, line_count);
+	int r;
+
+	assert(location < p->locations.count);
+	if (lines_equal(p, l->first_line, l->line_count, &key) && l->named == named)
+		return 0;
+	if (l->amended)
+		made = p->amended.items[l->amended - 1];
+	r = lines_reserve(p, lines, line_count);
+	if (r == 0)
+		r = array_reserve((void **)&p->amended.items, &p->amended.capacity,
+				  p->amended.count + 1, sizeof(made), p->max_items);
+	/* By what it was made of it is indexed already. Another may be by this, too, until that one is amended. */
+	if (r == 0 && !lines_equal(p, made.first_line, made.line_count, &key))
+		r = index_add(&p->location_index, location_hash(&key), location);
+	if (r < 0)
+		return r;
+	p->amended.items[p->amended.count++] = made;
+	l->first_line = lines_append(p, lines, line_count);
+	l->line_count = line_count;
+	l->named = named;
+	l->amended = p->amended.count & INT32_MAX;
+	return 0;
 }
 
 int profile_node(struct profile *p, uint32_t parent, uint32_t location, uint32_t flags)
 {
 	const struct profile_node n = { parent, location, flags };
+	uint32_t next = parent + 1;
 
 	assert(parent < p->nodes.count && location < p->locations.count);
+	/* A stack's nodes were mostly added one behind the other: where the child would be then is close by, and the index far off. */
+	if (next < p->nodes.count && !memcmp(&p->nodes.items[next], &n, sizeof(n)))
+		return (int)next;
 	return set_add(SET(p->nodes, p->node_index, sizeof(n)), &n, p->max_items);
 }
 

@@ -66,7 +66,14 @@ struct profile_location {
 	uint64_t address; /* an ELF address, or relative to the kernel mapping's start */
 	uint32_t mapping; /* or PROFILE_NONE */
 	uint32_t first_line, line_count; /* at least one line */
-	uint32_t named; /* 0: its function is a stand-in such as "[libc.so.6]" */
+	uint32_t named : 1; /* 0: its function is a stand-in such as "[libc.so.6]" */
+	uint32_t amended : 31; /* by how it was made: its number in profile.amended + 1; 0: it is as it was made */
+};
+
+/* One time that a location became known better (profile_location_amend). */
+struct profile_amendment {
+	uint32_t location;
+	uint32_t first_line, line_count; /* with which it was made: by them it is found, too */
 };
 
 #define PROFILE_NODE_GUESSED 1 /* found by frame pointer */
@@ -137,6 +144,8 @@ struct profile {
 	ARRAY(struct profile_label) labels;
 	ARRAY(struct profile_series) series;
 	ARRAY(struct profile_sample) samples;
+	ARRAY(struct profile_amendment)
+	amended; /* in the order in which it was done; a location may be there twice */
 	struct index string_index, mapping_index, function_index, location_index, node_index,
 		series_index, sample_index;
 	struct profile_facts facts;
@@ -155,6 +164,15 @@ int profile_function(struct profile *p, const struct profile_function *f);
 /* One location is (mapping, address, lines); its lines are copied. line_count is 1 to 1,000. */
 int profile_location(struct profile *p, uint32_t mapping, uint64_t address, bool named,
 		     const struct profile_line *lines, uint32_t line_count);
+/*
+ * The same location, known better: from now on it has these lines (1 to 1,000, copied), wherever it is used, and keeps its id. 0,
+ * -ENOMEM, -E2BIG: then it is as it was.
+ *
+ * profile_location() returns it for what it was made of, and for what it has now, or another location that is one of these, too. What
+ * it had between two amendments is forgotten, and would make a new one.
+ */
+int profile_location_amend(struct profile *p, uint32_t location, bool named,
+			   const struct profile_line *lines, uint32_t line_count);
 /* The child of `parent` (0: outermost frame) for `location`. */
 int profile_node(struct profile *p, uint32_t parent, uint32_t location, uint32_t flags);
 /* At most 64 labels, each key once; their order is part of the identity. */

@@ -8,6 +8,7 @@
 #ifndef PROCESS_CGROUP_H
 #define PROCESS_CGROUP_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "profiler/base/err.h"
@@ -54,6 +55,10 @@ void cgroup_names_learn(struct cgroup_names *n, uint64_t id, uint32_t pid);
 
 /* Enters what a recording says. 0 or -ENOMEM, -E2BIG. */
 int cgroup_names_set(struct cgroup_names *n, uint64_t id, const char *path);
+
+/* How many ids are known, or were asked about; and are they nearly as many as there may be? */
+uint32_t cgroup_names_count(const struct cgroup_names *n);
+bool cgroup_names_is_full(const struct cgroup_names *n);
 
 /* The path from the hierarchy's root ("/system.slice/ssh.service"), or NULL if it was not learnt. */
 const char *cgroup_names_path(const struct cgroup_names *n, uint64_t id);

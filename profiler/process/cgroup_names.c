@@ -141,6 +141,16 @@ const char *cgroup_names_path(const struct cgroup_names *n, uint64_t id)
 	return name ? name->path : NULL;
 }
 
+uint32_t cgroup_names_count(const struct cgroup_names *n)
+{
+	return n->names.count;
+}
+
+bool cgroup_names_is_full(const struct cgroup_names *n)
+{
+	return n->names.count >= MAX_NAMES / 10 * 9 || n->path_bytes >= MAX_NAME_BYTES / 10 * 9;
+}
+
 /* ---- directories ---- */
 
 /* A line of a list; the name is not NUL-terminated. */

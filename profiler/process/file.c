@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Files are numbered in order of appearance and never forgotten; those that share an inode number are
- * chained, newest first. Pins stand in a queue; the oldest is closed first, but for one more round if
+ * Files are numbered in order of appearance, and forgotten only all at once (file_table_forget), when indexes and paths are made
+ * anew of those that stay; those that share an inode number are chained, newest first. Pins stand in a queue; the oldest is closed first, but for one more round if
  * it was asked for since it came to the end (the CLOCK algorithm): in a storm of short-lived binaries
  * those that no sample ever hit go first, without bookkeeping for each sample.
  *
@@ -49,6 +49,7 @@ struct entry {
 	uint8_t attempts; /* that failed, since the last that didn't */
 	bool asked_for; /* since it was last at the queue's old end */
 	bool replaced; /* another file is in its place: it is found no more */
+	bool forgotten; /* nobody's number; same_inode is the next one */
 };
 
 struct file_table {
@@ -61,6 +62,7 @@ struct file_table {
 	struct arena paths;
 	size_t path_bytes; /* in it, at most PATH_BYTES a file */
 	uint32_t max_files, max_pins;
+	uint32_t forgotten, forgotten_count; /* the first such number, or NONE */
 	uint32_t pins, newest, oldest;
 	uint64_t now_ns; /* as far as we were told */
 	uint32_t stale_next; /* file_table_stale() looks there next */
@@ -81,7 +83,7 @@ int file_table_new(struct file_table **ret, const struct process_source *source,
 	t->counters = counters;
 	t->max_files = max_files;
 	t->max_pins = max_pins;
-	t->newest = t->oldest = t->stale_next = t->copied = NONE;
+	t->newest = t->oldest = t->stale_next = t->copied = t->forgotten = NONE;
 	t->copy_fd = -1;
 	roots_init(&t->roots, source);
 	/* Alignment and the ends of chunks are room too. */
@@ -217,31 +219,51 @@ static void root_set(struct file_table *t, uint32_t number, uint64_t root)
 		index_add(&t->by_root, root_hash(root, place.ino, place.path), number);
 }
 
-static int file_add(struct file_table *t, uint32_t first, uint64_t hash,
-		    const struct file_place *place)
+/* A copy that lives as long as the table's files. */
+static int path_copy(struct file_table *t, const char *path, const char **ret)
 {
-	struct entry *e;
-	size_t len = strlen(place->path);
-	uint32_t number = t->files.count;
-	const char *path;
-	int r = array_reserve((void **)&t->files.items, &t->files.capacity, number + 1, sizeof(*e),
-			      t->max_files);
+	size_t len = strlen(path);
+
+	if (len >= (size_t)t->max_files * PATH_BYTES - t->path_bytes)
+		return -E2BIG;
+	*ret = arena_copy(&t->paths, path, len);
+	if (!*ret)
+		return -ENOMEM;
+	t->path_bytes += len + 1;
+	return 0;
+}
+
+/* Makes it findable: `first` has its inode number, or is NONE. 0 or -ENOMEM. */
+static int file_enter(struct file_table *t, uint32_t number, uint32_t first, uint64_t hash)
+{
+	int r = first == NONE ? index_add(&t->by_inode, hash, number) : 0;
 
 	if (r < 0)
 		return r;
-	if (len >= (size_t)t->max_files * PATH_BYTES - t->path_bytes)
-		return -E2BIG;
-	path = arena_copy(&t->paths, place->path, len);
-	if (!path)
-		return -ENOMEM;
-	t->path_bytes += len + 1;
-	if (first == NONE) {
-		r = index_add(&t->by_inode, hash, number);
-		if (r < 0)
-			return r;
+	t->files.items[number].same_inode = NONE;
+	if (first != NONE) {
+		t->files.items[number].same_inode = t->files.items[first].same_inode;
+		t->files.items[first].same_inode = number;
 	}
-	e = &t->files.items[number];
-	*e = (struct entry){
+	return 0;
+}
+
+static int file_add(struct file_table *t, uint32_t first, uint64_t hash,
+		    const struct file_place *place)
+{
+	bool again = t->forgotten != NONE;
+	uint32_t number = again ? t->forgotten : t->files.count, next = NONE;
+	const char *path = NULL;
+	int r = array_reserve((void **)&t->files.items, &t->files.capacity, number + 1,
+			      sizeof(*t->files.items), t->max_files);
+
+	if (r == 0)
+		r = path_copy(t, place->path, &path);
+	if (r < 0)
+		return r;
+	if (again)
+		next = t->files.items[number].same_inode;
+	t->files.items[number] = (struct entry){
 		.file = { .path = path,
 			  .ino = place->ino,
 			  .generation = place->generation,
@@ -249,13 +271,19 @@ static int file_add(struct file_table *t, uint32_t first, uint64_t hash,
 			  .minor = place->minor,
 			  .state = FILE_UNSEEN,
 			  .fd = -1 },
-		.same_inode = NONE,
 	};
-	if (first != NONE) {
-		e->same_inode = t->files.items[first].same_inode;
-		t->files.items[first].same_inode = number;
+	r = file_enter(t, number, first, hash);
+	if (r < 0) {
+		t->files.items[number].forgotten = again;
+		t->files.items[number].same_inode = next;
+		return r;
 	}
-	t->files.count++;
+	if (again) {
+		t->forgotten = next;
+		t->forgotten_count--;
+	} else {
+		t->files.count++;
+	}
 	return (int)number;
 }
 
@@ -289,6 +317,11 @@ const struct file *file_table_get(const struct file_table *t, uint32_t file)
 uint32_t file_table_count(const struct file_table *t)
 {
 	return t->files.count;
+}
+
+uint32_t file_table_known(const struct file_table *t)
+{
+	return t->files.count - t->forgotten_count;
 }
 
 uint32_t file_table_pinned(const struct file_table *t)
@@ -562,6 +595,105 @@ void file_table_unpin(struct file_table *t, uint32_t file)
 void file_table_drop(struct file_table *t, uint32_t file)
 {
 	let_go(t, file, FILE_UNSEEN);
+}
+
+void file_table_relax(struct file_table *t, uint32_t pins)
+{
+	/* Those that were asked for have another round, and then no more. */
+	while (t->pins > pins) {
+		uint32_t number = t->oldest;
+		struct entry *e = &t->files.items[number];
+
+		if (!e->asked_for) {
+			pin_close(t, number, FILE_DONE);
+			continue;
+		}
+		e->asked_for = false;
+		pin_dequeue(t, number);
+		pin_enqueue(t, number);
+	}
+}
+
+/* ---- forgetting ---- */
+
+/*
+ * Indexes and paths of those that stay, made anew. Of files with one inode number the higher is now taken for the newer: mostly one
+ * is left of them. 0, or -ENOMEM, -E2BIG.
+ */
+static int indexes_make(struct file_table *t)
+{
+	int r = 0;
+
+	for (uint32_t i = 0; i < t->files.count && r == 0; i++) {
+		struct entry *e = &t->files.items[i];
+		const struct inode_key key = { .ino = e->file.ino,
+					       .major = e->file.major,
+					       .minor = e->file.minor };
+		uint64_t hash = hash_bytes(&key, sizeof(key));
+
+		if (e->forgotten)
+			continue;
+		r = path_copy(t, e->file.path, &e->file.path);
+		if (r == 0)
+			r = file_enter(t, i, index_find(&t->by_inode, hash, inode_equal, t, &key),
+				       hash);
+		if (r == 0 && e->root != ROOT_UNASKED)
+			r = index_add(&t->by_root, root_hash(e->root, e->file.ino, e->file.path),
+				      i);
+	}
+	return r;
+}
+
+static void indexes_release(struct file_table *t)
+{
+	array_release(&t->files);
+	index_release(&t->by_inode);
+	index_release(&t->by_root);
+	arena_release(&t->paths);
+}
+
+/* A slow one is pinned without being open, and in no queue. */
+static bool is_held(const struct file_table *t, uint32_t number)
+{
+	const struct file *f = &t->files.items[number].file;
+
+	return (f->state == FILE_PINNED && !f->slow) || t->copied == number;
+}
+
+static void file_clear(struct file_table *t, uint32_t number)
+{
+	t->files.items[number] = (struct entry){
+		.file = { .path = "", .fd = -1 },
+		.same_inode = t->forgotten,
+		.forgotten = true,
+	};
+	t->forgotten = number;
+	t->forgotten_count++;
+}
+
+void file_table_forget(struct file_table *t, bool (*may)(void *ctx, uint32_t file), void *ctx)
+{
+	struct file_table left = *t;
+
+	if (!t->files.count)
+		return;
+	left.by_inode = left.by_root = (struct index){ 0 };
+	arena_init(&left.paths, t->paths.max_bytes);
+	left.path_bytes = 0;
+	left.files.capacity = t->files.count;
+	left.files.items = calloc(t->files.count, sizeof(*t->files.items));
+	if (!left.files.items)
+		return;
+	memcpy(left.files.items, t->files.items, t->files.count * sizeof(*t->files.items));
+	for (uint32_t i = 0; i < t->files.count; i++)
+		if (!t->files.items[i].forgotten && !is_held(t, i) && may(ctx, i))
+			file_clear(&left, i);
+	if (indexes_make(&left) < 0) {
+		indexes_release(&left);
+		return;
+	}
+	indexes_release(t);
+	*t = left;
 }
 
 /* ---- reading ---- */

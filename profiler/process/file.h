@@ -72,6 +72,8 @@ int file_table_intern(struct file_table *t, const struct file_place *place, uint
 /* Valid until the next call that takes a non-const table. */
 const struct file *file_table_get(const struct file_table *t, uint32_t file);
 uint32_t file_table_count(const struct file_table *t);
+/* Those that were not forgotten. */
+uint32_t file_table_known(const struct file_table *t);
 /* How many are held open now: slow ones are not. */
 uint32_t file_table_pinned(const struct file_table *t);
 
@@ -96,6 +98,17 @@ struct file_place file_table_place(const struct file_table *t, uint32_t file);
 
 /* Lets go of it: its names are known, or never will be. */
 void file_table_unpin(struct file_table *t, uint32_t file);
+/*
+ * Of those that are held open lets go of the oldest that nobody asked for lately, until so many are: all have their names.
+ */
+void file_table_relax(struct file_table *t, uint32_t pins);
+
+/*
+ * Forgets the files that are not held open and of which `may` says so: their numbers will be others'. It takes time for
+ * each file that there is. Without memory all stay.
+ */
+void file_table_forget(struct file_table *t, bool (*may)(void *ctx, uint32_t file), void *ctx);
+
 /* Lets go of it although nobody has asked for its names: it is FILE_UNSEEN again. */
 void file_table_drop(struct file_table *t, uint32_t file);
 

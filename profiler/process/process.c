@@ -59,6 +59,7 @@ struct process_table {
 	uint64_t next_sweep_ns;
 	uint32_t sweep;
 	uint32_t refused_pid; /* the last one, so that its frames don't count it again */
+	bool sparing; /* with pins */
 	struct buffer text; /* of one process */
 	struct maps_line line;
 };
@@ -129,8 +130,7 @@ static int read_pids(struct process_table *t, struct buffer *pids)
 	return r;
 }
 
-/* Buries those whose exits we missed. Only a full table has reason to look. */
-static void sweep(struct process_table *t, uint64_t time_ns)
+void process_table_sweep(struct process_table *t, uint64_t time_ns)
 {
 	struct process *p = NULL;
 	struct buffer pids;
@@ -161,7 +161,7 @@ static struct process *process_add(struct process_table *t, uint64_t time_ns, ui
 
 	if (!p) {
 		if (!roster_longest_dead(&t->roster))
-			sweep(t, time_ns);
+			process_table_sweep(t, time_ns);
 		dead = roster_longest_dead(&t->roster);
 		if (dead) {
 			roster_remove(&t->roster, dead);
@@ -485,6 +485,11 @@ uint32_t process_table_mappings(struct process_table *t, uint32_t pid, const str
 	return count;
 }
 
+uint32_t process_table_count(const struct process_table *t)
+{
+	return t->roster.live;
+}
+
 uint32_t process_table_next(struct process_table *t, uint32_t *at)
 {
 	const struct roster *r = &t->roster;
@@ -496,6 +501,20 @@ uint32_t process_table_next(struct process_table *t, uint32_t *at)
 			return p->pid;
 	}
 	return 0;
+}
+
+void process_table_mapped(struct process_table *t, bool *mapped)
+{
+	struct process *p = NULL;
+
+	while ((p = roster_next(&t->roster, p))) {
+		uint32_t count = mapping_list_count(p->mappings);
+		const struct mapping *all = count ? mapping_list_at(p->mappings, 0) : NULL;
+
+		for (uint32_t i = 0; i < count; i++)
+			if (all[i].kind == MAPPING_FILE)
+				mapped[all[i].file] = true;
+	}
 }
 
 void process_table_mark_files(struct process_table *t, uint64_t now_ns)
@@ -605,7 +624,8 @@ void process_table_resolve(struct process_table *t, uint64_t time_ns, const stru
 		else if (p->mappings)
 			ret->kind = MAPPING_UNMAPPED;
 	}
-	if (ret->kind == MAPPING_FILE)
+	if (ret->kind == MAPPING_FILE &&
+	    !(t->sparing && file_table_get(t->files, ret->file)->state == FILE_DONE))
 		mapping_pin(t, p, ret);
 	if (ret->kind == MAPPING_UNKNOWN_PROCESS)
 		counter_add(t->counters, COUNTER_FRAMES_UNKNOWN_PROCESS, 1);
@@ -613,4 +633,17 @@ void process_table_resolve(struct process_table *t, uint64_t time_ns, const stru
 		counter_add(t->counters, COUNTER_FRAMES_UNMAPPED, 1);
 	else if (ret->kind == MAPPING_ANONYMOUS)
 		counter_add(t->counters, COUNTER_FRAMES_ANONYMOUS, 1);
+}
+
+void process_table_pin_sparingly(struct process_table *t)
+{
+	t->sparing = true;
+}
+
+void process_table_pin(struct process_table *t, uint32_t pid, struct mapping *m)
+{
+	struct process *p = roster_find(&t->roster, pid);
+
+	if (p)
+		mapping_pin(t, p, m);
 }

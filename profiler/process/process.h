@@ -78,8 +78,17 @@ void process_table_lost(struct process_table *t);
  */
 uint32_t process_table_mappings(struct process_table *t, uint32_t pid, const struct mapping **ret);
 
+/* How many there are, those that ended lately included. */
+uint32_t process_table_count(const struct process_table *t);
+
 /* Which processes there are: the pid of the next living one, from *at on, which begins as 0; 0 at the end. */
 uint32_t process_table_next(struct process_table *t, uint32_t *at);
+
+/* Buries those whose exits were missed, by what /proc has. Of its own accord it does so only when it is full. */
+void process_table_sweep(struct process_table *t, uint64_t time_ns);
+
+/* Sets mapped[file] for each file that a process maps, or mapped and is not forgotten yet; there is room for all files. */
+void process_table_mapped(struct process_table *t, bool *mapped);
 
 /* Tells the file table which files living processes map now (file_table_mapped). */
 void process_table_mark_files(struct process_table *t, uint64_t now_ns);
@@ -96,5 +105,12 @@ struct process_id {
  */
 void process_table_resolve(struct process_table *t, uint64_t time_ns, const struct process_id *id,
 			   uint64_t addr, struct mapping *ret);
+
+/*
+ * From now on process_table_resolve() leaves a file that was let go of with its names (FILE_DONE) as it is, and process_table_pin()
+ * opens it again: for the mapping that was resolved last, which is *m.
+ */
+void process_table_pin_sparingly(struct process_table *t);
+void process_table_pin(struct process_table *t, uint32_t pid, struct mapping *m);
 
 #endif

@@ -16,6 +16,8 @@
 #define DATE "dddd-dd-ddTdd:dd:dd"
 #define NS_PER_DAY (24 * 3600 * NS_PER_S)
 #define MAX_DAYS 3653
+/* The year 2262: so that nobody who adds to a moment has to think. */
+#define MAX_SECONDS (INT64_MAX / (int64_t)NS_PER_S - 1)
 
 /* Does the text begin so? 'd' is a digit. */
 static bool begins(const char *text, const char *pattern)
@@ -84,7 +86,7 @@ static bool absolute(const char *text, uint64_t *ret_ns)
 	if (!zone(at, &east_s))
 		return false;
 	seconds = (int64_t)t - east_s;
-	if (seconds < 0 || (uint64_t)seconds >= UINT64_MAX / NS_PER_S)
+	if (seconds < 0 || (uint64_t)seconds > MAX_SECONDS)
 		return false;
 	*ret_ns = (uint64_t)seconds * NS_PER_S + fraction_ns;
 	return true;
@@ -104,8 +106,7 @@ static bool seconds_since_1970(const char *text, uint64_t *ret_ns)
 		for (size_t i = fraction++; i < 9; i++)
 			ns *= 10;
 	}
-	if (text[whole + fraction] ||
-	    number_parse(text, whole, UINT64_MAX / NS_PER_S - 1, &seconds) < 0)
+	if (text[whole + fraction] || number_parse(text, whole, MAX_SECONDS, &seconds) < 0)
 		return false;
 	*ret_ns = seconds * NS_PER_S + ns;
 	return true;
@@ -167,9 +168,11 @@ int moment_range_parse(const char *from, const char *to, uint64_t now_ns, struct
 		       struct err *err)
 {
 	struct moment_range range = { 0, UINT64_MAX };
-	int r = from ? moment_parse(from, now_ns, &range.from_ns, err) : 0;
+	int r = 0;
 
-	if (r == 0 && to)
+	if (from && strcmp(from, "first") != 0)
+		r = moment_parse(from, now_ns, &range.from_ns, err);
+	if (r == 0 && to && strcmp(to, "last") != 0)
 		r = moment_parse(to, now_ns, &range.to_ns, err);
 	if (r == 0 && range.from_ns >= range.to_ns)
 		r = err_set(err, -EINVAL, "\"from\" is not before \"to\"");

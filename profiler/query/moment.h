@@ -24,7 +24,7 @@ struct moment_range {
 };
 
 /*
- * NULL: from the beginning of time, or to its end. 0, or -EINVAL and a sentence: one is no moment, or `from` isn't
+ * NULL or "first": from the beginning of time; NULL or "last": to its end. 0, or -EINVAL and a sentence: one is no moment, or `from` isn't
  * before `to`.
  */
 int moment_range_parse(const char *from, const char *to, uint64_t now_ns, struct moment_range *ret,

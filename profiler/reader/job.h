@@ -4,10 +4,15 @@
  *
  *	supervisor		reader
  *	STORE_FILE	→	many, or none
- *	JOB		→
+ *	JOB		→		or ACCOUNT, for `slowburn store`
  *			←	for each part: ANSWER, many; ANSWERED
  *			←	SAID, about what is no reason to end
  *			←	ENDED
+ *
+ * Or, for `slowburn store import`, again and again:
+ *
+ *	IMPORT		→		a file
+ *			←	ANSWER, many: its frame (store/packer.h); PACKED
  */
 #ifndef READER_JOB_H
 #define READER_JOB_H
@@ -33,7 +38,30 @@
 
 struct reader_result {
 	int32_t status; /* 0, or negative errno */
-	uint32_t broken_off; /* recordings that break off early */
+	uint32_t broken_off; /* recordings that break off early; files of a store that are damaged */
+};
+
+enum reader_account_kind { READER_INFO, READER_VERIFY, READER_EXPORT };
+
+/* What `slowburn store` asks of a store's files. */
+struct reader_account {
+	uint32_t kind;
+	uint32_t reserved;
+	uint64_t from_ns, to_ns, window_ns; /* what is exported (store/reader.h) */
+};
+
+struct reader_import {
+	uint64_t time_ns; /* of a file that doesn't say when it was taken; 0: not known */
+	uint32_t goes_on; /* the frame before was written, and one may follow it in its file */
+	uint32_t reserved;
+};
+
+struct reader_packed {
+	int32_t status; /* 0, or negative errno: there is no frame */
+	uint32_t broken_off; /* a recording that breaks off early */
+	uint32_t whole; /* the frame begins a file */
+	uint32_t reserved;
+	uint64_t start_ns, samples;
 };
 
 struct reader_part {

@@ -20,7 +20,7 @@ struct head {
 
 _Static_assert(sizeof(struct head) == 24, "no padding");
 
-static bool same_name(const char *a, const char *b)
+bool reader_same_name(const char *a, const char *b)
 {
 	for (; *a && *b; a++, b++)
 		if ((*a == '-' ? '_' : *a) != (*b == '-' ? '_' : *b))
@@ -31,7 +31,7 @@ static bool same_name(const char *a, const char *b)
 const char *reader_request_find(const struct reader_request *q, const char *name)
 {
 	for (uint32_t i = 0; i < q->count; i++)
-		if (same_name(q->parameters[i].name, name))
+		if (reader_same_name(q->parameters[i].name, name))
 			return q->parameters[i].value;
 	return NULL;
 }

@@ -33,11 +33,14 @@
 enum reader_message {
 	READER_JOB = 1, /* struct reader_job; descriptors: the files, none of a store's */
 	READER_STORE_FILE, /* before it, many: struct catalog_file, and its descriptor */
+	READER_ACCOUNT, /* instead of a job: struct reader_account; one part is the answer */
+	READER_IMPORT, /* struct reader_import, and the file's name; descriptor: the file */
 	READER_REQUEST, /* as reader_request_write() writes it */
 	READER_ANSWER = 100, /* some more bytes of the next part, or of the answer */
 	READER_ANSWERED, /* that was all of it */
 	READER_SAID, /* a sentence */
 	READER_ENDED, /* a job's: struct reader_result, and a sentence if it failed; a request's: nothing */
+	READER_PACKED, /* struct reader_packed, and a sentence if it failed */
 	READER_REPLY, /* struct reader_reply, before the answer */
 };
 
@@ -55,14 +58,17 @@ struct reader_request {
 
 struct reader_reply {
 	uint32_t status; /* HTTP's; if it isn't 200, `sentence` says why, and there is no answer */
-	uint32_t settled; /* 1: the same question at the same `now_ns` will have the same answer */
+	uint32_t settled; /* 1: all windows that it asks for are in the store by now */
 	uint64_t bytes; /* of the answer */
 	char content_type[48];
 	char file_name[64]; /* to save it by, or "" */
 	char sentence[512]; /* with 200: what is wrong with the store, or "" */
 };
 
-/* The value of a parameter, or NULL; '-' and '_' are one character in names. */
+/* '-' and '_' are one character in names of parameters. */
+bool reader_same_name(const char *a, const char *b);
+
+/* The value of a parameter, or NULL. */
 const char *reader_request_find(const struct reader_request *q, const char *name);
 
 /* Appends a message. 0; -E2BIG: too many parameters, or too long; -ENOMEM. */

@@ -8,17 +8,17 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "profiler/agent/capture.h"
 #include "profiler/base/cleanup.h"
 #include "profiler/base/clock.h"
-#include "profiler/decode/collapsed_read.h"
-#include "profiler/decode/file_format.h"
 #include "profiler/decode/limits.h"
-#include "profiler/decode/pprof_read.h"
 #include "profiler/encode/collapsed.h"
 #include "profiler/encode/difference.h"
 #include "profiler/encode/format.h"
 #include "profiler/encode/pprof.h"
+#include "profiler/reader/account.h"
+#include "profiler/reader/conversation.h"
+#include "profiler/reader/file.h"
+#include "profiler/reader/import.h"
 #include "profiler/reader/job.h"
 #include "profiler/role/socket.h"
 #include "profiler/store/handed.h"
@@ -28,11 +28,15 @@
 #define MAX_STORE_ITEMS (1u << 24)
 #define MAX_ANSWER_BYTES ((size_t)512 << 20)
 
+enum { FILE_CAME = 1, ASKED };
+
 struct reader {
 	int socket;
 	int files[READER_MAX_FILES];
 	struct handed store;
 	struct reader_job job;
+	struct reader_account account;
+	bool is_account; /* that is what is asked for, and no job */
 	struct reader_result result;
 	struct query *query;
 	struct profile profiles[READER_MAX_FILES];
@@ -64,40 +68,19 @@ static int say_part(const struct reader *d, const struct buffer *bytes)
 
 /* ---- files ---- */
 
-static int read_bytes(int fd, enum file_format format, struct profile *ret, struct err *err)
-{
-	_cleanup_(buffer_release) struct buffer bytes = BUFFER_INIT(DECODE_MAX_FILE_BYTES);
-	int r = buffer_read_fd(&bytes, fd);
-
-	if (r == -E2BIG)
-		return err_set(err, r, "it is larger than %zu MiB", DECODE_MAX_FILE_BYTES >> 20);
-	if (r < 0)
-		return err_errno(err, r, "it can't be read");
-	if (!bytes.len)
-		return err_set(err, -EINVAL, "it is empty");
-	return format == FILE_FORMAT_COLLAPSED ? collapsed_read(bytes.data, bytes.len, ret, err)
-					       : pprof_read(bytes.data, bytes.len, ret, err);
-}
-
 static int read_file(struct reader *d, uint32_t i, struct err *err)
 {
-	char head[4096];
-	ssize_t len = pread(d->files[i], head, sizeof(head), 0);
-	enum file_format format = file_format_of(head, len > 0 ? (size_t)len : 0);
-	struct profile *p = &d->profiles[i];
-	struct err why = { "" };
-	int r = format == FILE_FORMAT_RECORDING ? capture_replay(d->files[i], false, p, &why)
-						: read_bytes(d->files[i], format, p, &why);
+	struct err why;
+	int r = file_read_profile(d->files[i], d->job.names[i], &d->profiles[i], err);
 
 	if (r < 0)
-		return err_set(err, r, "cannot read \"%s\": %s", d->job.names[i], why.text);
+		return r;
 	d->profile_count++;
-	if (r > 0) {
-		err_set(&why, 0, "\"%s\" breaks off early: this is what it has", d->job.names[i]);
-		d->result.broken_off++;
-		return say(d, READER_SAID, why.text, strlen(why.text));
-	}
-	return 0;
+	if (!r)
+		return 0;
+	err_set(&why, 0, "\"%s\" breaks off early: this is what it has", d->job.names[i]);
+	d->result.broken_off++;
+	return say(d, READER_SAID, why.text, strlen(why.text));
 }
 
 /* The rest of a damaged store is read; that it is, is said. */
@@ -161,7 +144,7 @@ static int encode_diff(const struct reader *d, const struct diff *diff,
 	if (!strcmp(part->format, "text"))
 		r = difference_text(diff, &part->look, out);
 	else if (!strcmp(part->format, "json"))
-		r = difference_json(diff, out);
+		r = difference_json(diff, 0, out);
 	else if (!strcmp(part->format, "pprof"))
 		r = pprof_encode_diff(diff, out);
 	else if (!strcmp(part->format, "collapsed"))
@@ -185,6 +168,20 @@ static int answer(const struct reader *d, const struct diff *diff, struct err *e
 	return 0;
 }
 
+/* What is damaged is in *err when it returns 0. */
+static int account(struct reader *d, struct err *err)
+{
+	_cleanup_(buffer_release) struct buffer out = BUFFER_INIT(MAX_ANSWER_BYTES);
+	const struct store_source source = handed_source(&d->store);
+	int r = account_run(&d->account, &source, &out, &d->result.broken_off, err);
+
+	if (r == 0)
+		r = say_part(d, &out);
+	if (r == 0 && d->account.kind == READER_EXPORT && d->result.broken_off)
+		r = say(d, READER_SAID, err->text, strlen(err->text));
+	return r;
+}
+
 static int work(struct reader *d, struct err *err)
 {
 	const struct diff_options options = { .mode = d->job.mode, .by = d->job.by };
@@ -206,7 +203,7 @@ static int work(struct reader *d, struct err *err)
 
 /* ---- life ---- */
 
-/* What comes before the job are files of a store. 1: it was one. */
+/* What comes before the job are files of a store. FILE_CAME; ASKED: it was a request, and is answered. */
 static int hear(struct reader *d, struct socket_message *m)
 {
 	int r = socket_receive(d->socket, m, clock_ns(CLOCK_MONOTONIC) + JOB_PATIENCE_NS);
@@ -215,7 +212,20 @@ static int hear(struct reader *d, struct socket_message *m)
 		return r;
 	if (m->type == READER_STORE_FILE) {
 		r = handed_take(&d->store, m->bytes.data, m->bytes.len, &m->fds[0]);
-		return r < 0 ? r : 1;
+		return r < 0 ? r : FILE_CAME;
+	}
+	if (m->type == READER_REQUEST) {
+		r = conversation_serve(d->socket, &m->bytes, &d->store);
+		return r < 0 ? r : ASKED;
+	}
+	if (m->type == READER_IMPORT)
+		return import_serve(d->socket, m) < 0 ? -EPROTO : -EPIPE; /* who asked has gone */
+	if (m->type == READER_ACCOUNT) {
+		if (m->bytes.len != sizeof(d->account) || m->fd_count)
+			return -EPROTO;
+		memcpy(&d->account, m->bytes.data, sizeof(d->account));
+		d->is_account = true;
+		return 0;
 	}
 	r = m->type == READER_JOB ? reader_job_parse(&d->job, &m->bytes) : -EPROTO;
 	if (r == 0 && m->fd_count != (d->job.store ? 0 : d->job.file_count))
@@ -225,6 +235,7 @@ static int hear(struct reader *d, struct socket_message *m)
 	return r;
 }
 
+/* 0, or ASKED. */
 static int receive_job(struct reader *d, struct err *err)
 {
 	struct socket_message m;
@@ -233,9 +244,9 @@ static int receive_job(struct reader *d, struct err *err)
 	socket_message_init(&m, READER_MAX_JOB_BYTES);
 	do
 		r = hear(d, &m);
-	while (r == 1);
+	while (r == FILE_CAME);
 	socket_message_release(&m);
-	return r < 0 ? err_errno(err, r, "the reader got no job") : 0;
+	return r < 0 ? err_errno(err, r, "the reader got no job") : r;
 }
 
 static int serve(struct reader *d)
@@ -245,8 +256,10 @@ static int serve(struct reader *d)
 	size_t len;
 	int r = receive_job(d, &err);
 
+	if (r == ASKED)
+		return 0;
 	if (r == 0)
-		r = work(d, &err);
+		r = d->is_account ? account(d, &err) : work(d, &err);
 	d->result.status = r;
 	if (r == 0)
 		err.text[0] = '\0';

@@ -129,8 +129,7 @@ static void describe_capabilities(const struct role *role, struct buffer *out)
 	for (size_t i = 0; i < role->capability_count; i++)
 		describe_capability(&role->capabilities[i], "", out);
 	if (role->setup)
-		describe_capability(&role->setup->capability, " (given up before the first sample)",
-				    out);
+		describe_capability(&role->setup->capability, " (given up when it is set up)", out);
 }
 
 static void describe_limits(const struct role *role, struct buffer *out)
@@ -163,7 +162,7 @@ static void describe_group(const struct role_calls *group, struct buffer *out)
 	char text[128];
 
 	snprintf(text, sizeof(text), "%s%s:", group->purpose,
-		 group->until_sealed ? " (given up before the first sample)" : "");
+		 group->until_sealed ? " (given up when it is set up)" : "");
 	item_begin(&l, text);
 	for (size_t i = 0; i < group->count; i++) {
 		const struct role_call *c = &group->calls[i];
@@ -188,6 +187,10 @@ int role_describe(const struct role *role, struct buffer *out)
 	describe_identity(role, out);
 	describe_capabilities(role, out);
 	describe_limits(role, out);
+	if (role->ordinary)
+		buffer_text(out, "- priority: everybody's (nice 0)\n");
+	if (role->background)
+		buffer_text(out, "- priority: the lowest (nice 19, SCHED_BATCH)\n");
 	buffer_text(out,
 		    role->filter == ROLE_ALLOWS
 			    ? "- system calls, all others being answered EPERM:\n"

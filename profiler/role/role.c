@@ -425,6 +425,19 @@ static const struct role_limit symbolizer_limits[] = {
 #endif
 };
 
+/* The same; and one that was given up over a question may not go on for long. Else it is replaced before (agent/background_lines.c). */
+static const struct role_limit background_symbolizer_limits[] = {
+	{ RLIMIT_CORE, "RLIMIT_CORE", 0 },
+	{ RLIMIT_NPROC, "RLIMIT_NPROC", 0 },
+	{ RLIMIT_NOFILE, "RLIMIT_NOFILE", 16 },
+	{ RLIMIT_STACK, "RLIMIT_STACK", 8 << 20 },
+	{ RLIMIT_CPU, "RLIMIT_CPU", 10 },
+#if !ROLE_SANITIZED
+	{ RLIMIT_FSIZE, "RLIMIT_FSIZE", 128 << 20 },
+	{ RLIMIT_DATA, "RLIMIT_DATA", 1 << 30 },
+#endif
+};
+
 static const struct role_call symbolizer_index_calls[] = {
 	CALL("write"), /* what it is handed can only be read, but for the memory that an index is for */
 	CALL_IF("mmap", "of a descriptor, private, only to be read", DESCRIPTOR_TO_READ),
@@ -549,7 +562,9 @@ static const struct role_calls unwinder_groups[] = {
 static const char *const reader_supervisor_crew[] = { "reader", NULL };
 
 static const struct role_call reader_descriptor_calls[] = {
-	CALL("read"), CALL("pread64"), CALL("lseek"), CALL("fstat"), CALL("close"),
+	CALL("read"),  CALL("pread64"),
+	CALL("lseek"), CALL("fstat"),
+	CALL("close"), CALL_IF("fcntl", "F_DUPFD_CLOEXEC", ARGUMENT_IS(1, F_DUPFD_CLOEXEC)),
 };
 
 static const struct role_limit reader_limits[] = {
@@ -577,18 +592,56 @@ static const struct role_calls reader_groups[] = {
 static const struct role_limit storekeeper_limits[] = {
 	{ RLIMIT_CORE, "RLIMIT_CORE", 0 },
 	{ RLIMIT_NPROC, "RLIMIT_NPROC", 0 },
-	{ RLIMIT_NOFILE, "RLIMIT_NOFILE", 4096 }, /* all files of a store */
+	{ RLIMIT_NOFILE, "RLIMIT_NOFILE",
+	  32 }, /* three files at a time, the directory, two sockets */
 	{ RLIMIT_STACK, "RLIMIT_STACK", 8 << 20 },
 #if !ROLE_SANITIZED
-	{ RLIMIT_FSIZE, "RLIMIT_FSIZE", 0 },
-	{ RLIMIT_DATA, "RLIMIT_DATA", 2u << 30 }, /* a range of much, as one profile */
+	/* A roll-up: what one file has, as text and items, and the profile that is made of it. */
+	{ RLIMIT_DATA, "RLIMIT_DATA", 1u << 30 },
 #endif
 };
 
+/* Until it is sealed by Landlock, which looks at paths, the uid stands alone. */
+static const struct role_call storekeeper_setup_calls[] = {
+	CALL("landlock_create_ruleset"),
+	CALL("landlock_add_rule"),
+	CALL("landlock_restrict_self"),
+	CALL_IF("prctl", "PR_SET_NO_NEW_PRIVS", ARGUMENT_IS(0, PR_SET_NO_NEW_PRIVS)),
+	CALL("seccomp"),
+	CALL_IF("sched_setscheduler", "its own", ARGUMENT_IS(0, 0)),
+	CALL_IF("setpriority", "its own", ARGUMENT_IS(1, 0)),
+};
+
+static const struct role_call storekeeper_file_calls[] = {
+	CALL("openat"),
+	CALL("newfstatat"),
+	CALL("fstat"),
+	CALL("getdents64"),
+	CALL("renameat"),
+	CALL("unlinkat"),
+	CALL("flock"),
+	CALL("pread64"),
+	CALL("pwrite64"),
+	CALL("lseek"),
+	CALL("ftruncate"),
+	CALL("fdatasync"),
+	CALL("fsync"),
+	CALL("fstatfs"),
+	CALL("close"),
+	CALL_IF("fcntl", "F_GETFL", ARGUMENT_IS(1, F_GETFL)), /* opendir, both */
+	CALL_IF("fcntl", "F_SETFD", ARGUMENT_IS(1, F_SETFD)),
+	CALL_IF("ioprio_set", "its own", ARGUMENT_IS(1, 0)),
+};
+
+static const struct role_call storekeeper_window_calls[] = {
+	CALL_IF("fcntl", "F_GET_SEALS: is it memory?", ARGUMENT_IS(1, F_GET_SEALS)),
+};
+
 static const struct role_calls storekeeper_groups[] = {
-	{ "files that it was handed", false, reader_descriptor_calls,
-	  COUNT(reader_descriptor_calls) },
-	{ "its conversation", false, conversation_calls, COUNT(conversation_calls) },
+	{ "setting up", true, storekeeper_setup_calls, COUNT(storekeeper_setup_calls) },
+	{ "the store", false, storekeeper_file_calls, COUNT(storekeeper_file_calls) },
+	{ "windows", false, storekeeper_window_calls, COUNT(storekeeper_window_calls) },
+	{ "conversations", false, agent_conversation_calls, COUNT(agent_conversation_calls) },
 	{ "memory", false, memory_calls, COUNT(memory_calls) },
 	{ "what every process needs", false, process_calls, COUNT(process_calls) },
 };
@@ -644,6 +697,39 @@ static const struct role_calls web_groups[] = {
 	{ "waiting for all of them", false, web_waiting_calls, COUNT(web_waiting_calls) },
 	{ "memory", false, memory_calls, COUNT(memory_calls) },
 	{ "what every process needs", false, process_calls, COUNT(process_calls) },
+};
+
+/* ---- the supervisor of a server ---- */
+
+static const char *const serve_supervisor_crew[] = {
+	"agent",       "opener", "fetcher", "symbolizer", "background symbolizer",
+	"storekeeper", "web",    "reader",  NULL,
+};
+
+static const struct role_capability serve_supervisor_capabilities[] = {
+	{ CAP_SETUID, "CAP_SETUID", "gives the others uids of their own" },
+	{ CAP_SETGID, "CAP_SETGID", "and gids, and takes their groups" },
+	{ CAP_SETPCAP, "CAP_SETPCAP", "takes what they don't need out of their bounding sets" },
+	{ CAP_KILL, "CAP_KILL", "ends them, who are other users" },
+	{ CAP_DAC_READ_SEARCH, "CAP_DAC_READ_SEARCH",
+	  "opens the store's files, which are the storekeeper's, for readers" },
+};
+
+#define SOCKET_OF(family) CALL_IF("socket", #family, ARGUMENT_IS(0, family))
+
+/* Its own are there before. The web process takes connections from those that it is handed, and asks the kernel about them. */
+static const struct role_call serve_network_calls[] = {
+	SOCKET_OF(AF_UNIX),  SOCKET_OF(AF_INET), SOCKET_OF(AF_INET6), SOCKET_OF(AF_PACKET),
+	SOCKET_OF(AF_VSOCK), SOCKET_OF(AF_ALG),  CALL("connect"),     CALL("bind"),
+	CALL("listen"),      CALL("accept"),
+};
+
+static const struct role_calls serve_supervisor_groups[] = {
+	{ "other processes' memory", false, others_memory_calls, COUNT(others_memory_calls) },
+	{ "the network", false, serve_network_calls, COUNT(serve_network_calls) },
+	{ "mounts and namespaces", false, namespace_calls, COUNT(namespace_calls) },
+	{ "the kernel and the machine", false, kernel_calls, COUNT(kernel_calls) },
+	{ "what nobody of us needs", false, needless_calls, COUNT(needless_calls) },
 };
 
 /* ---- the roles ---- */
@@ -705,6 +791,17 @@ static const struct role roles[] = {
 		GROUPS(symbolizer_groups),
 	},
 	{
+		.name = "background symbolizer",
+		.work = "A further symbolizer, which reads lines while sampling goes on, so that the other "
+			"one is free for what can't wait",
+		.user = "slowburn-symbolizer",
+		.fallback_id = SYMBOLIZER_ID,
+		.served = true,
+		.background = true,
+		LIMITS(background_symbolizer_limits),
+		GROUPS(symbolizer_groups),
+	},
+	{
 		.name = "dump supervisor",
 		.work = "The supervisor of slowburn dump, debug, symbolize and doctor --symbols; the same, "
 			"but that the tracer is one of its children",
@@ -756,12 +853,24 @@ static const struct role roles[] = {
 			"answer",
 		.user = "slowburn-reader",
 		.fallback_id = READER_ID,
+		.ordinary = true,
 		LIMITS(reader_limits),
 		GROUPS(reader_groups),
 	},
 	{
+		.name = "serve supervisor",
+		.work = "The supervisor of slowburn serve: opens the sockets to listen on and the "
+			"store's directory, starts, limits, ends and replaces the others, and opens "
+			"the store's files for readers",
+		.crew = serve_supervisor_crew,
+		.filter = ROLE_DENIES,
+		CAPABILITIES(serve_supervisor_capabilities),
+		GROUPS(serve_supervisor_groups),
+	},
+	{
 		.name = "storekeeper",
-		.work = "Reads the files of a store for slowburn store, which hands them to it",
+		.work = "Writes a store: windows that the agent packed, and what it rolls up of them; "
+			"reaches the store's directory and nothing else",
 		.user = "slowburn-storekeeper",
 		.fallback_id = STOREKEEPER_ID,
 		LIMITS(storekeeper_limits),
@@ -774,6 +883,7 @@ static const struct role roles[] = {
 		.program = "slowburn-web",
 		.user = "slowburn-web",
 		.fallback_id = WEB_ID,
+		.ordinary = true,
 		LIMITS(web_limits),
 		GROUPS(web_groups),
 	},

@@ -16,6 +16,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
+#include <sched.h>
 #include <seccomp.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -33,11 +34,7 @@
 #include <sanitizer/lsan_interface.h>
 #endif
 
-struct identity {
-	uid_t uid;
-	gid_t gid;
-};
-
+#define LOWEST_NICE 19
 #define FIRST_USER_NAMESPACE 0xEFFFFFFDu /* PROC_USER_INIT_INO: its inode, since 3.8 */
 
 static void caps_free(cap_t *caps)
@@ -129,6 +126,15 @@ static bool may_change_identity(const struct role *role, cap_t have)
 	return role->user && has(have, CAP_SETUID, CAP_EFFECTIVE) &&
 	       has(have, CAP_SETGID, CAP_EFFECTIVE) && has(have, CAP_KILL, CAP_EFFECTIVE) &&
 	       in_first_user_namespace();
+}
+
+struct identity sandbox_identity(const struct role *role)
+{
+	_cleanup_(caps_free) cap_t have = cap_get_proc();
+
+	if (have && may_change_identity(role, have))
+		return identity_of(role);
+	return (struct identity){ geteuid(), getegid() };
 }
 
 static int privileges_drop(const struct role *role)
@@ -243,6 +249,22 @@ static int silence_and_filter(const struct role *role)
 	return r;
 }
 
+/* For good: who has no capability can't raise it again. */
+static int priority_set(const struct role *role)
+{
+	const struct sched_param none = { 0 };
+
+	if (role->ordinary && getpriority(PRIO_PROCESS, 0) < 0 &&
+	    setpriority(PRIO_PROCESS, 0, 0) < 0)
+		return -errno;
+	if (!role->background)
+		return 0;
+	if (setpriority(PRIO_PROCESS, 0, LOWEST_NICE) < 0 ||
+	    sched_setscheduler(0, SCHED_BATCH, &none) < 0)
+		return -errno;
+	return 0;
+}
+
 int sandbox_enter(const struct role *role, struct err *err)
 {
 	int r;
@@ -251,6 +273,9 @@ int sandbox_enter(const struct role *role, struct err *err)
 	/* It stops all threads by ptrace. Asked now, it does not try again when the process ends. */
 	__lsan_do_leak_check();
 #endif
+	r = priority_set(role);
+	if (r < 0)
+		return err_errno(err, r, "the %s's priority could not be lowered", role->name);
 	r = privileges_drop(role);
 	if (r < 0)
 		return err_errno(err, r, "the %s could not give up its privileges", role->name);

@@ -10,6 +10,14 @@
 #include "profiler/base/err.h"
 #include "profiler/role/role.h"
 
+struct identity {
+	uid_t uid;
+	gid_t gid;
+};
+
+/* Who a process of this role is when it is started by us, as we are now. */
+struct identity sandbox_identity(const struct role *role);
+
 /* Used for giving up the rest, and given up then. */
 #define SANDBOX_CAPABILITIES \
 	(1ULL << CAP_SETUID | 1ULL << CAP_SETGID | 1ULL << CAP_SETPCAP | 1ULL << CAP_KILL)

@@ -1,48 +1,39 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One new file of a store, written window after window. A window is packed first, so that whoever writes knows how
- * long it is before a byte of it is on disk.
+ * One new file of a store, written frame after frame. It knows of a frame what its header says, and nothing of profiles.
  */
 #ifndef STORE_APPENDER_H
 #define STORE_APPENDER_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "profiler/base/err.h"
 #include "profiler/store/layout.h"
-#include "profiler/store/window.h"
 
 struct appender;
 
 /*
- * A file with its header, as CATALOG_TEMPORARY (there is none: -EEXIST). `effort`: zstd's level. 0, or negative errno and a
- * sentence; then there is no file.
+ * A file with its header, as `temporary` (there is none: -EEXIST), one of catalog.h's. 0, or negative errno and a sentence; then there is no
+ * file.
  */
-int appender_new(struct appender **ret, int dirfd, const struct layout_header *header, int effort,
-		 struct err *err);
+int appender_new(struct appender **ret, int dirfd, const char *temporary,
+		 const struct layout_header *header, struct err *err);
 
-/* Gives CATALOG_TEMPORARY the name by which it is read. 0, or negative errno and a sentence. */
-int appender_publish(int dirfd, const char *name, struct err *err);
+/* Gives `temporary` the name by which it is read. 0, or negative errno and a sentence. */
+int appender_publish(int dirfd, const char *temporary, const char *name, struct err *err);
 
 /* Closes it as it stands. */
 void appender_free(struct appender *a);
 
-/*
- * Packs the samples of `p`, and what was added to its arrays since the window before; it is the same profile in all calls.
- * 0, -ENOMEM, -E2BIG, or -EINVAL: the moments aren't the samples'.
- */
-int appender_pack(struct appender *a, const struct profile *p, const struct counters *counters,
-		  const struct store_window *w);
-
-/* What the packed window will add to the file, and what the file has. */
-uint64_t appender_packed_bytes(const struct appender *a);
+/* What the file has. */
 uint64_t appender_bytes(const struct appender *a);
 
 /*
- * Writes the window that was packed, by one call; `sequence` is above the last one's. 0, or negative errno: then the
- * file is as it was before, and the same window can be tried again.
+ * Writes a frame that layout_window_read() takes, by one call, under the number `sequence`, which is set in `frame` and is above the
+ * last one's. 0, or negative errno: then the file is as it was before, and the same frame can be tried again.
  */
-int appender_write(struct appender *a, uint64_t sequence);
+int appender_add(struct appender *a, void *frame, size_t len, uint64_t sequence);
 
 /* All that was written is on the disk. 0 or negative errno. */
 int appender_sync(struct appender *a);

@@ -18,7 +18,9 @@
 #include "profiler/base/err.h"
 
 #define CATALOG_NAME_BYTES 96
-#define CATALOG_TEMPORARY "unfinished" /* the one file that has no name yet */
+/* What has no name yet: what is being rolled up; a file without a header. */
+#define CATALOG_UNFINISHED "unfinished"
+#define CATALOG_BEGUN "begun"
 #define CATALOG_MAX_FILES 65536u
 
 struct catalog_file {

@@ -1,13 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Each field of each kind of item is a column of its own: neighbours in a column are alike, so that deltas are small and zstd
- * finds what repeats. A node's parent is mostly the node before it, and its column mostly zeros.
+ * The dictionary; samples are columns_samples.c's. Each field of each kind of item is a column of its own: neighbours in a column
+ * are alike, so that deltas are small and zstd finds what repeats. A node's parent is mostly the node before it, and its column
+ * mostly zeros.
  *
- * Samples are sorted by series and node, and so without any order of time; moments have that, in planes of low and of high bytes, since
- * the low ones are as good as random and would spoil the others for the entropy coder.
- *
- * Refused: columns by zstd's own dictionaries or by the frame before. They halve small windows, and make every window depend on
- * each one before it in the samples, too, which a reader of a range would have to unpack.
+ * Refused: numbers that are true beyond a file. Each has its own, so that any of them can go without another's becoming wrong.
  */
 #include "profiler/store/columns.h"
 
@@ -73,16 +70,50 @@ static void write_functions(const struct profile *p, uint32_t from, struct buffe
 		varint_put(out, f[i].start_line);
 }
 
-static void write_lines(const struct profile *p, uint32_t first, struct buffer *out)
-{
-	uint32_t last = 0;
+/* What `next` gives, from *at on: the next location, or NULL behind the last one. */
+typedef const struct profile_location *next_location(const struct profile *p, uint32_t *at,
+						     uint32_t known);
 
-	for (uint32_t i = first; i < p->lines.count; i++) {
-		varint_put_signed(out, (int64_t)p->lines.items[i].function - last);
-		last = p->lines.items[i].function;
+static const struct profile_location *next_new(const struct profile *p, uint32_t *at,
+					       uint32_t known)
+{
+	(void)known;
+	return *at < p->locations.count ? &p->locations.items[(*at)++] : NULL;
+}
+
+/* One that is among those `known`, when it was amended the last time. */
+static const struct profile_location *next_amended(const struct profile *p, uint32_t *at,
+						   uint32_t known)
+{
+	while (*at < p->amended.count) {
+		uint32_t location = p->amended.items[(*at)++].location;
+		const struct profile_location *l = &p->locations.items[location];
+
+		if (location < known && l->amended == *at)
+			return l;
 	}
-	for (uint32_t i = first; i < p->lines.count; i++)
-		varint_put(out, p->lines.items[i].line);
+	return NULL;
+}
+
+/* How many lines each has, and whether it has a name; then of all lines the functions, and the numbers. */
+static void write_lines(const struct profile *p, next_location *next, uint32_t from, uint32_t known,
+			struct buffer *out)
+{
+	const struct profile_location *l;
+	uint32_t last = 0, at = from;
+
+	while ((l = next(p, &at, known)))
+		varint_put(out, (uint64_t)(l->line_count - 1) << 1 | l->named);
+	at = from;
+	while ((l = next(p, &at, known)))
+		for (uint32_t i = l->first_line; i < l->first_line + l->line_count; i++) {
+			varint_put_signed(out, (int64_t)p->lines.items[i].function - last);
+			last = p->lines.items[i].function;
+		}
+	at = from;
+	while ((l = next(p, &at, known)))
+		for (uint32_t i = l->first_line; i < l->first_line + l->line_count; i++)
+			varint_put(out, p->lines.items[i].line);
 }
 
 static void write_locations(const struct profile *p, uint32_t from, struct buffer *out)
@@ -98,10 +129,27 @@ static void write_locations(const struct profile *p, uint32_t from, struct buffe
 	/* PROFILE_NONE is 0 then. */
 	for (uint32_t i = from; i < n; i++)
 		varint_put(out, (uint32_t)(l[i].mapping + 1));
-	for (uint32_t i = from; i < n; i++)
-		varint_put(out, (uint64_t)(l[i].line_count - 1) << 1 | (l[i].named != 0));
-	if (from < n)
-		write_lines(p, l[from].first_line, out);
+	write_lines(p, next_new, from, 0, out);
+}
+
+/* Of those that the file has: what is new comes as it is now. */
+static void write_amendments(const struct profile *p, const struct columns_marks *from,
+			     struct buffer *out)
+{
+	const struct profile_location *l;
+	uint32_t at = from->amended, count = 0, last = 0;
+
+	while (next_amended(p, &at, from->locations))
+		count++;
+	varint_put(out, count);
+	at = from->amended;
+	while ((l = next_amended(p, &at, from->locations))) {
+		uint32_t id = (uint32_t)(l - p->locations.items);
+
+		varint_put_signed(out, (int64_t)id - last);
+		last = id;
+	}
+	write_lines(p, next_amended, from->amended, from->locations, out);
 }
 
 static void write_nodes(const struct profile *p, uint32_t from, struct buffer *out)
@@ -168,6 +216,7 @@ struct columns_marks columns_marks_of(const struct profile *p)
 		.nodes = p->nodes.count,
 		.series = p->series.count,
 		.names = COUNTER_COUNT,
+		.amended = p->amended.count,
 	};
 }
 
@@ -193,180 +242,23 @@ void columns_write_dictionary(const struct profile *p, const struct columns_mark
 	write_locations(p, from.locations, out);
 	write_nodes(p, from.nodes, out);
 	write_series(p, from.series, out);
-}
-
-/* ---- samples and moments, to bytes ---- */
-
-struct place {
-	uint32_t series, node, sample;
-};
-
-static int compare_places(const void *a, const void *b)
-{
-	const struct place *x = a, *y = b;
-
-	if (x->series != y->series)
-		return x->series < y->series ? -1 : 1;
-	return x->node < y->node ? -1 : x->node > y->node;
-}
-
-/* The samples in the file's order; to be freed. NULL: no memory. */
-static struct place *places_new(const struct profile *p)
-{
-	struct place *places = calloc(p->samples.count + 1UL, sizeof(*places));
-
-	if (!places)
-		return NULL;
-	for (uint32_t i = 0; i < p->samples.count; i++) {
-		const struct profile_sample *s = &p->samples.items[i];
-
-		places[i] = (struct place){ s->series, s->node, i };
-	}
-	qsort(places, p->samples.count, sizeof(*places), compare_places);
-	return places;
-}
-
-static void write_text(struct buffer *out, const char *text)
-{
-	varint_put(out, strlen(text));
-	buffer_text(out, text);
-}
-
-/* The file's order of numbers in facts: more may come behind them, in a later version. */
-/* clang-format off */
-#define FACTS(X, f)                                                                     \
-	X((f)->duration_ns) X((f)->period) X((f)->frequency_hz) X((f)->cpus_profiled)   \
-	X((f)->cpus_online) X((f)->filtered) X((f)->machine_ns) X((f)->busy_ns)         \
-	X((f)->steal_ns) X((f)->own_cpu_ns) X((f)->own_bpf_ns) X((f)->own_memory_bytes) \
-	X((f)->own_kernel_bytes) X((f)->memory_kernel_bytes) X((f)->memory_budget_bytes)
-/* clang-format on */
-
-static void write_facts(const struct profile_facts *f, const struct counters *c, struct buffer *out)
-{
-	uint32_t nonzero = 0, last = 0;
-
-	write_text(out, f->event);
-	write_text(out, f->value_type);
-	write_text(out, f->value_unit);
-#define X(field) varint_put(out, field);
-	FACTS(X, f)
-#undef X
-	for (uint32_t i = 0; i < COUNTER_COUNT; i++)
-		nonzero += c->value[i] != 0;
-	varint_put(out, nonzero);
-	for (uint32_t i = 0; i < COUNTER_COUNT; i++) {
-		if (!c->value[i])
-			continue;
-		varint_put(out, i - last);
-		varint_put(out, c->value[i]);
-		last = i;
-	}
-}
-
-/* Runs of one series: how many, then of each by how much its series is more than the last one's, and its samples. */
-static void write_runs(const struct place *at, uint32_t count, struct buffer *out)
-{
-	uint32_t runs = 0, last = 0;
-
-	for (uint32_t i = 0; i < count; i++)
-		runs += !i || at[i].series != at[i - 1].series;
-	varint_put(out, runs);
-	for (uint32_t i = 0, len; i < count; i += len) {
-		for (len = 1; i + len < count && at[i + len].series == at[i].series; len++)
-			;
-		varint_put(out, at[i].series - last);
-		varint_put(out, len);
-		last = at[i].series;
-	}
-}
-
-int columns_write_samples(const struct profile *p, const struct counters *counters,
-			  struct buffer *out)
-{
-	_cleanup_(free_ptr) struct place *at = places_new(p);
-	const struct profile_sample *s = p->samples.items;
-	uint32_t count = p->samples.count;
-
-	if (!at)
-		return -ENOMEM;
-	write_facts(&p->facts, counters, out);
-	write_runs(at, count, out);
-	for (uint32_t i = 0; i < count; i++)
-		varint_put(out, i && at[i].series == at[i - 1].series ? at[i].node - at[i - 1].node
-								      : at[i].node);
-	for (uint32_t i = 0; i < count; i++)
-		varint_put(out, s[at[i].sample].count);
-	/* Mostly 0: a value is its count, that many periods long. */
-	for (uint32_t i = 0; i < count; i++)
-		varint_put_signed(out, (int64_t)(s[at[i].sample].value -
-						 s[at[i].sample].count * p->facts.period));
-	return buffer_error(out);
-}
-
-static int compare_moments(const void *a, const void *b)
-{
-	const struct columns_moment *x = a, *y = b;
-
-	if (x->sample != y->sample)
-		return x->sample < y->sample ? -1 : 1;
-	return x->slot < y->slot ? -1 : x->slot > y->slot;
-}
-
-/* Sorted by their samples' places in the file, then by time; -EINVAL: they are others than the samples. */
-static int moments_sort(const struct profile *p, struct columns_moment *m, uint32_t count)
-{
-	_cleanup_(free_ptr) struct place *at = places_new(p);
-	_cleanup_(free_ptr) uint32_t *rank = calloc(p->samples.count + 1UL, sizeof(*rank));
-	uint64_t next = 0;
-
-	if (!at || !rank)
-		return -ENOMEM; // NOLINT(clang-analyzer-unix.Malloc): freed by _cleanup_
-	for (uint32_t i = 0; i < p->samples.count; i++)
-		rank[at[i].sample] = i;
-	for (uint32_t i = 0; i < count; i++) {
-		if (m[i].sample >= p->samples.count || m[i].slot >= COLUMNS_MAX_SLOTS)
-			return -EINVAL; // NOLINT(clang-analyzer-unix.Malloc): freed by _cleanup_
-		m[i].sample = rank[m[i].sample];
-	}
-	qsort(m, count, sizeof(*m), compare_moments);
-	for (uint32_t i = 0; i < p->samples.count; i++) {
-		for (uint64_t n = p->samples.items[at[i].sample].count; n; n--)
-			if (next == count || m[next++].sample != i)
-				return -EINVAL;
-	}
-	return next == count ? 0 : -EINVAL;
-}
-
-int columns_write_moments(const struct profile *p, const struct columns_moment *moments,
-			  uint32_t count, struct buffer *out)
-{
-	_cleanup_(free_ptr) struct columns_moment *m = calloc(count + 1UL, sizeof(*m));
-	unsigned char *low, *high;
-	int r;
-
-	if (!m)
-		return -ENOMEM;
-	if (count)
-		memcpy(m, moments, count * sizeof(*m));
-	r = moments_sort(p, m, count);
-	if (r < 0 || !count)
-		return r; // NOLINT(clang-analyzer-unix.Malloc): freed by _cleanup_
-	low = buffer_extend(out, 2UL * count);
-	if (!low)
-		return buffer_error(out);
-	high = low + count;
-	for (uint32_t i = 0; i < count; i++) {
-		uint32_t delta = m[i].slot;
-
-		if (i && m[i].sample == m[i - 1].sample)
-			delta -= m[i - 1].slot;
-		low[i] = (unsigned char)delta;
-		high[i] = (unsigned char)(delta >> 8);
-	}
-	return 0;
+	write_amendments(p, &from, out);
 }
 
 /* ---- and back ---- */
+
+/* One location's lines. */
+struct shape {
+	uint32_t first_line, line_count, named;
+};
+
+/* Counters' names, strings, mappings, functions, locations, nodes, series. */
+enum { KINDS = 7 };
+
+struct columns_amendment {
+	uint32_t location;
+	struct shape shape;
+};
 
 int columns_dictionary_init(struct columns_dictionary *d, size_t max_bytes, uint32_t max_items)
 {
@@ -378,6 +270,7 @@ void columns_dictionary_release(struct columns_dictionary *d)
 {
 	profile_release(&d->profile);
 	array_release(&d->counters);
+	array_release(&d->amendments);
 }
 
 /* Room for `n` more items, and as many bytes at least must be left: each has one in each column. */
@@ -489,6 +382,19 @@ static int read_functions(struct columns_dictionary *d, struct varint_reader *r,
 	return 0;
 }
 
+/* Behind *lines others that are still to be read. -E2BIG: there is no room for so many. */
+static int read_shape(const struct profile *p, struct varint_reader *r, uint64_t *lines,
+		      struct shape *ret)
+{
+	uint32_t shape = varint_get_below(r, 2 * MAX_LINES);
+
+	ret->named = shape & 1;
+	ret->line_count = (shape >> 1) + 1;
+	ret->first_line = p->lines.count + (uint32_t)*lines;
+	*lines += ret->line_count;
+	return *lines > p->max_items - p->lines.count ? -E2BIG : 0;
+}
+
 static int read_lines(struct columns_dictionary *d, struct varint_reader *r, uint64_t n)
 {
 	struct profile *p = &d->profile;
@@ -519,22 +425,55 @@ static int read_locations(struct columns_dictionary *d, struct varint_reader *r,
 	l = p->locations.items + p->locations.count;
 	for (uint32_t i = 0; i < n; i++) {
 		address += (uint64_t)varint_get_signed(r);
-		l[i].address = address;
+		l[i] = (struct profile_location){ .address = address };
 	}
 	for (uint32_t i = 0; i < n; i++)
 		l[i].mapping = varint_get_most(r, p->mappings.count) - 1;
 	for (uint32_t i = 0; i < n; i++) {
-		uint32_t shape = varint_get_below(r, 2 * MAX_LINES);
+		struct shape shape;
 
-		l[i].named = shape & 1;
-		l[i].line_count = (shape >> 1) + 1;
-		l[i].first_line = p->lines.count + (uint32_t)lines;
-		lines += l[i].line_count;
-		if (lines > p->max_items - p->lines.count)
-			return -E2BIG;
+		e = read_shape(p, r, &lines, &shape);
+		if (e < 0)
+			return e;
+		l[i].first_line = shape.first_line;
+		l[i].line_count = shape.line_count;
+		l[i].named = shape.named & 1;
 	}
 	p->locations.count += n;
 	return read_lines(d, r, lines);
+}
+
+/* Into d->amendments, of locations that were there before this dictionary: `known`. */
+static int read_amendments(struct columns_dictionary *d, struct varint_reader *r, uint32_t known)
+{
+	uint32_t n = varint_get_most(r, UINT32_MAX), location = 0;
+	uint64_t lines = 0;
+	int e = room(d, r, &d->amendments, n);
+
+	d->amendments.count = 0;
+	if (e < 0)
+		return e;
+	for (uint32_t i = 0; i < n; i++)
+		d->amendments.items[i].location = varint_get_delta(r, &location, known);
+	for (uint32_t i = 0; i < n; i++) {
+		e = read_shape(&d->profile, r, &lines, &d->amendments.items[i].shape);
+		if (e < 0)
+			return e;
+	}
+	d->amendments.count = n;
+	return read_lines(d, r, lines);
+}
+
+static void apply_amendments(struct columns_dictionary *d)
+{
+	for (uint32_t i = 0; i < d->amendments.count; i++) {
+		const struct columns_amendment *a = &d->amendments.items[i];
+		struct profile_location *l = &d->profile.locations.items[a->location];
+
+		l->first_line = a->shape.first_line;
+		l->line_count = a->shape.line_count;
+		l->named = a->shape.named & 1;
+	}
 }
 
 static int read_nodes(struct columns_dictionary *d, struct varint_reader *r, uint32_t n)
@@ -621,158 +560,63 @@ static int read_series(struct columns_dictionary *d, struct varint_reader *r, ui
 	return 0;
 }
 
-int columns_read_dictionary(struct columns_dictionary *d, const void *bytes, size_t len)
+/* From which numbers on, and how many of each. */
+static int read_counts(const struct columns_dictionary *d, struct varint_reader *r,
+		       uint32_t ret[KINDS])
 {
-	static int (*const readers[])(struct columns_dictionary *, struct varint_reader *,
-				      uint32_t) = {
-		read_counter_names, read_texts, read_mappings, read_functions,
-		read_locations,     read_nodes, read_series,
-	};
-	enum { KINDS = sizeof(readers) / sizeof(readers[0]) };
-	struct varint_reader r = { bytes, (const unsigned char *)bytes + len, false };
 	const struct profile *p = &d->profile;
 	const uint32_t have[KINDS] = { d->counters.count,  p->strings.count,   p->mappings.count,
 				       p->functions.count, p->locations.count, p->nodes.count,
 				       p->series.count };
-	uint32_t counts[KINDS];
 
 	for (size_t i = 0; i < KINDS; i++) {
 		/* What it goes on from is what we have, or something is missing between. */
-		if (varint_get(&r) != have[i])
+		if (varint_get(r) != have[i])
 			return -EBADMSG;
-		counts[i] = varint_get_most(&r, UINT32_MAX);
-	}
-	for (size_t i = 0; i < KINDS && !r.bad; i++) {
-		int e = readers[i](d, &r, counts[i]);
-
-		if (e < 0)
-			return e;
-	}
-	return r.bad || r.at != r.end ? -EBADMSG : 0;
-}
-
-static int read_text(struct columns_dictionary *d, struct varint_reader *r, const char **ret)
-{
-	uint32_t len = varint_get_most(r, 64);
-
-	if (len > (size_t)(r->end - r->at) || memchr(r->at, '\0', len))
-		return -EBADMSG;
-	/* Mostly the same as in the window before. */
-	if (*ret && strlen(*ret) == len && !memcmp(*ret, r->at, len)) {
-		r->at += len;
-		return 0;
-	}
-	errno = 0;
-	*ret = arena_copy(&d->profile.arena, (const char *)r->at, len);
-	r->at += len;
-	return *ret ? 0 : errno ? -ENOMEM : -E2BIG;
-}
-
-static int read_facts(struct columns_dictionary *d, struct varint_reader *r)
-{
-	struct profile_facts *f = &d->profile.facts;
-	struct counters *c = &d->profile.counters;
-	const char **texts[] = { &f->event, &f->value_type, &f->value_unit };
-	uint32_t nonzero, number = 0;
-
-	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
-		int e = read_text(d, r, texts[i]);
-
-		if (e < 0)
-			return e;
-	}
-#define X(field) field = (__typeof__(field))varint_get(r);
-	FACTS(X, f)
-#undef X
-	*c = (struct counters){ 0 };
-	nonzero = varint_get_most(r, d->counters.count);
-	for (uint32_t i = 0; i < nonzero && !r->bad; i++) {
-		uint64_t value;
-
-		number += varint_get_below(r, d->counters.count - number);
-		value = varint_get(r);
-		if (number < d->counters.count && d->counters.items[number] < COUNTER_COUNT)
-			c->value[d->counters.items[number]] = value;
-	}
-	return r->bad ? -EBADMSG : 0;
-}
-
-/* The series of each sample, and how many samples there are. */
-static int read_runs(struct columns_dictionary *d, struct varint_reader *r)
-{
-	struct profile *p = &d->profile;
-	uint32_t runs = varint_get_most(r, p->series.count);
-	uint32_t series = 0;
-
-	p->samples.count = 0;
-	for (uint32_t i = 0; i < runs; i++) {
-		uint32_t len;
-		int e;
-
-		series += varint_get_below(r, p->series.count - series);
-		len = varint_get_most(r, p->max_items);
-		e = room(d, r, &p->samples, len);
-		if (r->bad || e < 0)
-			return r->bad ? -EBADMSG : e;
-		for (uint32_t j = 0; j < len; j++)
-			p->samples.items[p->samples.count++] =
-				(struct profile_sample){ .series = series };
+		ret[i] = varint_get_most(r, UINT32_MAX);
 	}
 	return 0;
 }
 
-int columns_read_samples(struct columns_dictionary *d, const void *bytes, size_t len)
+static int read_items(struct columns_dictionary *d, struct varint_reader *r)
+{
+	static int (*const readers[KINDS])(struct columns_dictionary *, struct varint_reader *,
+					   uint32_t) = {
+		read_counter_names, read_texts, read_mappings, read_functions,
+		read_locations,     read_nodes, read_series,
+	};
+	uint32_t known = d->profile.locations.count, counts[KINDS];
+	int e = read_counts(d, r, counts);
+
+	for (size_t i = 0; i < KINDS && e == 0; i++)
+		e = r->bad ? -EBADMSG : readers[i](d, r, counts[i]);
+	if (e == 0)
+		e = read_amendments(d, r, known);
+	if (e < 0)
+		return e;
+	return r->bad || r->at != r->end ? -EBADMSG : 0;
+}
+
+int columns_read_dictionary(struct columns_dictionary *d, const void *bytes, size_t len)
 {
 	struct varint_reader r = { bytes, (const unsigned char *)bytes + len, false };
 	struct profile *p = &d->profile;
-	struct profile_sample *s;
-	uint32_t node = 0;
-	int e = read_facts(d, &r);
+	const struct columns_marks before = columns_marks_of(p);
+	uint32_t names = d->counters.count, lines = p->lines.count, labels = p->labels.count;
+	int e = read_items(d, &r);
 
-	if (e == 0)
-		e = read_runs(d, &r);
-	if (e < 0)
-		return e;
-	s = p->samples.items;
-	for (uint32_t i = 0; i < p->samples.count; i++) {
-		if (!i || s[i].series != s[i - 1].series)
-			node = 0;
-		node += varint_get_below(&r, p->nodes.count - node);
-		s[i].node = node;
+	if (e == 0) {
+		apply_amendments(d);
+		return 0;
 	}
-	for (uint32_t i = 0; i < p->samples.count; i++)
-		s[i].count = varint_get(&r);
-	for (uint32_t i = 0; i < p->samples.count; i++)
-		s[i].value = s[i].count * p->facts.period + (uint64_t)varint_get_signed(&r);
-	return r.bad || r.at != r.end ? -EBADMSG : 0;
-}
-
-int columns_read_moments(const struct columns_dictionary *d, const void *bytes, size_t len,
-			 struct columns_slots *ret)
-{
-	const struct profile *p = &d->profile;
-	const unsigned char *low = bytes, *high = low + len / 2;
-	uint32_t n = 0;
-	int e = array_reserve((void **)&ret->slots.items, &ret->slots.capacity, len / 2,
-			      sizeof(*ret->slots.items), UINT32_MAX);
-
-	ret->slots.count = 0;
-	if (e < 0)
-		return e;
-	for (uint32_t i = 0; i < p->samples.count; i++) {
-		uint32_t slot = 0;
-
-		if (p->samples.items[i].count > len / 2 - n)
-			return -EBADMSG;
-		for (uint64_t j = p->samples.items[i].count; j; j--, n++) {
-			slot += (uint32_t)low[n] | (uint32_t)high[n] << 8;
-			if (slot >= COLUMNS_MAX_SLOTS)
-				return -EBADMSG;
-			ret->slots.items[n] = (uint16_t)slot;
-		}
-	}
-	if (len % 2 || n != len / 2)
-		return -EBADMSG;
-	ret->slots.count = n;
-	return 0;
+	d->counters.count = names;
+	p->strings.count = before.strings;
+	p->mappings.count = before.mappings;
+	p->functions.count = before.functions;
+	p->lines.count = lines;
+	p->locations.count = before.locations;
+	p->nodes.count = before.nodes;
+	p->labels.count = labels;
+	p->series.count = before.series;
+	return e;
 }

@@ -23,6 +23,7 @@
 struct columns_marks {
 	uint32_t strings, mappings, functions, locations, nodes, series;
 	uint32_t names; /* of counters */
+	uint32_t amended; /* of profile.amended: what is behind was done since */
 };
 
 /* A sample's place in profile.samples, and when within the window: its start is slot 0. */
@@ -31,7 +32,7 @@ struct columns_moment {
 	uint32_t slot;
 };
 
-/* What `marks` don't have. Errors are the buffer's. */
+/* What `marks` don't have, and what is known better since of what they have. Errors are the buffer's. */
 void columns_write_dictionary(const struct profile *p, const struct columns_marks *marks,
 			      struct buffer *out);
 /* What they are when that has been written. */
@@ -48,20 +49,23 @@ int columns_write_samples(const struct profile *p, const struct counters *counte
 int columns_write_moments(const struct profile *p, const struct columns_moment *moments,
 			  uint32_t count, struct buffer *out);
 
+struct columns_amendment;
+
 /* What is read of a file: a profile without indexes, and what its windows' numbers stand for. */
 struct columns_dictionary {
-	struct profile profile;
+	struct profile
+		profile; /* its locations have the last lines that were read; `amended` is empty */
 	ARRAY(uint32_t) counters; /* our counter by the file's number, or COUNTER_COUNT */
+	ARRAY(struct columns_amendment) amendments; /* of the one that is being read */
 };
 
 /* `max_bytes` bounds texts, `max_items` each array. 0 or -ENOMEM. */
 int columns_dictionary_init(struct columns_dictionary *d, size_t max_bytes, uint32_t max_items);
 void columns_dictionary_release(struct columns_dictionary *d);
 
-/*
- * All: 0; -EBADMSG: no such columns; -E2BIG, -ENOMEM. A dictionary that failed is good for
- * columns_dictionary_release() only.
- */
+/* All below: 0; -EBADMSG: no such columns; -E2BIG, -ENOMEM. */
+
+/* Adds to it. Failed, nothing has been added. */
 int columns_read_dictionary(struct columns_dictionary *d, const void *bytes, size_t len);
 /* Replaces samples, facts and counters of the profile. */
 int columns_read_samples(struct columns_dictionary *d, const void *bytes, size_t len);

@@ -4,7 +4,7 @@
  *
  *	header  0 "slowburn"  8 version  12 level  16 slot  24 window  32 first  40 last  48 created  56 hash
  *	frame   0 "SBfr"  4 kind  8 packed, raw of three parts  32 sequence  40 start  48 end  56 monotonic
- *	        64 count  72 value  80 hash of the parts  88 reserved  96 hash
+ *XX
  */
 #include "profiler/store/layout.h"
 
@@ -113,7 +113,8 @@ void layout_frame_write(const struct layout_frame *f, void *bytes)
 	put64(b + 64, f->count);
 	put64(b + 72, f->value);
 	put64(b + 80, f->hash);
-	put64(b + 88, 0);
+	put32(b + 88, f->flags);
+	put32(b + 92, 0);
 	put64(b + 96, layout_hash(b, 96));
 }
 
@@ -140,7 +141,23 @@ int layout_frame_read(const void *bytes, struct layout_frame *ret)
 	f.count = get64(b + 64);
 	f.value = get64(b + 72);
 	f.hash = get64(b + 80);
+	f.flags = get32(b + 88);
 	if (f.end_ns < f.start_ns || (f.kind == LAYOUT_END && layout_frame_packed(&f)))
+		return -EBADMSG;
+	*ret = f;
+	return 0;
+}
+
+int layout_window_read(const void *bytes, size_t len, struct layout_frame *ret)
+{
+	const unsigned char *b = bytes;
+	struct layout_frame f;
+
+	if (len < LAYOUT_FRAME_BYTES || layout_frame_read(b, &f) < 0 || f.kind != LAYOUT_WINDOW ||
+	    layout_frame_packed(&f) != len - LAYOUT_FRAME_BYTES)
+		return -EBADMSG;
+	if (!f.parts[LAYOUT_DICTIONARY].packed || !f.parts[LAYOUT_SAMPLES].packed ||
+	    f.hash != layout_hash(b + LAYOUT_FRAME_BYTES, len - LAYOUT_FRAME_BYTES))
 		return -EBADMSG;
 	*ret = f;
 	return 0;

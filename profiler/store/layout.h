@@ -15,7 +15,7 @@
 
 #include "profiler/base/err.h"
 
-#define LAYOUT_VERSION 1
+#define LAYOUT_VERSION 2 /* 1 had no amendments, and was written by nobody but tests */
 #define LAYOUT_HEADER_BYTES 64
 #define LAYOUT_FRAME_BYTES 104
 
@@ -35,10 +35,14 @@ enum layout_kind {
 		2, /* of a file that was closed: no parts; count and value of all its windows */
 };
 
+/* Of a window: its dictionary has all that it needs. The first of a file is so, and no other. */
+#define LAYOUT_WHOLE 1u
+
 enum layout_part { LAYOUT_DICTIONARY, LAYOUT_SAMPLES, LAYOUT_MOMENTS, LAYOUT_PARTS };
 
 struct layout_frame {
 	uint32_t kind;
+	uint32_t flags; /* LAYOUT_WHOLE */
 	struct {
 		uint32_t packed, raw; /* bytes */
 	} parts[LAYOUT_PARTS];
@@ -57,6 +61,12 @@ int layout_header_read(const void *bytes, struct layout_header *ret, struct err 
 void layout_frame_write(const struct layout_frame *f, void *bytes);
 /* 0 or -EBADMSG. */
 int layout_frame_read(const void *bytes, struct layout_frame *ret);
+
+/*
+ * The same of a window with its parts, `len` bytes in all: -EBADMSG also if they aren't those that its hash is of, if it has no dictionary or
+ * no samples. What is in the parts is not looked at.
+ */
+int layout_window_read(const void *bytes, size_t len, struct layout_frame *ret);
 
 /* Of all parts, as they are in the file. */
 uint64_t layout_frame_packed(const struct layout_frame *f);

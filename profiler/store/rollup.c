@@ -6,11 +6,14 @@
  *
  * The file has another name until it is whole and on the disk: what a kill leaves under that name is removed by the
  * next writer.
+ *
+ * Refused: a thread. Who writes is to be one that can't start anything; steps of some milliseconds delay nobody.
  */
 #include "profiler/store/rollup.h"
 
 #include <errno.h>
-#include <fcntl.h>
+#include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -19,140 +22,145 @@
 #include "profiler/model/merge.h"
 #include "profiler/store/appender.h"
 #include "profiler/store/level.h"
+#include "profiler/store/packer.h"
 #include "profiler/store/segment.h"
 
-/* Written once and read often, an hour after: worth more than a window of 10 s. */
-#define EFFORT 12
-
-struct making {
-	struct rollup *x;
+struct rollup {
+	struct rollup_job job; /* its sources are ours */
+	uint32_t next; /* source */
+	struct segment *source; /* that is being read; NULL: none */
+	struct profile_merge *merge; /* of it */
+	bool is_loaded; /* a window of it, which is yet to be added */
+	struct layout_frame loaded;
 	struct appender *to;
+	struct packer *packer;
 	struct profile profile;
 	struct catalog_file file;
 	struct store_window window; /* that is being added up: end_ns is 0 while there is none */
 	uint64_t sequence; /* of the last source window, or behind the last that was written */
-	struct err *err;
+	uint64_t bad;
+	bool made;
 };
 
-static int flush(struct making *m)
+/* Writes the window that was added up, if there is one. */
+static int flush(struct rollup *x, struct err *err)
 {
-	struct counters *c = &m->profile.counters;
+	struct counters *c = &x->profile.counters;
+	size_t len = 0;
+	void *frame;
 	int r;
 
-	if (!m->window.end_ns)
+	if (!x->window.end_ns)
 		return 0;
-	r = appender_pack(m->to, &m->profile, c, &m->window);
+	r = packer_pack(x->packer, &x->profile, c, &x->window);
+	frame = packer_frame(x->packer, &len);
 	if (r == 0)
-		r = m->x->room(m->x->ctx, appender_bytes(m->to) + appender_packed_bytes(m->to) +
-						  LAYOUT_FRAME_BYTES);
+		r = x->job.room(x->job.ctx, appender_bytes(x->to) + len + LAYOUT_FRAME_BYTES);
 	if (r == 0)
-		r = appender_write(m->to, m->sequence);
+		r = appender_add(x->to, frame, len, x->sequence);
 	if (r < 0)
-		return err_errno(m->err, r, "cannot write what is rolled up");
-	profile_clear_samples(&m->profile);
-	m->sequence++;
+		return err_errno(err, r, "cannot write what is rolled up");
+	packer_keep(x->packer);
+	profile_clear_samples(&x->profile);
+	x->sequence++;
 	*c = (struct counters){ 0 };
-	m->profile.facts.duration_ns = 0;
-	m->window = (struct store_window){ 0 };
+	x->profile.facts.duration_ns = 0;
+	x->window = (struct store_window){ 0 };
 	return 0;
 }
 
 /* The samples that were loaded. */
-static int add(struct making *m, struct profile_merge *merge, const struct segment *s,
-	       const struct layout_frame *f)
+static int add(struct rollup *x, struct err *err)
 {
-	const struct profile *from = segment_profile(s);
+	const struct profile *from = segment_profile(x->source);
+	const struct layout_frame *f = &x->loaded;
 	int r;
 
-	if (!m->window.end_ns)
-		m->window =
+	if (!x->window.end_ns)
+		x->window =
 			(struct store_window){ f->start_ns, f->end_ns, f->monotonic_ns, NULL, 0 };
-	if (f->end_ns > m->window.end_ns)
-		m->window.end_ns = f->end_ns;
-	if (f->start_ns < m->window.start_ns)
-		m->window.start_ns = f->start_ns;
+	if (f->end_ns > x->window.end_ns)
+		x->window.end_ns = f->end_ns;
+	if (f->start_ns < x->window.start_ns)
+		x->window.start_ns = f->start_ns;
 	/* Where clocks went back, sources are not in the order of their windows. */
-	if (f->sequence > m->sequence)
-		m->sequence = f->sequence;
-	r = profile_merge_facts(&m->profile, &from->facts, &from->counters);
+	if (f->sequence > x->sequence)
+		x->sequence = f->sequence;
+	r = profile_merge_facts(&x->profile, &from->facts, &from->counters);
 	for (uint32_t i = 0; r >= 0 && i < from->samples.count; i++) {
-		const struct profile_sample *x = &from->samples.items[i];
+		const struct profile_sample *s = &from->samples.items[i];
 
-		r = profile_merge_sample(merge, x->series, x->node, x->count, x->value);
+		r = profile_merge_sample(x->merge, s->series, s->node, s->count, s->value);
 		if (r == -E2BIG) {
-			counter_add(&m->profile.counters, COUNTER_SAMPLES_DROPPED_MEMORY, x->count);
-			m->x->left_out += x->count;
+			counter_add(&x->profile.counters, COUNTER_SAMPLES_DROPPED_MEMORY, s->count);
 			r = 0;
 		}
 	}
-	return r < 0 ? err_errno(m->err, r, "cannot roll up") : 0;
+	x->is_loaded = false;
+	return r < 0 ? err_errno(err, r, "cannot roll up") : 0;
 }
 
 /* Does what was loaded begin another window: of another time, or with values of another kind? */
-static bool is_other_window(const struct making *m, const struct segment *s, uint64_t start_ns)
+static bool begins_window(const struct rollup *x)
 {
-	uint64_t span_ns = store_levels[m->file.level].window_ns;
+	uint64_t span_ns = store_levels[x->file.level].window_ns;
 
-	return m->window.end_ns && (start_ns / span_ns != m->window.start_ns / span_ns ||
-				    !profile_merge_fits(&m->profile, &segment_profile(s)->facts));
+	return x->window.end_ns &&
+	       (x->loaded.start_ns / span_ns != x->window.start_ns / span_ns ||
+		!profile_merge_fits(&x->profile, &segment_profile(x->source)->facts));
 }
 
-/* Stops for what can't be written; what can't be read is an end. */
-static int add_windows(struct making *m, struct segment *s, struct profile_merge *merge)
+static void close_source(struct rollup *x)
 {
-	for (;;) {
-		struct layout_frame f;
-		struct err why;
-		int r = segment_next(s, &f, &why);
-
-		if (r == 1) {
-			r = segment_load(s, LAYOUT_SAMPLES, &why);
-			if (r == 0)
-				r = 1;
-		}
-		if (r == -ENOMEM)
-			return err_set(m->err, r, "%s", why.text);
-		if (r < 0)
-			m->x->bad++;
-		if (r <= 0)
-			return 0;
-		r = is_other_window(m, s, f.start_ns) ? flush(m) : 0;
-		if (r == 0)
-			r = add(m, merge, s, &f);
-		if (r < 0)
-			return r;
-	}
+	profile_merge_free(x->merge);
+	segment_free(x->source);
+	x->merge = NULL;
+	x->source = NULL;
+	x->is_loaded = false;
 }
 
-static int add_source(struct making *m, const struct catalog_file *source)
+static int open_source(struct rollup *x, const struct catalog_file *source, struct err *err)
 {
 	char name[CATALOG_NAME_BYTES];
-	struct profile_merge *merge = NULL;
-	struct segment *s = NULL;
 	struct err why;
 	int r, fd;
 
 	catalog_name(source, name);
-	fd = catalog_open(m->x->dirfd, name, &why);
-	r = fd < 0 ? fd : segment_open(&s, fd, name, &m->x->limits, &why);
+	fd = catalog_open(x->job.dirfd, name, &why);
+	r = fd < 0 ? fd : segment_open(&x->source, fd, name, &x->job.limits, &why);
 	if (r == -ENOMEM)
-		return err_set(m->err, r, "%s", why.text);
+		return err_set(err, r, "%s", why.text);
 	if (r < 0) {
-		m->x->bad += r != -ESTALE;
+		x->bad += r != -ESTALE;
 		return 0;
 	}
-	r = profile_merge_new(&merge, &m->profile, segment_profile(s));
+	r = profile_merge_new(&x->merge, &x->profile, segment_profile(x->source));
+	return r < 0 ? err_errno(err, r, "cannot roll up") : 0;
+}
+
+/* The next window of the source; what can't be read is an end. */
+static int load(struct rollup *x, struct err *err)
+{
+	struct err why;
+	int r = segment_next(x->source, &x->loaded, &why);
+
+	if (r == 1) {
+		r = segment_load(x->source, LAYOUT_SAMPLES, &why);
+		if (r == 0) {
+			x->is_loaded = true;
+			return 0;
+		}
+	}
+	if (r == -ENOMEM)
+		return err_set(err, r, "%s", why.text);
 	if (r < 0)
-		err_errno(m->err, r, "cannot roll up");
-	else
-		r = add_windows(m, s, merge);
-	profile_merge_free(merge);
-	segment_free(s);
-	return r;
+		x->bad++;
+	close_source(x);
+	return 0;
 }
 
 /* The last sequence number: of a file at level 0 only its content says it. */
-static uint64_t last_of(const struct rollup *x)
+static uint64_t last_of(const struct rollup_job *x)
 {
 	uint64_t last = 0;
 
@@ -178,71 +186,129 @@ static uint64_t last_of(const struct rollup *x)
 	return last;
 }
 
-static int make(struct making *m)
-{
-	int r = 0;
-
-	for (uint32_t i = 0; r == 0 && i < m->x->count; i++)
-		r = add_source(m, &m->x->sources[i]);
-	if (r == 0)
-		r = flush(m);
-	if (r < 0)
-		return r;
-	r = appender_close(m->to);
-	return r < 0 ? err_errno(m->err, r, "cannot write what is rolled up") : 0;
-}
-
-static int publish(struct making *m)
+static int publish(struct rollup *x, struct err *err)
 {
 	char name[CATALOG_NAME_BYTES];
-	struct stat st;
-	int r;
+	int r = appender_close(x->to);
 
-	catalog_name(&m->file, name);
-	if (fstat(appender_fd(m->to), &st) < 0)
-		return err_errno(m->err, -errno, "cannot write \"%s\"", name);
-	r = appender_publish(m->x->dirfd, name, m->err);
+	if (r < 0)
+		return err_errno(err, r, "cannot write what is rolled up");
+	catalog_name(&x->file, name);
+	x->file.bytes = rollup_bytes(x);
+	r = appender_publish(x->job.dirfd, CATALOG_UNFINISHED, name, err);
 	if (r < 0)
 		return r;
-	m->file.bytes = catalog_bytes(&st);
+	x->made = true;
 	/* The name, too, is to survive a power cut; if not, the sources are still there. */
-	(void)fsync(m->x->dirfd);
+	(void)fsync(x->job.dirfd);
 	return 0;
 }
 
-int rollup_run(struct rollup *x, struct catalog_file *ret, struct err *err)
+int rollup_step(struct rollup *x, struct catalog_file *ret, struct err *err)
 {
-	const struct catalog_file *from = x->sources;
-	struct making m = { .x = x, .err = err };
-	struct layout_header header;
 	int r;
 
-	m.file = (struct catalog_file){ .level = from->level + 1,
-					.slot_ns = store_slot(from->level + 1, from->slot_ns),
-					.first = from->first,
-					.last = last_of(x) };
-	for (uint32_t i = 0; i < x->count; i++)
-		if (from[i].first < m.file.first)
-			m.file.first = from[i].first;
-	header = (struct layout_header){ .level = m.file.level,
-					 .slot_ns = m.file.slot_ns,
-					 .window_ns = store_levels[m.file.level].window_ns,
-					 .first = m.file.first,
-					 .last = m.file.last,
-					 .created_ns = x->created_ns };
-	r = profile_init(&m.profile, x->limits.text_bytes, x->limits.max_items);
+	if (x->is_loaded)
+		r = begins_window(x) ? flush(x, err) : add(x, err);
+	else if (x->source)
+		r = load(x, err);
+	else if (x->next < x->job.count)
+		r = open_source(x, &x->job.sources[x->next++], err);
+	else if (x->window.end_ns)
+		r = flush(x, err);
+	else {
+		r = publish(x, err);
+		if (r == 0)
+			*ret = x->file;
+		return r;
+	}
+	return r < 0 ? r : 1;
+}
+
+/* What it is to be called. */
+static struct catalog_file file_of(const struct rollup_job *job)
+{
+	const struct catalog_file *from = job->sources;
+	struct catalog_file f = { .level = from->level + 1,
+				  .slot_ns = store_slot(from->level + 1, from->slot_ns),
+				  .first = from->first,
+				  .last = last_of(job) };
+
+	for (uint32_t i = 0; i < job->count; i++)
+		if (from[i].first < f.first)
+			f.first = from[i].first;
+	return f;
+}
+
+static int begin(struct rollup *x, const struct rollup_job *job, struct err *err)
+{
+	size_t bytes = job->count * sizeof(*job->sources);
+	struct catalog_file *sources = malloc(bytes);
+	struct layout_header header;
+	int r = -ENOMEM;
+
+	x->job = *job;
+	x->job.sources = sources;
+	if (sources) {
+		memcpy(sources, job->sources, bytes);
+		r = packer_new(&x->packer, PACKER_EFFORT_ROLLED_UP);
+	}
+	if (r == 0)
+		r = profile_init(&x->profile, job->limits.text_bytes, job->limits.max_items);
 	if (r < 0)
 		return err_errno(err, r, "cannot roll up");
-	r = appender_new(&m.to, x->dirfd, &header, EFFORT, err);
-	if (r == 0)
-		r = make(&m);
-	if (r == 0)
-		r = publish(&m);
+	x->file = file_of(job);
+	header = (struct layout_header){ .level = x->file.level,
+					 .slot_ns = x->file.slot_ns,
+					 .window_ns = store_levels[x->file.level].window_ns,
+					 .first = x->file.first,
+					 .last = x->file.last,
+					 .created_ns = job->created_ns };
+	return appender_new(&x->to, job->dirfd, CATALOG_UNFINISHED, &header, err);
+}
+
+int rollup_new(struct rollup **ret, const struct rollup_job *job, struct err *err)
+{
+	struct rollup *x = calloc(1, sizeof(*x));
+	int r;
+
+	if (!x)
+		return err_errno(err, -ENOMEM, "cannot roll up");
+	r = begin(x, job, err);
 	if (r < 0)
-		unlinkat(x->dirfd, CATALOG_TEMPORARY, 0);
+		rollup_free(x);
 	else
-		*ret = m.file;
-	appender_free(m.to);
-	profile_release(&m.profile);
+		*ret = x;
 	return r;
+}
+
+const struct catalog_file *rollup_file(const struct rollup *x)
+{
+	return &x->file;
+}
+
+uint64_t rollup_bytes(const struct rollup *x)
+{
+	struct stat st;
+
+	return fstat(appender_fd(x->to), &st) < 0 ? appender_bytes(x->to) : catalog_bytes(&st);
+}
+
+uint64_t rollup_bad(const struct rollup *x)
+{
+	return x->bad;
+}
+
+void rollup_free(struct rollup *x)
+{
+	if (!x)
+		return;
+	if (x->to && !x->made)
+		unlinkat(x->job.dirfd, CATALOG_UNFINISHED, 0);
+	close_source(x);
+	appender_free(x->to);
+	packer_free(x->packer);
+	profile_release(&x->profile);
+	free((void *)x->job.sources);
+	free(x);
 }

@@ -3,6 +3,9 @@
  * Frame after frame. What isn't there yet (the frame that is just being written, or that a kill cut off) is an end; what is
  * there and disagrees with its hash is damage. A tail of zeros is what a power cut leaves on some file systems: an end too.
  *
+ * The dictionaries are read ahead of the samples: a window's names are in those before it, and what became known better of them is in
+ * those behind it. By their hash each frame is read whole once, of which it is the least part.
+ *
  * Refused: going on behind a damaged frame. The windows behind it use names that were in it.
  */
 #include "profiler/store/segment.h"
@@ -18,17 +21,29 @@
 #include "profiler/base/cleanup.h"
 #include "profiler/store/catalog.h"
 
+/* How far it was read, and what the windows so far add up to. */
+struct reach {
+	uint64_t at; /* of the next frame */
+	uint64_t tail_bytes;
+	uint64_t sequence, count, value;
+	bool closed;
+};
+
+/* A window that is there. */
+struct window {
+	struct layout_frame frame;
+	uint64_t at; /* of its parts */
+};
+
 struct segment {
 	int fd;
 	char name[CATALOG_NAME_BYTES];
 	struct layout_header header;
-	struct layout_frame frame; /* that segment_next() gave */
-	uint64_t frame_at, at; /* where its parts begin; where the next frame does */
-	uint64_t tail_bytes;
-	bool closed;
+	struct reach seen; /* by segment_next() */
+	struct reach learnt; /* the dictionaries */
+	struct window window; /* that segment_next() gave */
 	struct columns_dictionary dictionary;
 	struct columns_slots slots;
-	uint64_t sequence, count, value; /* of the windows so far */
 	ZSTD_DCtx *unpacker;
 	struct buffer packed, raw;
 };
@@ -70,7 +85,7 @@ static int read_header(struct segment *s, struct err *err)
 	    (f.level != s->header.level || f.slot_ns != s->header.slot_ns ||
 	     f.first != s->header.first || (f.level && f.last != s->header.last)))
 		return err_set(err, -EBADMSG, "\"%s\" is another file than its name says", s->name);
-	s->at = LAYOUT_HEADER_BYTES;
+	s->seen.at = s->learnt.at = LAYOUT_HEADER_BYTES;
 	return 0;
 }
 
@@ -135,12 +150,12 @@ const struct columns_slots *segment_slots(const struct segment *s)
 
 bool segment_is_closed(const struct segment *s)
 {
-	return s->closed;
+	return s->seen.closed;
 }
 
 uint64_t segment_tail_bytes(const struct segment *s)
 {
-	return s->tail_bytes;
+	return s->seen.tail_bytes;
 }
 
 static bool is_zero(const unsigned char *bytes, size_t len)
@@ -151,37 +166,40 @@ static bool is_zero(const unsigned char *bytes, size_t len)
 	return true;
 }
 
-static int damaged(const struct segment *s, struct err *err, const char *what)
+static int damaged(const struct segment *s, const struct reach *x, struct err *err,
+		   const char *what)
 {
 	return err_set(err, -EBADMSG, "\"%s\" %s at byte %" PRIu64 ", behind window %" PRIu64,
-		       s->name, what, s->at, s->sequence);
+		       s->name, what, x->at, x->sequence);
 }
 
-static int end(struct segment *s, const struct layout_frame *f, uint64_t left, struct err *err)
+static int end(const struct segment *s, struct reach *x, const struct layout_frame *f,
+	       uint64_t left, struct err *err)
 {
-	if (f->count != s->count || f->value != s->value || f->sequence != s->sequence ||
+	if (f->count != x->count || f->value != x->value || f->sequence != x->sequence ||
 	    left != LAYOUT_FRAME_BYTES)
-		return damaged(s, err, "has an end that disagrees with its windows");
-	s->closed = true;
-	s->tail_bytes = 0;
+		return damaged(s, x, err, "has an end that disagrees with its windows");
+	x->closed = true;
+	x->tail_bytes = 0;
 	return 0;
 }
 
 /* A window's header that its hash speaks for: does it follow the one before? */
-static int follow(struct segment *s, const struct layout_frame *f, struct err *err)
+static int follow(const struct segment *s, struct reach *x, const struct layout_frame *f,
+		  struct window *ret, struct err *err)
 {
-	if (s->sequence && f->sequence <= s->sequence)
-		return damaged(s, err, "has windows out of order");
-	s->sequence = f->sequence;
-	s->count += f->count;
-	s->value += f->value;
-	s->frame = *f;
-	s->frame_at = s->at + LAYOUT_FRAME_BYTES;
-	s->at = s->frame_at + layout_frame_packed(f);
+	if (x->sequence && f->sequence <= x->sequence)
+		return damaged(s, x, err, "has windows out of order");
+	x->sequence = f->sequence;
+	x->count += f->count;
+	x->value += f->value;
+	*ret = (struct window){ *f, x->at + LAYOUT_FRAME_BYTES };
+	x->at = ret->at + layout_frame_packed(f);
 	return 1;
 }
 
-int segment_next(struct segment *s, struct layout_frame *ret, struct err *err)
+/* As segment_next(), from *x on. */
+static int next_window(struct segment *s, struct reach *x, struct window *ret, struct err *err)
 {
 	unsigned char bytes[LAYOUT_FRAME_BYTES];
 	struct layout_frame f;
@@ -191,56 +209,121 @@ int segment_next(struct segment *s, struct layout_frame *ret, struct err *err)
 
 	if (size < 0)
 		return err_errno(err, -errno, "cannot read \"%s\"", s->name);
-	if ((uint64_t)size < s->at)
+	if ((uint64_t)size < x->at)
 		return err_set(err, -ESTALE, "\"%s\" was given up while it was read", s->name);
-	left = (uint64_t)size - s->at;
-	s->tail_bytes = left;
-	if (s->closed || left < LAYOUT_FRAME_BYTES)
+	left = (uint64_t)size - x->at;
+	x->tail_bytes = left;
+	if (x->closed || left < LAYOUT_FRAME_BYTES)
 		return 0;
-	r = read_all(s->fd, bytes, sizeof(bytes), s->at);
+	r = read_all(s->fd, bytes, sizeof(bytes), x->at);
 	if (r < 0)
 		return err_errno(err, r, "cannot read \"%s\"", s->name);
 	if (is_zero(bytes, sizeof(bytes)))
 		return 0;
 	if (layout_frame_read(bytes, &f) < 0)
-		return damaged(s, err, "is damaged");
+		return damaged(s, x, err, "is damaged");
 	if (f.kind == LAYOUT_END)
-		return end(s, &f, left, err);
+		return end(s, x, &f, left, err);
 	if (layout_frame_packed(&f) > left - LAYOUT_FRAME_BYTES)
 		return 0;
-	r = follow(s, &f, err);
+	return follow(s, x, &f, ret, err);
+}
+
+int segment_next(struct segment *s, struct layout_frame *ret, struct err *err)
+{
+	int r = next_window(s, &s->seen, &s->window, err);
+
 	if (r == 1)
-		*ret = f;
+		*ret = s->window.frame;
 	return r;
 }
 
-/* One part from the packed ones, into s->raw. */
-static int unpack(struct segment *s, enum layout_part part)
+/* One part, from its bytes in the file into s->raw. */
+static int unpack(struct segment *s, const struct layout_frame *f, enum layout_part part,
+		  const void *bytes)
 {
-	size_t at = 0, raw = s->frame.parts[part].raw, packed = s->frame.parts[part].packed, n;
+	size_t raw = f->parts[part].raw, n;
 	void *to;
 
-	for (size_t i = 0; i < part; i++)
-		at += s->frame.parts[i].packed;
 	buffer_clear(&s->raw);
 	to = buffer_extend(&s->raw, raw);
 	if (!to)
 		return buffer_error(&s->raw) ? buffer_error(&s->raw) : 0;
-	n = ZSTD_decompressDCtx(s->unpacker, to, raw, s->packed.data + at, packed);
+	n = ZSTD_decompressDCtx(s->unpacker, to, raw, bytes, f->parts[part].packed);
 	return ZSTD_isError(n) || n != raw ? -EBADMSG : 0;
 }
 
+/* `len` bytes from `at` on, into s->packed. */
+static int read_packed(struct segment *s, uint64_t at, size_t len)
+{
+	void *to;
+
+	buffer_clear(&s->packed);
+	to = buffer_extend(&s->packed, len);
+	return to || !len ? read_all(s->fd, to, len, at) : buffer_error(&s->packed);
+}
+
+static int failed_in(const struct segment *s, const struct window *w, int r, struct err *err)
+{
+	if (r == -ESTALE)
+		return err_set(err, r, "\"%s\" was given up while it was read", s->name);
+	if (r == -EBADMSG)
+		return err_set(err, r, "\"%s\" is damaged in window %" PRIu64, s->name,
+			       w->frame.sequence);
+	return err_errno(err, r, "cannot read window %" PRIu64 " of \"%s\"", w->frame.sequence,
+			 s->name);
+}
+
+/* The hash speaks for all parts of a frame: they are read together, this once. */
+static int learn_window(struct segment *s, const struct window *w)
+{
+	const struct layout_frame *f = &w->frame;
+	size_t len = layout_frame_packed(f);
+	int r = read_packed(s, w->at, len);
+
+	if (r == 0 &&
+	    (layout_hash(s->packed.data, len) != f->hash || !f->parts[LAYOUT_DICTIONARY].raw))
+		r = -EBADMSG;
+	if (r == 0)
+		r = unpack(s, f, LAYOUT_DICTIONARY, s->packed.data);
+	if (r == 0)
+		r = columns_read_dictionary(&s->dictionary, s->raw.data, s->raw.len);
+	return r;
+}
+
+/* All dictionaries that are there by now, up to one that can't be read: that will be so again. */
+static int learn(struct segment *s, struct err *err)
+{
+	for (;;) {
+		struct reach x = s->learnt;
+		struct window w = { 0 };
+		int r = next_window(s, &x, &w, err);
+
+		if (r <= 0)
+			return r;
+		r = learn_window(s, &w);
+		if (r < 0)
+			return failed_in(s, &w, r, err);
+		s->learnt = x;
+	}
+}
+
+/* Of a window whose frame was read before; -EBADMSG: it must have this part. */
 static int load_part(struct segment *s, enum layout_part part)
 {
+	const struct layout_frame *f = &s->window.frame;
+	uint64_t at = s->window.at;
 	int r;
 
-	if (!s->frame.parts[part].raw)
+	if (!f->parts[part].raw)
 		return part == LAYOUT_MOMENTS ? 0 : -EBADMSG;
-	r = unpack(s, part);
+	for (size_t i = 0; i < part; i++)
+		at += f->parts[i].packed;
+	r = read_packed(s, at, f->parts[part].packed);
+	if (r == 0)
+		r = unpack(s, f, part, s->packed.data);
 	if (r < 0)
 		return r;
-	if (part == LAYOUT_DICTIONARY)
-		return columns_read_dictionary(&s->dictionary, s->raw.data, s->raw.len);
 	if (part == LAYOUT_SAMPLES)
 		return columns_read_samples(&s->dictionary, s->raw.data, s->raw.len);
 	return columns_read_moments(&s->dictionary, s->raw.data, s->raw.len, &s->slots);
@@ -250,37 +333,26 @@ static int load_part(struct segment *s, enum layout_part part)
 static int check_sums(struct segment *s)
 {
 	struct profile *p = &s->dictionary.profile;
+	const struct layout_frame *f = &s->window.frame;
 
-	p->facts.time_ns = s->frame.start_ns;
-	return profile_total_count(p) == s->frame.count && profile_total_value(p) == s->frame.value
-		       ? 0
-		       : -EBADMSG;
+	p->facts.time_ns = f->start_ns;
+	return profile_total_count(p) == f->count && profile_total_value(p) == f->value ? 0
+											: -EBADMSG;
 }
 
 int segment_load(struct segment *s, enum layout_part up_to, struct err *err)
 {
-	size_t len = layout_frame_packed(&s->frame);
-	int r = 0;
-	void *to;
+	int r = s->learnt.at < s->seen.at ? learn(s, err) : 0;
 
-	buffer_clear(&s->packed);
 	s->slots.slots.count = 0;
-	to = buffer_extend(&s->packed, len);
-	r = to ? read_all(s->fd, to, len, s->frame_at) : buffer_error(&s->packed);
-	if (r == 0 && layout_hash(s->packed.data, len) != s->frame.hash)
-		r = -EBADMSG;
-	for (uint32_t part = 0; r == 0 && part <= (uint32_t)up_to; part++) {
-		r = load_part(s, (enum layout_part)part);
-		if (r == 0 && part == LAYOUT_SAMPLES)
-			r = check_sums(s);
-	}
-	if (r == -ESTALE)
-		return err_set(err, r, "\"%s\" was given up while it was read", s->name);
-	if (r == -EBADMSG)
-		return err_set(err, r, "\"%s\" is damaged in window %" PRIu64, s->name,
-			       s->frame.sequence);
-	if (r < 0)
-		return err_errno(err, r, "cannot read window %" PRIu64 " of \"%s\"",
-				 s->frame.sequence, s->name);
-	return 0;
+	if (s->learnt.at < s->seen.at)
+		return r < 0 ? r : failed_in(s, &s->window, -ESTALE, err);
+	r = 0;
+	if (up_to >= LAYOUT_SAMPLES)
+		r = load_part(s, LAYOUT_SAMPLES);
+	if (r == 0 && up_to >= LAYOUT_SAMPLES)
+		r = check_sums(s);
+	if (r == 0 && up_to >= LAYOUT_MOMENTS)
+		r = load_part(s, LAYOUT_MOMENTS);
+	return r < 0 ? failed_in(s, &s->window, r, err) : 0;
 }

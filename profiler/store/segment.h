@@ -35,8 +35,9 @@ const struct layout_header *segment_header(const struct segment *s);
 int segment_next(struct segment *s, struct layout_frame *ret, struct err *err);
 
 /*
- * Reads the window that segment_next() gave. Its names are needed by all windows behind it: a window is loaded after all before
- * it were, up to LAYOUT_DICTIONARY, to LAYOUT_SAMPLES or to LAYOUT_MOMENTS. 0, or negative errno and a sentence.
+ * Reads the window that segment_next() gave, up to LAYOUT_DICTIONARY, to LAYOUT_SAMPLES or to LAYOUT_MOMENTS. The first call reads the
+ * dictionaries of all windows that are there by then, so that each is seen with what became known later. 0, or negative errno and a
+ * sentence: of what is damaged the windows before can be read.
  */
 int segment_load(struct segment *s, enum layout_part up_to, struct err *err);
 

@@ -22,11 +22,12 @@
 #include "profiler/store/rollup.h"
 #include "profiler/store/segment.h"
 
-#define LOCK "lock"
-#define EFFORT 9
 #define PAGE_BYTES 4096u
 #define DIRECTORY_MODE_LOCK 0640
 #define MAX_ROLLUP_FILES 4096u
+
+/* Files that are looked at for the last window: each kill before the first window of a file leaves one without. */
+#define MAX_LOOKS 16u
 
 /* Numbers that may have been used in a file that can't be read to its end. */
 #define UNKNOWN_SEQUENCES (1u << 20)
@@ -50,7 +51,10 @@ struct store_writer {
 	struct appender *live; /* NULL: none */
 	struct catalog_file live_file;
 	uint64_t synced_ns; /* CLOCK_MONOTONIC */
-	struct counters dropped; /* to be told by the next window */
+	bool unsynced; /* windows of `live` */
+	struct rollup *rolling; /* what is being made; NULL: nothing */
+	struct layout_frame last; /* window */
+	bool has_last;
 	uint64_t last_start_ns, last_monotonic_ns; /* of the last window */
 	uint64_t distrust_until_ns; /* CLOCK_MONOTONIC */
 	uint64_t retry_ns; /* of what could not be rolled up, wall clock */
@@ -78,7 +82,7 @@ const struct store_writer_stats *store_writer_stats(const struct store_writer *w
 
 static int lock_store(struct store_writer *w, struct err *err)
 {
-	w->lock = openat(w->dirfd, LOCK, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC,
+	w->lock = openat(w->dirfd, STORE_LOCK, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC,
 			 DIRECTORY_MODE_LOCK);
 	if (w->lock < 0)
 		return err_errno(err, -errno, "cannot write the store");
@@ -89,11 +93,15 @@ static int lock_store(struct store_writer *w, struct err *err)
 	return err_errno(err, -errno, "cannot lock the store");
 }
 
-/* The number behind the last one that a file of level 0 may have. */
+/*
+ * The number behind the last one that a file of level 0 may have. Its last window is the store's, if no newer file had one: a file
+ * that was begun by a kill's victim has none.
+ */
 static uint64_t behind(struct store_writer *w, const struct catalog_file *f)
 {
 	char name[CATALOG_NAME_BYTES];
 	uint64_t next = f->first + 1;
+	bool newer = w->has_last;
 	struct layout_frame frame;
 	struct segment *s;
 	int fd, r;
@@ -103,31 +111,68 @@ static uint64_t behind(struct store_writer *w, const struct catalog_file *f)
 	r = fd < 0 ? fd : segment_open(&s, fd, name, &w->options.limits, NULL);
 	if (r < 0)
 		return next + UNKNOWN_SEQUENCES;
-	while ((r = segment_next(s, &frame, NULL)) == 1)
+	while ((r = segment_next(s, &frame, NULL)) == 1) {
 		next = frame.sequence + 1;
+		if (newer)
+			continue;
+		w->last = frame;
+		w->has_last = true;
+	}
 	segment_free(s);
 	return r < 0 ? next + UNKNOWN_SEQUENCES : next;
 }
 
-static void find_next(struct store_writer *w)
+/* Of level 0, the one whose windows came last before those of `before`. */
+static const struct catalog_file *newest(const struct store_writer *w, uint64_t before)
 {
-	const struct catalog_file *newest = NULL;
+	const struct catalog_file *found = NULL;
 
-	w->next = 1;
 	for (uint32_t i = 0; i < w->catalog.files.count; i++) {
 		const struct catalog_file *f = &w->catalog.files.items[i];
 
-		if (f->last >= w->next)
-			w->next = f->last + 1;
-		if (!f->level && (!newest || f->first > newest->first))
-			newest = f;
+		if (!f->level && f->first < before && (!found || f->first > found->first))
+			found = f;
 	}
-	if (newest) {
-		uint64_t next = behind(w, newest);
+	return found;
+}
+
+static void find_next(struct store_writer *w)
+{
+	const struct catalog_file *f = newest(w, UINT64_MAX);
+
+	w->next = 1;
+	for (uint32_t i = 0; i < w->catalog.files.count; i++)
+		if (w->catalog.files.items[i].last >= w->next)
+			w->next = w->catalog.files.items[i].last + 1;
+	for (uint32_t i = 0; f && !w->has_last && i < MAX_LOOKS; i++) {
+		uint64_t next = behind(w, f);
 
 		if (next > w->next)
 			w->next = next;
+		f = newest(w, f->first);
 	}
+}
+
+bool store_writer_last(const struct store_writer *w, struct layout_frame *ret)
+{
+	if (w->has_last)
+		*ret = w->last;
+	return w->has_last;
+}
+
+const struct catalog *store_writer_catalog(const struct store_writer *w)
+{
+	return &w->catalog;
+}
+
+static int remove_leftovers(struct store_writer *w, struct err *err)
+{
+	static const char *const names[] = { CATALOG_UNFINISHED, CATALOG_BEGUN };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (unlinkat(w->dirfd, names[i], 0) < 0 && errno != ENOENT)
+			return err_errno(err, -errno, "cannot write the store");
+	return 0;
 }
 
 int store_writer_open(struct store_writer **ret, int dirfd, const struct store_options *options,
@@ -145,8 +190,8 @@ int store_writer_open(struct store_writer **ret, int dirfd, const struct store_o
 	w->lock = -1;
 	w->options = *options;
 	r = lock_store(w, err);
-	if (r == 0 && unlinkat(dirfd, CATALOG_TEMPORARY, 0) < 0 && errno != ENOENT)
-		r = err_errno(err, -errno, "cannot write the store");
+	if (r == 0)
+		r = remove_leftovers(w, err);
 	if (r == 0)
 		r = catalog_read(&w->catalog, dirfd, err);
 	if (r < 0) {
@@ -162,7 +207,7 @@ int store_writer_open(struct store_writer **ret, int dirfd, const struct store_o
 
 uint64_t store_writer_bytes(const struct store_writer *w)
 {
-	uint64_t sum = 0;
+	uint64_t sum = w->rolling ? rollup_bytes(w->rolling) : 0;
 	struct stat st;
 
 	for (uint32_t i = 0; i < w->catalog.files.count; i++)
@@ -233,9 +278,11 @@ static uint32_t victim(const struct store_writer *w, const struct catalog_file *
 	return found;
 }
 
-/* -EDQUOT: there is no more that could give way. */
-static int make_room(struct store_writer *w, uint64_t need, const struct catalog_file *spared)
+/* -EDQUOT: there is no more that could give way. What is being rolled up has its sources spared. */
+static int make_room(struct store_writer *w, uint64_t need)
 {
+	const struct catalog_file *spared = w->rolling ? rollup_file(w->rolling) : NULL;
+
 	while (store_writer_bytes(w) + need > w->options.max_bytes) {
 		uint32_t i = victim(w, spared);
 
@@ -246,11 +293,39 @@ static int make_room(struct store_writer *w, uint64_t need, const struct catalog
 	return 0;
 }
 
+/* It is begun anew some time later. */
+static void abandon_rolling(struct store_writer *w, uint64_t now_ns)
+{
+	w->stats.sources_bad += rollup_bad(w->rolling);
+	w->stats.roll_ups_failed++;
+	w->retry_ns = now_ns + RETRY_NS;
+	rollup_free(w->rolling);
+	w->rolling = NULL;
+}
+
+/* For a window, which is worth more than what is made of older ones. */
+static int make_room_for_window(struct store_writer *w, uint64_t need)
+{
+	int r = make_room(w, need);
+
+	if (r == 0 || !w->rolling)
+		return r;
+	abandon_rolling(w, w->last.start_ns);
+	return make_room(w, need);
+}
+
 /* On a full disk one file gives way to a window, no more: others may be filling it. */
 static bool give_way(struct store_writer *w, int r)
 {
-	uint32_t i = r == -ENOSPC || r == -EDQUOT ? victim(w, NULL) : UINT32_MAX;
+	uint32_t i;
 
+	if (r != -ENOSPC && r != -EDQUOT)
+		return false;
+	if (w->rolling) {
+		abandon_rolling(w, w->last.start_ns);
+		return true;
+	}
+	i = victim(w, NULL);
 	if (i == UINT32_MAX || give_up(w, i) < 0)
 		return false;
 	w->stats.expired_by_bytes++;
@@ -270,23 +345,26 @@ static void measure_live(struct store_writer *w)
 			w->catalog.files.items[i].bytes = catalog_bytes(&st);
 }
 
-static void end_live(struct store_writer *w)
+void store_writer_end(struct store_writer *w)
 {
 	if (!w->live)
 		return;
 	/* Without its end it is as after a kill: nothing is lost by that. */
-	if (make_room(w, PAGE_BYTES, NULL) == 0)
+	if (make_room_for_window(w, PAGE_BYTES) == 0)
 		(void)appender_close(w->live);
 	measure_live(w);
 	appender_free(w->live);
 	w->live = NULL;
+	w->unsynced = false;
 }
 
 void store_writer_free(struct store_writer *w)
 {
 	if (!w)
 		return;
-	end_live(w);
+	rollup_free(w->rolling);
+	w->rolling = NULL;
+	store_writer_end(w);
 	fd_close(&w->lock);
 	catalog_release(&w->catalog);
 	free(w);
@@ -296,13 +374,13 @@ void store_writer_free(struct store_writer *w)
 static int create_live(struct store_writer *w, const char *name, const struct layout_header *header,
 		       struct err *err)
 {
-	int r = appender_new(&w->live, w->dirfd, header, EFFORT, err);
+	int r = appender_new(&w->live, w->dirfd, CATALOG_BEGUN, header, err);
 
 	if (r < 0)
 		return r;
-	r = appender_publish(w->dirfd, name, err);
+	r = appender_publish(w->dirfd, CATALOG_BEGUN, name, err);
 	if (r < 0) {
-		unlinkat(w->dirfd, CATALOG_TEMPORARY, 0);
+		unlinkat(w->dirfd, CATALOG_BEGUN, 0);
 		appender_free(w->live);
 		w->live = NULL;
 	}
@@ -320,7 +398,7 @@ static int begin_live(struct store_writer *w, uint64_t start_ns, struct err *err
 					      .first = f.first,
 					      .created_ns = start_ns };
 	char name[CATALOG_NAME_BYTES];
-	int r = make_room(w, PAGE_BYTES, NULL);
+	int r = make_room_for_window(w, PAGE_BYTES);
 
 	if (r == 0)
 		r = catalog_add(&w->catalog, &f);
@@ -349,20 +427,18 @@ static bool is_gone(const struct store_writer *w)
 	return fstat(appender_fd(w->live), &st) < 0 || !st.st_nlink;
 }
 
-bool store_writer_turn(struct store_writer *w, uint64_t start_ns)
+uint64_t store_writer_file(const struct store_writer *w, uint64_t start_ns)
 {
 	/* So that an hour of much work doesn't become a file that alone is beyond the limit. */
-	bool full = w->live && appender_bytes(w->live) > w->options.max_bytes / 16;
-
-	if (w->live && !full && store_slot(0, start_ns) == w->live_file.slot_ns && !is_gone(w))
-		return false;
-	end_live(w);
-	return true;
+	if (!w->live || appender_bytes(w->live) > w->options.max_bytes / 16 ||
+	    store_slot(0, start_ns) != w->live_file.slot_ns || is_gone(w))
+		return 0;
+	return w->live_file.first;
 }
 
 /* ---- windows ---- */
 
-static void watch_clock(struct store_writer *w, const struct store_window *x)
+static void watch_clock(struct store_writer *w, const struct layout_frame *x)
 {
 	uint64_t passed_ns = x->monotonic_ns - w->last_monotonic_ns;
 
@@ -373,63 +449,67 @@ static void watch_clock(struct store_writer *w, const struct store_window *x)
 	w->last_monotonic_ns = x->monotonic_ns;
 }
 
-static int drop(struct store_writer *w, const struct profile *p, int r, struct err *err,
+static int drop(struct store_writer *w, const struct layout_frame *f, int r, struct err *err,
 		const char *why)
 {
-	uint64_t samples = profile_total_count(p);
-
 	w->stats.windows_dropped++;
-	w->stats.samples_dropped += samples;
-	counter_add(&w->dropped, COUNTER_WINDOWS_DROPPED_STORE, 1);
-	counter_add(&w->dropped, COUNTER_SAMPLES_DROPPED_STORE, samples);
+	w->stats.samples_dropped += f->count;
 	return why ? err_errno(err, r, "%s", why) : r;
 }
 
-static int write_packed(struct store_writer *w)
+static int write_frame(struct store_writer *w, void *frame, size_t len)
 {
-	int r = appender_write(w->live, w->next);
+	int r = make_room_for_window(w, len + PAGE_BYTES);
 
-	return give_way(w, r) ? appender_write(w->live, w->next) : r;
-}
-
-static int sync_live(struct store_writer *w, uint64_t monotonic_ns)
-{
-	if (monotonic_ns >= w->synced_ns && monotonic_ns - w->synced_ns < w->options.sync_ns)
-		return 0;
-	w->synced_ns = monotonic_ns;
-	return appender_sync(w->live);
-}
-
-int store_writer_append(struct store_writer *w, const struct profile *p,
-			const struct store_window *x, struct err *err)
-{
-	struct counters counters = p->counters;
-	int r;
-
-	watch_clock(w, x);
-	if (store_writer_turn(w, x->start_ns)) {
-		r = begin_live(w, x->start_ns, err);
-		if (r < 0)
-			return drop(w, p, r, err, NULL);
-	}
-	for (uint32_t i = 0; i < COUNTER_COUNT; i++)
-		counters.value[i] += w->dropped.value[i];
-	r = appender_pack(w->live, p, &counters, x);
-	if (r < 0)
-		return drop(w, p, r, err, "cannot pack a window");
-	r = make_room(w, appender_packed_bytes(w->live) + PAGE_BYTES, NULL);
 	if (r == 0)
-		r = write_packed(w);
+		r = appender_add(w->live, frame, len, w->next);
+	if (give_way(w, r))
+		r = appender_add(w->live, frame, len, w->next);
 	measure_live(w);
+	return r;
+}
+
+/* Whoever waits to hear that a window is written doesn't wait for the disk. True: it was time. */
+static bool sync_live(struct store_writer *w)
+{
+	if (!w->unsynced || (w->last_monotonic_ns >= w->synced_ns &&
+			     w->last_monotonic_ns - w->synced_ns < w->options.sync_ns))
+		return false;
+	w->synced_ns = w->last_monotonic_ns;
+	w->unsynced = false;
+	w->stats.syncs_failed += appender_sync(w->live) < 0;
+	return true;
+}
+
+int store_writer_append(struct store_writer *w, void *frame, size_t len, uint64_t *ret_sequence,
+			struct err *err)
+{
+	struct layout_frame f = { 0 };
+	int r = layout_window_read(frame, len, &f);
+
 	if (r < 0)
-		return drop(w, p, r, err, "cannot write a window");
-	w->next++;
-	w->dropped = (struct counters){ 0 };
+		return drop(w, &f, r, err, "what is to be written is no window");
+	if (f.flags & LAYOUT_WHOLE) {
+		store_writer_end(w);
+		r = begin_live(w, f.start_ns, err);
+		if (r < 0)
+			return drop(w, &f, r, err, NULL);
+	} else if (!store_writer_file(w, f.start_ns)) {
+		return err_errno(err, -ESTALE, "the file of this window is no longer written");
+	}
+	watch_clock(w, &f);
+	r = write_frame(w, frame, len);
+	if (r < 0)
+		return drop(w, &f, r, err, "cannot write a window");
+	f.sequence = w->next++;
+	w->last = f;
+	w->has_last = true;
 	w->stats.windows++;
-	w->stats.samples += profile_total_count(p);
-	w->stats.bytes += appender_packed_bytes(w->live);
-	r = sync_live(w, x->monotonic_ns);
-	return r < 0 ? err_errno(err, r, "cannot sync the store") : 0;
+	w->stats.samples += f.count;
+	w->stats.bytes += len;
+	w->unsynced = true;
+	*ret_sequence = f.sequence;
+	return 0;
 }
 
 /* ---- what becomes of old files ---- */
@@ -507,77 +587,83 @@ static bool is_due(const struct store_writer *w, const struct catalog_file *f, u
 	       !is_awaited(w, f->level, slot_ns, span_ns);
 }
 
-/* Whose file is being made: its sources don't give way to it. */
-struct rolling {
-	struct store_writer *writer;
-	struct catalog_file spared;
-};
-
-static int make_room_for(void *ctx, uint64_t bytes)
+static int make_room_for_rolling(void *ctx, uint64_t bytes)
 {
-	struct rolling *x = ctx;
+	struct store_writer *w = ctx;
 
-	return make_room(x->writer, bytes + PAGE_BYTES, &x->spared);
+	return make_room(w, bytes + PAGE_BYTES - (w->rolling ? rollup_bytes(w->rolling) : 0));
 }
 
-static int roll_up(struct store_writer *w, uint32_t i, uint64_t now_ns, struct err *err)
+static int begin_rolling(struct store_writer *w, uint32_t i, uint64_t now_ns, struct err *err)
 {
 	_cleanup_(free_ptr) struct catalog_file *sources =
 		calloc(MAX_ROLLUP_FILES, sizeof(*sources));
-	struct rolling rolling = { .writer = w };
-	struct catalog_file made = { 0 };
-	struct rollup x = { .dirfd = w->dirfd,
-			    .sources = sources,
-			    .room = make_room_for,
-			    .ctx = &rolling,
-			    .limits = w->options.limits,
-			    .created_ns = now_ns };
+	struct rollup_job job = { .dirfd = w->dirfd,
+				  .sources = sources,
+				  .room = make_room_for_rolling,
+				  .ctx = w,
+				  .limits = w->options.limits,
+				  .created_ns = now_ns };
 	int r;
 
 	if (!sources)
 		return err_errno(err, -ENOMEM, "cannot roll up");
-	x.count = batch(w, i, sources);
-	rolling.spared =
-		(struct catalog_file){ .level = sources->level + 1,
-				       .slot_ns = store_slot(sources->level + 1, sources->slot_ns),
-				       .first = sources[0].first,
-				       .last = sources[x.count - 1].first };
-	r = make_room_for(&rolling, PAGE_BYTES);
-	if (r < 0)
-		return err_errno(err, r, "the store has no room for what is rolled up");
-	r = rollup_run(&x, &made, err);
-	w->stats.sources_bad += x.bad;
-	if (r == 0)
+	job.count = batch(w, i, sources);
+	r = rollup_new(&w->rolling, &job, err);
+	if (r == 0 && make_room(w, PAGE_BYTES) < 0)
+		r = err_errno(err, -EDQUOT, "the store has no room for what is rolled up");
+	return r < 0 ? r : 1;
+}
+
+/* A bit more of what is being made. */
+static int go_on_rolling(struct store_writer *w, struct err *err)
+{
+	struct catalog_file made;
+	int r = rollup_step(w->rolling, &made, err);
+
+	if (r == 1)
+		return 1;
+	if (r == 0) {
 		r = catalog_add(&w->catalog, &made);
-	if (r == 0)
 		w->stats.rolled_up++;
+		w->stats.sources_bad += rollup_bad(w->rolling);
+		rollup_free(w->rolling);
+		w->rolling = NULL;
+	}
 	return r < 0 ? r : 1;
 }
 
 /* One that is due, if any. */
-static int roll_up_next(struct store_writer *w, uint64_t now_ns, struct err *err)
+static int begin_next(struct store_writer *w, uint64_t now_ns, struct err *err)
 {
 	if (now_ns < w->retry_ns && w->retry_ns - now_ns <= RETRY_NS)
 		return 0;
-	for (uint32_t i = 0; i < w->catalog.files.count; i++) {
-		int r;
-
-		if (!is_due(w, &w->catalog.files.items[i], now_ns))
-			continue;
-		r = roll_up(w, i, now_ns, err);
-		if (r < 0) {
-			w->stats.roll_ups_failed++;
-			w->retry_ns = now_ns + RETRY_NS;
-		}
-		return r;
-	}
+	for (uint32_t i = 0; i < w->catalog.files.count; i++)
+		if (is_due(w, &w->catalog.files.items[i], now_ns))
+			return begin_rolling(w, i, now_ns, err);
 	return 0;
+}
+
+static int roll_up(struct store_writer *w, uint64_t now_ns, struct err *err)
+{
+	int r = w->rolling ? go_on_rolling(w, err) : begin_next(w, now_ns, err);
+
+	if (r < 0 && w->rolling) {
+		abandon_rolling(w, now_ns);
+	} else if (r < 0) {
+		w->stats.roll_ups_failed++;
+		w->retry_ns = now_ns + RETRY_NS;
+	}
+	return r;
 }
 
 /* What is too old may be what nobody has rolled up yet, after a pause of ours: that comes first. */
 int store_writer_tidy(struct store_writer *w, uint64_t now_ns, struct err *err)
 {
-	int r = roll_up_next(w, now_ns, err);
+	int r;
 
+	if (sync_live(w))
+		return 1;
+	r = roll_up(w, now_ns, err);
 	return r == 0 && expire(w, now_ns) ? 1 : r;
 }

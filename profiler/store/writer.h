@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The one writer of a store. It needs the directory's descriptor and nothing else: every name is its own, and
- * relative to that. Not thread safe.
+ * relative to that. Windows come packed (packer.h): of those it looks at nothing but the header and the hash, and only what it rolls up is
+ * unpacked. Not thread safe.
  *
  * The limit of bytes counts every file of the store, those that are being written and rolled up too, and the directory;
  * it holds before and after each call, and within. What gives way: the oldest file of the level that is furthest beyond its share
@@ -19,10 +20,12 @@
 
 #include "profiler/base/err.h"
 #include "profiler/store/catalog.h"
+#include "profiler/store/layout.h"
 #include "profiler/store/level.h"
 #include "profiler/store/window.h"
 
 #define STORE_MIN_BYTES (1u << 20)
+#define STORE_LOCK "lock"
 
 struct store_options {
 	uint64_t max_bytes;
@@ -42,6 +45,7 @@ struct store_writer_stats {
 	uint64_t rolled_up; /* files made */
 	uint64_t roll_ups_failed;
 	uint64_t sources_bad; /* files that were not, or not wholly, readable when they were rolled up */
+	uint64_t syncs_failed;
 };
 
 struct store_writer;
@@ -57,24 +61,34 @@ int store_writer_open(struct store_writer **ret, int dirfd, const struct store_o
 void store_writer_free(struct store_writer *w);
 
 /*
- * Begins the next file if a window that starts then belongs into one, or if the last has grown enough; true if one
- * begins. That is the moment for a new profile: names that nothing uses any more are left behind. Whoever goes on
- * with the old one has it written whole into the new file.
+ * The file that is being written, by which a frame that isn't whole says what it goes on from; never 0. 0: none, or none that a window
+ * which starts then belongs into, or it has grown enough: the frame has to be whole.
  */
-bool store_writer_turn(struct store_writer *w, uint64_t start_ns);
+uint64_t store_writer_file(const struct store_writer *w, uint64_t start_ns);
 
 /*
- * Appends a window: the samples of `p`, which is the same profile for all windows of a file. 0, or negative errno and a
- * sentence: it was dropped, which the next window's counters will say. -EDQUOT: the limit of bytes.
+ * Appends a packed window: one that is whole begins a file, another goes on with the present one. Its number is set in `frame`. 0 and
+ * that number; or negative errno and a sentence: it was dropped. -EBADMSG: it is no frame; -ESTALE: it has to be whole, and is not counted
+ * as dropped; -EDQUOT: the limit of bytes. It is on the disk (`sync_ns`) by store_writer_tidy() only.
  */
-int store_writer_append(struct store_writer *w, const struct profile *p,
-			const struct store_window *window, struct err *err);
+int store_writer_append(struct store_writer *w, void *frame, size_t len, uint64_t *ret_sequence,
+			struct err *err);
+
+/* Ends the file that is being written, if any: the next frame is to be whole. */
+void store_writer_end(struct store_writer *w);
 
 /*
- * Removes what is too old, or makes one file of the next level. To be called after each window, until it is 0. 1: something
- * was done, and there may be more. Negative errno and a sentence: something failed, and is counted.
+ * Syncs what is to be on the disk by now, removes what is too old, or makes one file of the next level. To be called after each window, until it is 0, with other work in
+ * between: a step takes some milliseconds. 1: something was done, and there may be more. Negative errno and a sentence: something failed, and is
+ * counted.
  */
 int store_writer_tidy(struct store_writer *w, uint64_t now_ns, struct err *err);
+
+/* The last window of the store: what it had when it was opened, or what was appended. False: none that could be read. */
+bool store_writer_last(const struct store_writer *w, struct layout_frame *ret);
+
+/* What is there; borrowed until the next call. */
+const struct catalog *store_writer_catalog(const struct store_writer *w);
 
 const struct store_writer_stats *store_writer_stats(const struct store_writer *w);
 

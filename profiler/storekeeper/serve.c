@@ -1,134 +1,389 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Takes the files, does the one job, and ends. All that a store's files can say is parsed here, and nowhere else when a
- * person asks for it by hand.
+ * One loop over two conversations. What an agent sends is memory, copied and then checked, so that nobody changes it in between; it is
+ * written, and answered. Between windows a step of what is to be rolled up or to expire is done, if anything is due: so a
+ * window waits for one step at most.
+ *
+ * A disk that is full or can't be written is no reason to end: the window is dropped, which is answered, counted and said once a
+ * minute. The agent, which goes on, has it told by the next window that gets there.
+ *
+ * Refused: a thread that rolls up, a second process for it. The one would have to share the writer, the other the limit of bytes.
  */
+#include "profiler/storekeeper/protocol.h"
+
 #include <errno.h>
+#include <malloc.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "profiler/base/cleanup.h"
 #include "profiler/base/clock.h"
-#include "profiler/encode/pprof.h"
+#include "profiler/role/enclosure.h"
+#include "profiler/role/role.h"
+#include "profiler/role/sandbox.h"
 #include "profiler/role/socket.h"
-#include "profiler/store/handed.h"
-#include "profiler/storekeeper/account.h"
-#include "profiler/storekeeper/job.h"
+#include "profiler/store/writer.h"
+#include "profiler/storekeeper/complaint.h"
+#include "profiler/storekeeper/figures.h"
+#include "profiler/storekeeper/frame.h"
+#include "profiler/storekeeper/priority.h"
 
-#define PATIENCE_NS (60 * NS_PER_S)
-#define MAX_ANSWER_BYTES ((size_t)512 << 20)
-#define MAX_TEXT_BYTES ((size_t)256 << 20)
-#define MAX_ITEMS (1u << 24)
+#define JOB_PATIENCE_NS (10 * NS_PER_S)
+/* For the rest of a message that has begun, and for a reply to be taken. */
+#define AGENT_PATIENCE_NS (200 * NS_PER_MS)
+#define SUPERVISOR_PATIENCE_NS (5 * NS_PER_S)
+/* What is due is looked for after each window, and if none comes. */
+#define TIDY_NS (60 * NS_PER_S)
 
 struct keeper {
-	int socket;
-	struct handed store;
+	int supervisor, agent, dirfd;
+	struct keeper_job job;
+	struct store_writer *writer;
+	struct buffer frame;
+	struct socket_message message;
+	struct complaints complaints;
+	struct commits commits;
+	bool is_due; /* there may be something to be rolled up or to expire */
+	uint64_t tidied_ns,
+		told_ns; /* CLOCK_MONOTONIC: last time that nothing was due; of the last figures */
+	bool is_stopped;
 };
 
-static int export_range(const struct storekeeper_job *job, const struct store_source *source,
-			struct buffer *out, uint32_t *ret_bad, struct err *err)
+struct keeper_job keeper_job_default(void)
 {
-	const struct store_range range = { job->from_ns, job->to_ns, job->window_ns };
-	struct store_result result;
-	struct profile p;
-	int r = profile_init(&p, MAX_TEXT_BYTES, MAX_ITEMS);
+	const struct store_options o = store_options_default();
+	struct keeper_job job = { .max_bytes = o.max_bytes,
+				  .sync_ns = o.sync_ns,
+				  .figures_ns = 10 * NS_PER_S };
 
-	if (r < 0)
-		return err_errno(err, r, "cannot export");
-	r = store_read(source, &range, NULL, NULL, &p, &result, err);
-	if (r == 0 && !result.windows)
-		r = err_set(err, -ENODATA, "the store has no window in that range");
-	if (r == 0) {
-		r = pprof_encode(&p, NULL, out);
-		if (r < 0)
-			err_errno(err, r, "cannot make the pprof file");
-	}
-	*ret_bad = result.bad;
-	if (r == 0 && result.bad)
-		*err = result.damage;
-	profile_release(&p);
-	return r;
+	memcpy(job.age_ns, o.age_ns, sizeof(job.age_ns));
+	return job;
 }
 
-static int work(struct keeper *k, const struct storekeeper_job *job, struct buffer *out,
-		struct storekeeper_result *ret, struct err *err)
+static uint64_t now_ns(void)
 {
-	const struct store_source source = handed_source(&k->store);
+	return clock_ns(CLOCK_MONOTONIC);
+}
 
-	switch (job->kind) {
-	case STOREKEEPER_INFO:
-		return account_info(&source, out, &ret->bad, err);
-	case STOREKEEPER_VERIFY:
-		return account_verify(&source, out, &ret->bad, err);
-	case STOREKEEPER_EXPORT:
-		return export_range(job, &source, out, &ret->bad, err);
+/* ---- to the supervisor ---- */
+
+static int say(const struct keeper *k, enum keeper_message what, const void *bytes, size_t len)
+{
+	return socket_send(k->supervisor, what, bytes, len, NULL, 0,
+			   now_ns() + SUPERVISOR_PATIENCE_NS);
+}
+
+static int complain(struct keeper *k, enum complaint what, const struct err *err)
+{
+	char text[COMPLAINT_MAX_BYTES];
+	size_t len = complaint_say(&k->complaints, what, err, now_ns(), text);
+
+	return len ? say(k, KEEPER_SAID, text, len) : 0;
+}
+
+static int tell_figures(struct keeper *k)
+{
+	struct keeper_figures figures;
+
+	figures_of(k->writer, k->dirfd, k->job.max_bytes, &k->commits, &figures);
+	k->told_ns = now_ns();
+	return say(k, KEEPER_FIGURES, &figures, sizeof(figures));
+}
+
+/* ---- the agent ---- */
+
+static void leave(struct keeper *k)
+{
+	fd_close(&k->agent);
+}
+
+/* One that doesn't take its replies is left; it will be given another socket. */
+static void reply(struct keeper *k, enum keeper_message what, const void *bytes, size_t len)
+{
+	if (socket_send(k->agent, what, bytes, len, NULL, 0, now_ns() + AGENT_PATIENCE_NS) < 0)
+		leave(k);
+}
+
+static void meet(struct keeper *k, int *fd)
+{
+	struct keeper_hello hello = { 0 };
+	struct layout_frame last;
+
+	leave(k);
+	k->agent = take_fd(fd);
+	if (store_writer_last(k->writer, &last))
+		hello = (struct keeper_hello){ .sequence = last.sequence,
+					       .start_ns = last.start_ns,
+					       .end_ns = last.end_ns,
+					       .monotonic_ns = last.monotonic_ns,
+					       .count = last.count };
+	reply(k, KEEPER_HELLO, &hello, sizeof(hello));
+}
+
+static void refuse(struct keeper *k, const struct keeper_window *w, int status,
+		   const struct err *err)
+{
+	char text[sizeof(struct keeper_dropped) + sizeof(err->text)];
+	const struct keeper_dropped d = { .number = w->number, .status = status };
+	size_t len = strlen(err->text);
+
+	memcpy(text, &d, sizeof(d));
+	memcpy(text + sizeof(d), err->text, len);
+	reply(k, status == -ESTALE ? KEEPER_REPACK : KEEPER_DROPPED, text, sizeof(d) + len);
+}
+
+/* The frame is in k->frame, and may still be anything. */
+static int append(struct keeper *k, const struct keeper_window *w, uint64_t *ret_sequence,
+		  struct err *err)
+{
+	struct layout_frame f;
+
+	/* It is for the file that its agent means, or begins one. */
+	if (layout_window_read(k->frame.data, k->frame.len, &f) == 0 &&
+	    (w->file ? store_writer_file(k->writer, f.start_ns) != w->file || f.flags & LAYOUT_WHOLE
+		     : !(f.flags & LAYOUT_WHOLE)))
+		return err_errno(err, -ESTALE, "the file of this window is no longer written");
+	return store_writer_append(k->writer, k->frame.data, k->frame.len, ret_sequence, err);
+}
+
+static void commit(struct keeper *k, const struct keeper_window *w, uint64_t sequence,
+		   uint64_t since_ns)
+{
+	struct keeper_committed c = { .number = w->number, .sequence = sequence };
+	struct layout_frame last;
+
+	store_writer_last(k->writer, &last);
+	c.file = store_writer_file(k->writer, last.start_ns);
+	c.full = !c.file;
+	k->is_due = !k->job.import;
+	commits_add(&k->commits, now_ns() - since_ns);
+	reply(k, KEEPER_COMMITTED, &c, sizeof(c));
+}
+
+/* A window, or what says that it is one. Negative errno: of the supervisor's socket. */
+static int take_window(struct keeper *k)
+{
+	uint64_t since_ns = now_ns(), sequence;
+	struct keeper_window w;
+	struct err err = { "" };
+	int r;
+
+	memcpy(&w, k->message.bytes.data, sizeof(w));
+	r = frame_read(k->message.fds[0], w.bytes, &k->frame);
+	if (r < 0)
+		err_errno(&err, r, "cannot read a window");
+	else
+		r = append(k, &w, &sequence, &err);
+	/* What is kept in between is of the usual size. */
+	if (r == 0)
+		commit(k, &w, sequence, since_ns);
+	else
+		refuse(k, &w, r, &err);
+	frame_trim(&k->frame);
+	return r < 0 && r != -ESTALE ? complain(k, COMPLAINT_DROPPED, &err) : 0;
+}
+
+static int hear_agent(struct keeper *k)
+{
+	const struct socket_message *m = &k->message;
+	struct err err = { "" };
+	int r = socket_receive(k->agent, &k->message, now_ns() + AGENT_PATIENCE_NS);
+
+	if (r == 0 && (m->type != KEEPER_WINDOW || m->fd_count != 1 ||
+		       m->bytes.len != sizeof(struct keeper_window)))
+		r = -EPROTO;
+	if (r == 0)
+		return take_window(k);
+	leave(k);
+	if (r == -EPIPE)
+		return 0;
+	k->commits.refused++;
+	err_errno(&err, r, "the agent can't be understood, and was let go");
+	return complain(k, COMPLAINT_AGENT, &err);
+}
+
+/* ---- what is due ---- */
+
+/* A step of it. */
+static int tidy(struct keeper *k)
+{
+	struct err err = { "" };
+	int r;
+
+	priority_idle(true);
+	r = store_writer_tidy(k->writer, clock_ns(CLOCK_REALTIME), &err);
+	if (r <= 0) {
+		k->is_due = false;
+		k->tidied_ns = now_ns();
+		priority_idle(false);
+		/* What an hour took to be rolled up isn't needed for another one. */
+		malloc_trim(0);
+	}
+	return r < 0 ? complain(k, COMPLAINT_ROLL_UP, &err) : 0;
+}
+
+/* ---- the supervisor ---- */
+
+static int receive_job(struct keeper *k, int *ret_agent)
+{
+	struct socket_message *m = &k->message;
+	int r = socket_receive(k->supervisor, m, now_ns() + JOB_PATIENCE_NS);
+
+	if (r < 0)
+		return r;
+	if (m->type != KEEPER_JOB || m->bytes.len != sizeof(k->job) || m->fd_count < 1)
+		return -EPROTO;
+	memcpy(&k->job, m->bytes.data, sizeof(k->job));
+	k->dirfd = take_fd(&m->fds[0]);
+	*ret_agent = take_fd(&m->fds[1]);
+	return 0;
+}
+
+static int hear_supervisor(struct keeper *k)
+{
+	struct socket_message *m = &k->message;
+	int r = socket_receive(k->supervisor, m, now_ns() + SUPERVISOR_PATIENCE_NS);
+
+	if (r < 0)
+		return r;
+	switch (m->type) {
+	case KEEPER_AGENT:
+		if (m->fd_count != 1)
+			return -EPROTO;
+		meet(k, &m->fds[0]);
+		return 0;
+	case KEEPER_STOP:
+		k->is_stopped = true;
+		return 0;
 	default:
 		return -EPROTO;
 	}
 }
 
-static int send_answer(const struct keeper *k, const struct buffer *out)
+/* ---- life ---- */
+
+static int open_writer(struct keeper *k, struct err *err)
 {
-	int r = 0;
+	struct store_options o = store_options_default();
 
-	for (size_t done = 0; r == 0 && done < out->len; done += STOREKEEPER_MAX_MESSAGE_BYTES) {
-		size_t left = out->len - done;
+	o.max_bytes = k->job.max_bytes;
+	o.sync_ns = k->job.sync_ns;
+	memcpy(o.age_ns, k->job.age_ns, sizeof(o.age_ns));
+	return store_writer_open(&k->writer, k->dirfd, &o, err);
+}
 
-		r = socket_send(
-			k->socket, STOREKEEPER_ANSWER, out->data + done,
-			left < STOREKEEPER_MAX_MESSAGE_BYTES ? left : STOREKEEPER_MAX_MESSAGE_BYTES,
-			NULL, 0, UINT64_MAX);
-	}
+static int patience_ms(const struct keeper *k)
+{
+	uint64_t now = now_ns(), next = k->told_ns + k->job.figures_ns;
+
+	if (!k->job.import && k->tidied_ns + TIDY_NS < next)
+		next = k->tidied_ns + TIDY_NS;
+	if (k->is_due || next <= now)
+		return 0;
+	return next - now < TIDY_NS ? (int)((next - now) / NS_PER_MS) + 1
+				    : (int)(TIDY_NS / NS_PER_MS);
+}
+
+/* One turn: what has come, first of the agent; or else what is due. */
+static int turn(struct keeper *k)
+{
+	struct pollfd p[] = {
+		{ .fd = k->agent, .events = POLLIN },
+		{ .fd = k->supervisor, .events = POLLIN },
+	};
+	int n = poll(p, 2, patience_ms(k)), r = 0;
+
+	if (n < 0)
+		return errno == EINTR ? 0 : -errno;
+	if (n && k->is_due)
+		priority_idle(false);
+	if (p[0].revents)
+		r = hear_agent(k);
+	if (r == 0 && p[1].revents)
+		r = hear_supervisor(k);
+	if (r == 0 && !n && k->is_due)
+		r = tidy(k);
+	if (r == 0 && !k->job.import && now_ns() - k->tidied_ns >= TIDY_NS)
+		k->is_due = true;
+	if (r == 0 && now_ns() - k->told_ns >= k->job.figures_ns)
+		r = tell_figures(k);
 	return r;
 }
 
-static int run_job(struct keeper *k, const struct storekeeper_job *job)
+/* What the agent had sent before its end is still there to be heard. */
+static int finish(struct keeper *k)
 {
-	_cleanup_(buffer_release) struct buffer out = BUFFER_INIT(MAX_ANSWER_BYTES);
-	_cleanup_(buffer_release) struct buffer end = BUFFER_INIT(4096);
-	struct storekeeper_result result = { 0 };
-	struct err err = { "" };
-	int r;
+	struct pollfd p = { .fd = k->agent, .events = POLLIN };
+	int r = 0;
 
-	result.status = work(k, job, &out, &result, &err);
-	r = result.status < 0 ? 0 : send_answer(k, &out);
-	if (r < 0)
-		return r;
-	buffer_append(&end, &result, sizeof(result));
-	if (result.status < 0 || (result.bad && job->kind == STOREKEEPER_EXPORT))
-		buffer_text(&end, err.text);
-	return buffer_error(&end) ? buffer_error(&end)
-				  : socket_send(k->socket, STOREKEEPER_ENDED, end.data, end.len,
-						NULL, 0, clock_ns(CLOCK_MONOTONIC) + PATIENCE_NS);
+	while (r == 0 && (p.fd = k->agent) >= 0 && poll(&p, 1, 0) > 0)
+		r = hear_agent(k);
+	store_writer_end(k->writer);
+	k->is_due = k->job.import;
+	while (r == 0 && k->is_due)
+		r = tidy(k);
+	return r == 0 ? tell_figures(k) : r;
 }
 
-static int hear(struct keeper *k, struct socket_message *m, bool *ret_done)
+/* Before anything in the store is looked at. A kernel without Landlock leaves it to the uid. */
+static int enclose(const struct keeper *k, struct err *err)
 {
-	struct storekeeper_job job;
-	int r = socket_receive(k->socket, m, clock_ns(CLOCK_MONOTONIC) + PATIENCE_NS);
+	const struct role *role = role_find(STOREKEEPER_ROLE);
+	int r = enclosure_enter(k->dirfd);
+
+	if (r < 0 && r != -EOPNOTSUPP)
+		return err_errno(err, r, "the storekeeper could not be kept to its store");
+	return sandbox_seal(role, err);
+}
+
+/* Without a supervisor nobody is told anything: what was appended is there, and the file gets its end. */
+static int serve(struct keeper *k, struct err *err)
+{
+	_cleanup_(fd_close) int agent = -1;
+	int r = receive_job(k, &agent);
 
 	if (r < 0)
+		return err_errno(err, r, "the storekeeper got no job");
+	r = enclose(k, err);
+	if (r == 0)
+		r = open_writer(k, err);
+	if (r == 0)
+		r = say(k, KEEPER_OPENED, NULL, 0);
+	if (r < 0)
 		return r;
-	if (m->type == STOREKEEPER_FILE)
-		return handed_take(&k->store, m->bytes.data, m->bytes.len, &m->fds[0]);
-	if (m->type != STOREKEEPER_JOB || m->bytes.len != sizeof(job))
-		return -EPROTO;
-	memcpy(&job, m->bytes.data, sizeof(job));
-	*ret_done = true;
-	return run_job(k, &job);
+	k->is_due = !k->job.import;
+	if (agent >= 0)
+		meet(k, &agent);
+	while (r == 0 && !k->is_stopped)
+		r = turn(k);
+	if (r == 0)
+		r = finish(k);
+	return r < 0 ? err_errno(err, r, "the storekeeper can't go on") : 0;
 }
 
 int storekeeper_serve(int socket)
 {
-	struct keeper k = { .socket = socket };
-	struct socket_message message;
-	bool done = false;
-	int r = 0;
+	struct keeper k = { .supervisor = socket, .agent = -1, .dirfd = -1 };
+	char end[sizeof(struct keeper_result) + sizeof(struct err)];
+	struct keeper_result result = { 0 };
+	struct err err = { "" };
+	size_t len;
+	int r;
 
-	socket_message_init(&message, 4096);
-	while (r == 0 && !done)
-		r = hear(&k, &message, &done);
-	socket_message_release(&message);
-	handed_release(&k.store);
+	priority_batch();
+	buffer_init(&k.frame, KEEPER_MAX_FRAME_BYTES);
+	socket_message_init(&k.message, KEEPER_MAX_MESSAGE_BYTES);
+	r = serve(&k, &err);
+	store_writer_free(k.writer);
+	result.status = r;
+	len = r < 0 ? strlen(err.text) : 0;
+	memcpy(end, &result, sizeof(result));
+	memcpy(end + sizeof(result), err.text, len);
+	(void)say(&k, KEEPER_ENDED, end, sizeof(result) + len);
+	fd_close(&k.agent);
+	fd_close(&k.dirfd);
+	socket_message_release(&k.message);
+	buffer_release(&k.frame);
 	return r == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

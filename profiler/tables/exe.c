@@ -98,7 +98,8 @@ static uint32_t number_reuse(struct exes *x, uint64_t now_ns)
 	if (oldest == EXE_NONE)
 		return EXE_NONE;
 	exe_empty(x, oldest, now_ns);
-	x->by_file.items[x->all[oldest].file] = EXE_NONE;
+	if (x->all[oldest].file != EXE_NONE)
+		x->by_file.items[x->all[oldest].file] = EXE_NONE;
 	x->segments -= x->all[oldest].segment_count;
 	free(x->all[oldest].segments);
 	return oldest;
@@ -132,6 +133,19 @@ uint32_t exes_intern(struct exes *x, uint32_t file, uint64_t now_ns)
 	x->all[number] = (struct exe){ .file = file, .used_ns = now_ns };
 	x->by_file.items[file] = number;
 	return number;
+}
+
+bool exes_forget(struct exes *x, uint32_t file)
+{
+	uint32_t number = exes_find(x, file);
+
+	if (number == EXE_NONE)
+		return true;
+	if (x->all[number].users)
+		return false;
+	x->by_file.items[file] = EXE_NONE;
+	x->all[number].file = EXE_NONE;
+	return true;
 }
 
 void exes_hold(struct exes *x, uint32_t number)

@@ -44,7 +44,7 @@ struct exe_piece {
 };
 
 struct exe {
-	uint32_t file; /* whose: any number but EXE_NONE */
+	uint32_t file; /* whose; EXE_NONE: its number is another's, and this one goes when room is wanted */
 	uint32_t users; /* exes_hold() */
 	uint32_t state; /* enum exe_state */
 	uint32_t pages, index; /* address of the index; 0: none */
@@ -79,6 +79,9 @@ void exes_release(struct exes *x);
 /* The number of a file's, EXE_NONE if it has none; made if need be, EXE_NONE if there are too many. */
 uint32_t exes_find(const struct exes *x, uint32_t file);
 uint32_t exes_intern(struct exes *x, uint32_t file, uint64_t now_ns);
+
+/* The file's number will be another's. False: mappings refer to it. */
+bool exes_forget(struct exes *x, uint32_t file);
 
 /* Mappings refer to it, or no longer do. */
 void exes_hold(struct exes *x, uint32_t number);

@@ -32,7 +32,7 @@ static uint64_t random_below(uint64_t *seed, uint64_t most)
 static void check_sums(const struct budget *b)
 {
 	uint64_t all = b->kernel + b->tables + b->agent + b->symbolizer + b->opener + b->fetcher +
-		       b->supervisor;
+		       b->supervisor + b->background;
 	uint64_t tables = b->batch + b->window + b->processes + b->profile;
 	uint64_t encoding = b->profile + 2 * b->answer;
 
@@ -61,7 +61,28 @@ static void sums_hold_for_any_budget(void **state)
 		assert_int_equal(budget_divide(&b, total, UINT64_MAX, kernel, &err), 0);
 		assert_true(b.total == total && b.kernel == kernel);
 		check_sums(&b);
+		budget_go_on(&b);
+		check_sums(&b);
+		assert_int_equal(b.answer, 0);
+		assert_true(!b.background ||
+			    (b.background >= 7 * MIB && b.background <= b.symbolizer));
 	}
+}
+
+/* By default it can read about what the other one can. */
+static void one_that_goes_on_has_a_background(void **state)
+{
+	struct budget b;
+	struct err err;
+
+	assert_int_equal(budget_divide(&b, BUDGET_DEFAULT_BYTES, UINT64_MAX, 12 * MIB, &err), 0);
+	assert_int_equal(b.background, 0);
+	budget_go_on(&b);
+	assert_in_range(b.background, 24 * MIB, b.symbolizer);
+	assert_int_equal(budget_divide(&b, BUDGET_LEAST_BYTES, UINT64_MAX, 4 * MIB, &err), 0);
+	budget_go_on(&b);
+	assert_int_equal(b.background, 0);
+	assert_true(b.window > 0);
 }
 
 /* The default on any machine, the least on any but the largest. */
@@ -191,7 +212,7 @@ static void window_fill(struct window *w, const struct load *load)
 			f[n].space = WINDOW_SPACE_FILES;
 			f[n].address = node++ / load->location_every;
 		}
-		r = window_add(w, &s, f, load->stack, 1);
+		r = window_add(w, &s, f, load->stack, 0, 1);
 	}
 	assert_int_equal(r, -E2BIG);
 }
@@ -306,6 +327,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(freed_memory_goes_back), /* first: of a heap that is still small */
 		cmocka_unit_test(sums_hold_for_any_budget),
+		cmocka_unit_test(one_that_goes_on_has_a_background),
 		cmocka_unit_test(any_machine_has_enough),
 		cmocka_unit_test(totals),
 		cmocka_unit_test(limits_grow_with_the_budget),

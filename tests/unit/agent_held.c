@@ -122,7 +122,7 @@ static void what_may_be_held(void **state)
 	held_add(&h, &file, NULL);
 	file = (struct held_file){ .file = 2, .fd = memory, .lines = LINE_FILES_NONE };
 	held_add(&h, &file, NULL);
-	held_review(&h);
+	held_review(&h, 0);
 	assert_non_null(held_find(&h, 1));
 	assert_null(held_find(&h, 2));
 	assert_false(is_open(memory));
@@ -160,10 +160,10 @@ static void while_its_file_system_is_used(void **state)
 	file_table_stale(table, 3 * NS_PER_S);
 	assert_true(held_allows(&h, file.fd));
 	held_add(&h, &file, NULL);
-	held_review(&h);
+	held_review(&h, 0);
 	assert_true(is_open(file.fd));
 	file_table_stale(table, 4 * NS_PER_S);
-	held_review(&h);
+	held_review(&h, 0);
 	assert_false(is_open(file.fd));
 	assert_int_equal(h.count, 0);
 

@@ -106,6 +106,39 @@ static void nothing_chosen_stays_nothing(void **state)
 	buffer_release(&bytes);
 }
 
+/* It has windows, and neither an answer nor an end of its own. */
+static void one_that_goes_on_has_windows(void **state)
+{
+	static const struct {
+		struct job job;
+		int expected;
+	} rows[] = {
+		{ { .watch = true, .window_ns = 77 }, 0 },
+		{ { .watch = true }, -EPROTO },
+		{ { .watch = true, .window_ns = 77, .duration_ns = 1 }, -EPROTO },
+		{ { .watch = true, .window_ns = 77, .record = true }, -EPROTO },
+		{ { .watch = true,
+		    .window_ns = 77,
+		    .part_count = 1,
+		    .parts = { { .format = &format_text } } },
+		  -EPROTO },
+	};
+
+	for (uint32_t i = 0; i < COUNT(rows); i++) {
+		struct buffer bytes = BUFFER_INIT(JOB_MAX_BYTES);
+		struct job in = rows[i].job, out;
+
+		in.session.frequency_hz = 99;
+		job_write(&in, &bytes);
+		assert_int_equal(job_parse(&out, &bytes), rows[i].expected);
+		if (rows[i].expected == 0) {
+			assert_true(out.watch);
+			assert_int_equal(out.window_ns, 77);
+		}
+		buffer_release(&bytes);
+	}
+}
+
 static void one_that_is_cut_is_refused(void **state)
 {
 	struct buffer bytes = BUFFER_INIT(JOB_MAX_BYTES);
@@ -161,6 +194,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_was_written_is_read),
 		cmocka_unit_test(nothing_chosen_stays_nothing),
+		cmocka_unit_test(one_that_goes_on_has_windows),
 		cmocka_unit_test(one_that_is_cut_is_refused),
 		cmocka_unit_test(counts_are_checked),
 	};

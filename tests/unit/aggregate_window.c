@@ -48,7 +48,7 @@ static void test_stack_comes_back(void **state)
 	uint32_t n;
 
 	assert_int_equal(window_init(&w, EACH(100)), 0);
-	assert_int_equal(window_add(&w, &sh, frames, 4, 10), 0);
+	assert_int_equal(window_add(&w, &sh, frames, 4, 0, 10), 0);
 	assert_int_equal(w.samples.count, 1);
 	assert_memory_equal(&w.series.items[w.samples.items[0].series], &sh, sizeof(sh));
 	n = w.samples.items[0].node;
@@ -78,20 +78,20 @@ static void test_what_differs_is_apart(void **state)
 	struct window w;
 
 	assert_int_equal(window_init(&w, EACH(100)), 0);
-	assert_int_equal(window_add(&w, &sh, &base, 1, 1), 0);
-	assert_int_equal(window_add(&w, &sh, &base, 1, 1), 0);
+	assert_int_equal(window_add(&w, &sh, &base, 1, 0, 1), 0);
+	assert_int_equal(window_add(&w, &sh, &base, 1, 0, 1), 0);
 	assert_int_equal(w.samples.count, 1);
 	for (uint32_t i = 0; i < 4; i++) {
-		assert_int_equal(window_add(&w, &sh, &others[i], 1, 1), 0);
+		assert_int_equal(window_add(&w, &sh, &others[i], 1, 0, 1), 0);
 		assert_int_equal(w.samples.count, 2 + i);
 	}
 	/* The same place, guessed or not, is one location. */
 	assert_int_equal(w.locations.count, 4);
 	again.start_ns = 1;
-	assert_int_equal(window_add(&w, &again, &base, 1, 1), 0);
+	assert_int_equal(window_add(&w, &again, &base, 1, 0, 1), 0);
 	assert_int_equal(w.series.count, 2);
 	assert_int_equal(w.samples.count, 6);
-	assert_int_equal(window_add(&w, &sh, NULL, 0, 1), 0);
+	assert_int_equal(window_add(&w, &sh, NULL, 0, 0, 1), 0);
 	assert_int_equal(w.samples.items[6].node, 0);
 	assert_int_equal(total_count(&w), 8);
 	window_release(&w);
@@ -108,7 +108,7 @@ static void test_prefixes_are_shared(void **state)
 		frames[i] = (struct window_frame){ i * 16, WINDOW_SPACE_FILES, 0 };
 	for (uint32_t i = 0; i < 50; i++) {
 		frames[0].address = 0x10000 + i;
-		assert_int_equal(window_add(&w, &sh, frames, 100, 1), 0);
+		assert_int_equal(window_add(&w, &sh, frames, 100, 0, 1), 0);
 	}
 	assert_int_equal(w.nodes.count, 1 + 99 + 50);
 	assert_int_equal(w.locations.count, 99 + 50);
@@ -140,7 +140,7 @@ static void random_adds(uint64_t seed, uint32_t max_items)
 		for (uint32_t j = 0; j < depth; j++)
 			frames[j] = (struct window_frame){ next_random(&seed) % 4,
 							   WINDOW_SPACE_FILES, j % 2 };
-		r = window_add(&w, &s, frames, depth, v);
+		r = window_add(&w, &s, frames, depth, 0, v);
 		if (r < 0) {
 			assert_int_equal(r, -E2BIG);
 			refused++;
@@ -173,8 +173,8 @@ static void test_sums_do_not_wrap(void **state)
 	struct window w;
 
 	assert_int_equal(window_init(&w, EACH(10)), 0);
-	assert_int_equal(window_add(&w, &sh, NULL, 0, UINT64_MAX - 1), 0);
-	assert_int_equal(window_add(&w, &sh, NULL, 0, 9), 0);
+	assert_int_equal(window_add(&w, &sh, NULL, 0, 0, UINT64_MAX - 1), 0);
+	assert_int_equal(window_add(&w, &sh, NULL, 0, 0, 9), 0);
 	assert_true(w.samples.items[0].value == UINT64_MAX);
 	window_release(&w);
 }
@@ -189,17 +189,61 @@ static void test_bytes(void **state)
 
 	assert_int_equal(window_init(&w, &limits), 0);
 	for (int i = 0; i < 3; i++)
-		assert_int_equal(window_add(&w, &sh, &f, 1, 1), 0);
+		assert_int_equal(window_add(&w, &sh, &f, 1, 0, 1), 0);
 	assert_int_equal(w.used_bytes, 1111);
 	other.tid = 99;
 	f.address = 2;
-	assert_int_equal(window_add(&w, &other, &f, 1, 1), -E2BIG);
+	assert_int_equal(window_add(&w, &other, &f, 1, 0, 1), -E2BIG);
 	assert_int_equal(w.used_bytes, 2221);
 	assert_int_equal(total_count(&w), 3);
-	assert_int_equal(window_add(&w, &sh, &f, 1, 1), -E2BIG);
+	assert_int_equal(window_add(&w, &sh, &f, 1, 0, 1), -E2BIG);
 	f.address = 1;
-	assert_int_equal(window_add(&w, &sh, &f, 1, 1), 0);
+	assert_int_equal(window_add(&w, &sh, &f, 1, 0, 1), 0);
 	assert_int_equal(total_count(&w), 4);
+	window_release(&w);
+}
+
+/* The tree goes on, the samples don't; their room is there again. */
+static void test_windows_follow_each_other(void **state)
+{
+	static const struct window_limits limits = { 1111 + 5, 1000, 100, 10, 1, 2 };
+	const struct window_frame f = { .address = 1, .space = WINDOW_SPACE_FILES };
+	struct window w;
+
+	assert_int_equal(window_init(&w, &limits), 0);
+	for (uint64_t start = 0; start < 3; start++) {
+		const uint64_t begin_ns = start * WINDOW_SLOT_NS * 100;
+
+		window_clear_samples(&w, begin_ns);
+		assert_int_equal(w.used_bytes, start ? 1110 : 0);
+		assert_int_equal(window_add(&w, &sh, &f, 1, begin_ns + 3 * WINDOW_SLOT_NS, 7), 0);
+		/* One that came late is of this window, too. */
+		assert_int_equal(window_add(&w, &sh, &f, 1, begin_ns / 2, 7), 0);
+		assert_int_equal(w.used_bytes, 1110 + 1 + 2 * 2);
+		assert_int_equal(window_add(&w, &sh, &f, 1, begin_ns, 7), -E2BIG);
+		assert_int_equal(total_count(&w), 2);
+		assert_int_equal(total_value(&w), 14);
+		assert_int_equal(w.moments.count, 2);
+		assert_int_equal(w.moments.items[0].slot, 3);
+		assert_int_equal(w.moments.items[1].slot, 0);
+		assert_int_equal(w.nodes.count, 2);
+		assert_int_equal(w.series.count, 1);
+	}
+	assert_true(window_knows(&w, 1, WINDOW_SPACE_FILES));
+	assert_false(window_knows(&w, 2, WINDOW_SPACE_FILES));
+	window_release(&w);
+}
+
+static void test_a_late_slot_is_the_last(void **state)
+{
+	static const struct window_limits limits = { 1000000, 1, 1, 1, 1, 1 };
+	struct window w;
+
+	assert_int_equal(window_init(&w, &limits), 0);
+	assert_int_equal(window_add(&w, &sh, NULL, 0, 65534 * WINDOW_SLOT_NS, 1), 0);
+	assert_int_equal(window_add(&w, &sh, NULL, 0, UINT64_MAX, 1), 0);
+	assert_int_equal(w.moments.items[0].slot, 65534);
+	assert_int_equal(w.moments.items[1].slot, 65535);
 	window_release(&w);
 }
 
@@ -218,13 +262,13 @@ static int fill(void *ctx)
 		struct window_series s = sh;
 
 		s.tid = i / 2;
-		r = window_add(&w, &s, frames, 2, 1);
+		r = window_add(&w, &s, frames, 2, 0, 1);
 		added += r == 0;
 	}
 	assert_int_equal(total_count(&w), added);
 	if (r < 0) {
 		/* The failure has passed: the same window goes on. */
-		assert_int_equal(window_add(&w, &sh, NULL, 0, 1), 0);
+		assert_int_equal(window_add(&w, &sh, NULL, 0, 0, 1), 0);
 		assert_int_equal(total_count(&w), added + 1);
 	}
 	window_release(&w);
@@ -244,6 +288,8 @@ int main(void)
 		cmocka_unit_test(test_prefixes_are_shared),
 		cmocka_unit_test(test_totals_are_the_adds),
 		cmocka_unit_test(test_bytes),
+		cmocka_unit_test(test_windows_follow_each_other),
+		cmocka_unit_test(test_a_late_slot_is_the_last),
 		cmocka_unit_test(test_sums_do_not_wrap),
 		cmocka_unit_test(test_torture),
 	};

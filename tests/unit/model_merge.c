@@ -78,6 +78,47 @@ static void test_growing(void **state)
 	profile_release(&into);
 }
 
+/* What was translated before is amended there as well; what wasn't comes as it is. */
+static void test_amended(void **state)
+{
+	struct profile_merge *m = NULL;
+	struct profile from, into;
+	const struct profile_sample *s;
+	uint32_t series;
+	char *was, *is;
+
+	test_profile(&from);
+	assert_int_equal(profile_init(&into, 64 << 20, 1 << 22), 0);
+	assert_int_equal(profile_merge_new(&m, &into, &from), 0);
+	series = test_series(&from, "comm", 1, 1);
+	test_stack(&from, series, 1, "main@a", "leaf@a", NULL);
+	s = from.samples.items;
+	assert_true(profile_merge_sample(m, s->series, s->node, s->count, s->value) >= 0);
+	for (uint32_t i = 0; i < 3; i++) {
+		struct profile_line lines[2] = { test_line(&from, "inlined", 10 + i),
+						 test_line(&from, "leaf", 20 + i) };
+
+		test_stack(&from, series, 1, "main@a", "other@a", NULL);
+		for (uint32_t j = 0; j < from.locations.count; j++)
+			assert_int_equal(profile_location_amend(&from, j, true, lines, 2), 0);
+		s = &from.samples.items[0];
+		assert_true(profile_merge_sample(m, s->series, s->node, s->count, s->value) >= 0);
+	}
+	s = &from.samples.items[1];
+	assert_true(profile_merge_sample(m, s->series, s->node, s->count, s->value) >= 0);
+	profile_add_to(&from, 0, 3, 3 * TEST_PERIOD_NS);
+	was = profile_lines(&from);
+	is = profile_lines(&into);
+	assert_string_equal(is, was);
+	assert_non_null(strstr(is, " inlined:12 leaf:22"));
+	assert_null(strstr(is, "leaf:20"));
+	free(was);
+	free(is);
+	profile_merge_free(m);
+	profile_release(&from);
+	profile_release(&into);
+}
+
 static void test_facts(void **state)
 {
 	struct profile a, b;
@@ -164,9 +205,10 @@ static void test_again(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_same),  cmocka_unit_test(test_growing),
-		cmocka_unit_test(test_facts), cmocka_unit_test(test_full),
-		cmocka_unit_test(test_again), cmocka_unit_test(test_torture),
+		cmocka_unit_test(test_same),    cmocka_unit_test(test_growing),
+		cmocka_unit_test(test_facts),   cmocka_unit_test(test_full),
+		cmocka_unit_test(test_again),   cmocka_unit_test(test_torture),
+		cmocka_unit_test(test_amended),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -102,6 +102,138 @@ static void test_equal_is_same(void **state)
 	profile_release(&p);
 }
 
+static void expect_lines(const struct profile *p, uint32_t location,
+			 const struct profile_line *lines, uint32_t count)
+{
+	const struct profile_location *l = &p->locations.items[location];
+
+	assert_int_equal(l->line_count, count);
+	assert_memory_equal(&p->lines.items[l->first_line], lines, count * sizeof(*lines));
+}
+
+/* What was known first, what is known now, and what was known between. */
+static void test_amended(void **state)
+{
+	struct profile_line a[2] = { 0 }, b[2] = { 0 }, c[1] = { 0 };
+	struct profile p;
+	uint32_t first, other;
+
+	assert_int_equal(profile_init(&p, 1 << 20, 1000), 0);
+	a[0].function = b[1].function = c[0].function = function(&p, "outer");
+	b[0].function = function(&p, "inlined");
+	b[0].line = c[0].line = 7;
+	first = (uint32_t)profile_location(&p, PROFILE_NONE, 0x10, false, a, 1);
+	other = (uint32_t)profile_location(&p, PROFILE_NONE, 0x20, false, a, 1);
+
+	assert_int_equal(profile_location_amend(&p, first, false, a, 1), 0);
+	assert_int_equal(p.amended.count, 0); /* nothing new */
+	assert_int_equal(profile_location_amend(&p, first, true, b, 2), 0);
+	assert_int_equal(p.amended.count, 1);
+	assert_int_equal(p.amended.items[0].location, first);
+	expect_lines(&p, first, b, 2);
+	assert_int_equal(p.locations.items[first].named, 1);
+	expect_lines(&p, other, a, 1);
+	assert_int_equal(p.locations.items[other].named, 0);
+	assert_int_equal(profile_location(&p, PROFILE_NONE, 0x10, true, a, 1), first);
+	assert_int_equal(profile_location(&p, PROFILE_NONE, 0x10, true, b, 2), first);
+	assert_int_equal(profile_location(&p, PROFILE_NONE, 0x20, true, a, 1), other);
+	assert_int_equal(p.locations.count, 2);
+
+	assert_int_equal(profile_location_amend(&p, first, true, c, 1), 0);
+	assert_int_equal(p.amended.count, 2);
+	expect_lines(&p, first, c, 1);
+	assert_int_equal(profile_location(&p, PROFILE_NONE, 0x10, true, a, 1), first);
+	assert_int_equal(profile_location(&p, PROFILE_NONE, 0x10, true, c, 1), first);
+	assert_int_equal(p.locations.count, 2);
+	/* Forgotten: another one, which is right by itself. */
+	assert_int_equal(profile_location(&p, PROFILE_NONE, 0x10, true, b, 2), 2);
+	expect_lines(&p, 2, b, 2);
+	expect_lines(&p, first, c, 1);
+
+	/* Two that have come to be the same, and one that is as it was made again. */
+	assert_int_equal(profile_location_amend(&p, 2, true, c, 1), 0);
+	assert_int_equal(profile_location(&p, PROFILE_NONE, 0x10, true, c, 1), first);
+	assert_int_equal(profile_location(&p, PROFILE_NONE, 0x10, true, b, 2), 2);
+	assert_int_equal(profile_location_amend(&p, first, true, a, 1), 0);
+	assert_int_equal(profile_location(&p, PROFILE_NONE, 0x10, true, a, 1), first);
+	assert_int_equal(profile_location(&p, PROFILE_NONE, 0x10, true, c, 1), 2);
+	assert_int_equal(p.locations.count, 3);
+	profile_release(&p);
+}
+
+/* Beside a plain table of what each is: whatever was amended, ids stay, and what is asked for is what is there. */
+static void test_amended_often(void **state)
+{
+	struct profile_line lines[3] = { 0 };
+	uint32_t line_of[50];
+	struct profile p;
+	uint64_t seed = 7;
+
+	assert_int_equal(profile_init(&p, 1 << 20, 20000), 0);
+	lines[0].function = function(&p, "f");
+	for (uint32_t i = 0; i < 50; i++) {
+		line_of[i] = lines[0].line = i % 3;
+		assert_int_equal(profile_location(&p, PROFILE_NONE, i, true, lines, 1), i);
+	}
+	for (uint32_t i = 0; i < 5000; i++) {
+		uint32_t id;
+
+		seed = seed * 6364136223846793005ULL + 1442695040888963407ULL;
+		id = (uint32_t)(seed >> 33) % 50;
+		line_of[id] = lines[0].line = (uint32_t)(seed >> 40) % 100;
+		assert_int_equal(profile_location_amend(&p, id, true, lines, 1), 0);
+		assert_int_equal(profile_location(&p, PROFILE_NONE, id, true, lines, 1), id);
+	}
+	assert_int_equal(p.locations.count, 50);
+	for (uint32_t i = 0; i < 50; i++) {
+		lines[0].line = line_of[i];
+		expect_lines(&p, i, lines, 1);
+		lines[0].line = i % 3;
+		assert_int_equal(profile_location(&p, PROFILE_NONE, i, true, lines, 1), i);
+	}
+	profile_release(&p);
+}
+
+static int amend_once(void *unused)
+{
+	struct profile_line lines[2] = { 0 };
+	struct profile p;
+	int r = profile_init(&p, 1 << 20, 1000), id = 0;
+
+	(void)unused;
+	if (r < 0)
+		return r;
+	r = profile_string(&p, "f", 1);
+	if (r >= 0)
+		r = profile_function(&p, &(struct profile_function){ .name = (uint32_t)r });
+	if (r >= 0)
+		r = id = profile_location(&p, PROFILE_NONE, 1, true, lines, 1);
+	lines[0].line = 5;
+	if (r >= 0)
+		r = profile_location_amend(&p, (uint32_t)id, true, lines, 2);
+	if (r < 0 && p.locations.count)
+		assert_int_equal(p.locations.items[0].line_count, 1);
+	profile_release(&p);
+	return r;
+}
+
+static void test_amended_torture(void **state)
+{
+	struct profile_line lines[1001] = { 0 };
+	struct profile p;
+
+	torture(amend_once, NULL);
+	assert_int_equal(profile_init(&p, 1 << 20, 10), 0);
+	function(&p, "f");
+	assert_int_equal(profile_location(&p, PROFILE_NONE, 1, true, lines, 4), 0);
+	assert_int_equal(profile_location_amend(&p, 0, true, lines, 1001), -E2BIG);
+	assert_int_equal(profile_location_amend(&p, 0, true, lines, 7), -E2BIG);
+	expect_lines(&p, 0, lines, 4);
+	assert_int_equal(profile_location_amend(&p, 0, true, lines, 6), 0);
+	expect_lines(&p, 0, lines, 6);
+	profile_release(&p);
+}
+
 static void test_series_labels(void **state)
 {
 	struct profile p;
@@ -361,6 +493,9 @@ int main(void)
 		cmocka_unit_test(test_text_limit),
 		cmocka_unit_test(test_sums_do_not_wrap),
 		cmocka_unit_test(test_random_words),
+		cmocka_unit_test(test_amended),
+		cmocka_unit_test(test_amended_often),
+		cmocka_unit_test(test_amended_torture),
 		cmocka_unit_test(test_torture),
 	};
 

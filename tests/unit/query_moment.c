@@ -39,8 +39,10 @@ static void moments(void **state)
 		{ "1763875800.0000000001", -EINVAL, 0 },
 		{ ".5", -EINVAL, 0 },
 		{ "0", 0, 0 },
-		{ "18446744072", 0, 18446744072 * NS_PER_S },
-		{ "18446744073", -EINVAL, 0 }, /* with a fraction it might not fit */
+		{ "9223372035", 0, 9223372035 * NS_PER_S },
+		{ "9223372036", -EINVAL, 0 },
+		{ "2300-01-01T00:00:00Z", -EINVAL, 0 },
+		{ "last", -EINVAL, 0 }, /* of ranges only */
 		{ "99999999999999999999999", -EINVAL, 0 },
 		{ "", -EINVAL, 0 },
 		{ "yesterday", -EINVAL, 0 },
@@ -96,6 +98,11 @@ static void ranges(void **state)
 	assert_int_equal(range.from_ns, 0);
 	assert_true(range.to_ns == UINT64_MAX);
 	assert_int_equal(moment_range_before(&range, "1d", &before, &err), -EINVAL);
+
+	assert_int_equal(moment_range_parse("first", "last", NOW_NS, &range, &err), 0);
+	assert_int_equal(range.from_ns, 0);
+	assert_true(range.to_ns == UINT64_MAX);
+	assert_int_equal(moment_range_parse("last", "last", NOW_NS, &range, &err), -EINVAL);
 
 	assert_int_equal(moment_range_parse("-1h", "now", NOW_NS, &range, &err), 0);
 	assert_int_equal(range.from_ns, NOW_NS - HOUR_NS);

@@ -108,7 +108,7 @@ static void test_words(void **state)
 			    "- limits: RLIMIT_A 0, RLIMIT_B 64 MiB, RLIMIT_C 65536\n"
 			    "- system calls, all others being answered EPERM:\n"
 			    "  - files: read, bpf (A, B), ioctl (C), close\n"
-			    "  - setting up (given up before the first sample): read\n");
+			    "  - setting up (given up when it is set up): read\n");
 }
 
 /* Whom it starts is in the table, and starts nobody; what they have, it has. */

@@ -7,12 +7,14 @@
 
 #include <fcntl.h>
 #include <grp.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -31,6 +33,23 @@ static void test_refused(void **state)
 
 	confined_start(&c, "symbolizer");
 	confined_expect(&c, "symbolizer");
+	confined_stop(&c);
+}
+
+/* It says that it is confined when it is, also in its priority. */
+static void test_background(void **state)
+{
+	struct child c;
+
+	need_root();
+	confined_start(&c, "background symbolizer");
+	confined_expect(&c, "background symbolizer");
+	assert_int_equal(getpriority(PRIO_PROCESS, (id_t)c.pid), 19);
+	assert_int_equal(sched_getscheduler(c.pid), SCHED_BATCH);
+	confined_stop(&c);
+	confined_start(&c, "symbolizer");
+	confined_expect(&c, "symbolizer");
+	assert_int_equal(sched_getscheduler(c.pid), SCHED_OTHER);
 	confined_stop(&c);
 }
 
@@ -275,6 +294,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_opener),
 		cmocka_unit_test(test_fetcher),
 		cmocka_unit_test(test_supervisor),
+		cmocka_unit_test(test_background),
 		cmocka_unit_test(test_dump_roles),
 		cmocka_unit_test(test_reader_roles),
 		cmocka_unit_test(test_storekeeper),

@@ -167,6 +167,23 @@ static void test_extremes(void **state)
 	profile_release(&p);
 }
 
+static void expect_dictionary(const struct profile *p, const struct columns_marks *marks,
+			      const char *want, size_t len)
+{
+	struct buffer b = BUFFER_INIT(MAX_BYTES);
+	struct varint_reader r;
+
+	columns_write_dictionary(p, marks, &b);
+	/* First of counters' names: from which, how many. */
+	r = (struct varint_reader){ (unsigned char *)b.data, (unsigned char *)b.data + b.len,
+				    false };
+	assert_int_equal(varint_get(&r), COUNTER_COUNT);
+	assert_int_equal(varint_get(&r), 0);
+	assert_int_equal(r.end - r.at, len);
+	assert_memory_equal(r.at, want, len);
+	buffer_release(&b);
+}
+
 /* What a file has had in it once, it has for ever: these bytes are the format. */
 static void test_golden(void **state)
 {
@@ -185,14 +202,20 @@ static void test_golden(void **state)
 		/* nodes: how far back the parent is, location, flags */
 		"\x00\x00" "\x00\x02" "\x00\x01"
 		/* series: labels; key, text + 1, number */
-		"\x02" "\x01\x03" "\x03\x00" "\x0e";
+		"\x02" "\x01\x03" "\x03\x00" "\x0e"
+		/* amendments: none */
+		"\x00";
+	/* The next one: nothing is new but a function, and what is known of the second location. */
+	static const char amended[] =
+		"\x08\x01" "\x01\x00" "\x02\x01" "\x02\x00" "\x03\x00" "\x01\x00"
+		"\x01" "g" "\x10" "\x00" "\x00" "\x00"
+		/* how many; location; lines - 1 and whether named; their functions and lines */
+		"\x01" "\x02" "\x03" "\x04\x01" "\x2a\x07";
 	/* clang-format on */
 	struct columns_marks marks = { .names = COUNTER_COUNT };
-	struct varint_reader r;
 	struct profile_label labels[2];
-	struct profile_line line;
+	struct profile_line line, lines[2];
 	struct profile p;
-	struct buffer b = BUFFER_INIT(MAX_BYTES);
 	uint32_t mapping, node;
 
 	test_profile(&p);
@@ -206,15 +229,136 @@ static void test_golden(void **state)
 	node = test_id(profile_node(
 		&p, node, test_id(profile_location(&p, mapping, 0x1010, true, &line, 1)), 1));
 	test_id(profile_series(&p, labels, 2));
-	columns_write_dictionary(&p, &marks, &b);
-	/* Before that, of counters' names: from which, how many. */
-	r = (struct varint_reader){ (unsigned char *)b.data, (unsigned char *)b.data + b.len,
-				    false };
-	assert_int_equal(varint_get(&r), COUNTER_COUNT);
-	assert_int_equal(varint_get(&r), 0);
-	assert_int_equal(r.end - r.at, sizeof(dictionary) - 1);
-	assert_memory_equal(r.at, dictionary, sizeof(dictionary) - 1);
+	expect_dictionary(&p, &marks, dictionary, sizeof(dictionary) - 1);
+	marks = columns_marks_of(&p);
+	lines[0] = test_line(&p, "g", 42);
+	lines[1] = line;
+	assert_int_equal(profile_location_amend(&p, 1, true, &line, 1), 0);
+	assert_int_equal(profile_location_amend(&p, 1, true, lines, 2), 0);
+	expect_dictionary(&p, &marks, amended, sizeof(amended) - 1);
+	profile_release(&p);
+}
+
+/* Whatever was amended when, the reader has of each location what was known last, and nothing twice. */
+static void test_amended(void **state)
+{
+	for (uint64_t seed = 1; seed <= 10; seed++) {
+		struct channel c;
+		struct profile p;
+		uint64_t random = seed;
+
+		test_random_profile(&p, seed, 0);
+		channel_init(&c);
+		for (uint32_t window = 0; window < 6; window++) {
+			char *was, *is;
+
+			for (uint32_t i = 0; i < 30; i++)
+				test_random_stack(&p, &random, i % p.series.count);
+			for (uint32_t i = 0; i < 60 && p.locations.count; i++) {
+				struct profile_line lines[3];
+				uint32_t n = 1 + test_random(&random) % 3;
+
+				for (uint32_t j = 0; j < n; j++)
+					lines[j] = test_line(&p, j ? "outer" : "inner",
+							     test_random(&random) % 9);
+				assert_int_equal(profile_location_amend(
+							 &p,
+							 test_random(&random) % p.locations.count,
+							 test_random(&random) % 2, lines, n),
+						 0);
+			}
+			pass(&c, &p);
+			was = profile_lines(&p);
+			is = profile_lines(&c.to.profile);
+			assert_string_equal(is, was);
+			free(was);
+			free(is);
+			for (uint32_t i = 0; i < p.locations.count; i++)
+				assert_int_equal(c.to.profile.locations.items[i].named,
+						 p.locations.items[i].named);
+		}
+		channel_release(&c);
+		profile_release(&p);
+	}
+}
+
+/* Amendments of what isn't there, or comes with them; and a dictionary that fails leaves what was there before. */
+static void test_amended_badly(void **state)
+{
+	static const struct {
+		const char *bytes;
+		size_t len;
+		int expected;
+	} rows[] = {
+		/* of two locations: how many; which; lines - 1 and named; functions; lines */
+		{ "\x01\x02\x01\x00\x05", 5, 0 },
+		{ "\x02\x00\x02\x01\x01\x00\x00\x05\x05", 9, 0 },
+		{ "\x01\x04\x01\x00\x05", 5, -EBADMSG }, /* the third one */
+		{ "\x01\x01\x01\x00\x05", 5, -EBADMSG }, /* -1 */
+		{ "\x01\x02\x01\x02\x05", 5, -EBADMSG }, /* a function that isn't there */
+		{ "\x01\x02\x01\x00", 4, -EBADMSG },
+		{ "\x01\x02\x01\x00\x05\x00", 6, -EBADMSG },
+		{ "\x01\x02\xd0\x0f\x00\x05", 6, -EBADMSG }, /* more lines than there may be */
+		{ "\xff\xff\xff\xff\x0f\x02\x01\x00\x05", 9, -EBADMSG },
+	};
+	struct profile p;
+	char *was;
+
+	test_profile(&p);
+	test_stack(&p, test_series(&p, "a", 1, 1), 1, "f@a", NULL);
+	test_stack(&p, 0, 1, "f@b", NULL);
+	was = profile_lines(&p);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct buffer b = BUFFER_INIT(MAX_BYTES);
+		struct channel c;
+		char *is;
+
+		channel_init(&c);
+		pass(&c, &p);
+		columns_write_dictionary(&p, &c.marks, &b);
+		b.len--; /* that there are none */
+		buffer_append(&b, rows[i].bytes, rows[i].len);
+		assert_int_equal(columns_read_dictionary(&c.to, b.data, b.len), rows[i].expected);
+		is = profile_lines(&c.to.profile);
+		assert_int_equal(strcmp(is, was) == 0, rows[i].expected != 0);
+		free(is);
+		/* It goes on from there. */
+		assert_int_equal(columns_read_dictionary(&c.to, b.data, b.len), rows[i].expected);
+		channel_release(&c);
+		buffer_release(&b);
+	}
+	free(was);
+	profile_release(&p);
+}
+
+/* All that failed is taken back: what is read afterwards fits. */
+static void test_taken_back(void **state)
+{
+	struct buffer b = BUFFER_INIT(MAX_BYTES);
+	struct channel c;
+	struct profile p;
+	uint64_t random = 3;
+	char *was, *is;
+
+	test_random_profile(&p, 3, 10);
+	channel_init(&c);
+	pass(&c, &p);
+	for (uint32_t i = 0; i < 10; i++)
+		test_random_stack(&p, &random, i % p.series.count);
+	test_series(&p, "another", 77, 78);
+	columns_write_dictionary(&p, &c.marks, &b);
+	for (size_t len = 0; len < b.len; len++)
+		assert_int_equal(columns_read_dictionary(&c.to, b.data, len), -EBADMSG);
+	pass(&c, &p);
+	was = profile_lines(&p);
+	is = profile_lines(&c.to.profile);
+	assert_string_equal(is, was);
+	assert_int_equal(c.to.profile.lines.count, p.lines.count);
+	assert_int_equal(c.to.profile.labels.count, p.labels.count);
+	free(was);
+	free(is);
 	buffer_release(&b);
+	channel_release(&c);
 	profile_release(&p);
 }
 
@@ -353,11 +497,12 @@ static void test_torture(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_varint),  cmocka_unit_test(test_varint_bad),
-		cmocka_unit_test(test_same),    cmocka_unit_test(test_extremes),
-		cmocka_unit_test(test_golden),  cmocka_unit_test(test_moments),
-		cmocka_unit_test(test_damage),  cmocka_unit_test(test_promises),
-		cmocka_unit_test(test_torture),
+		cmocka_unit_test(test_varint),        cmocka_unit_test(test_varint_bad),
+		cmocka_unit_test(test_same),          cmocka_unit_test(test_extremes),
+		cmocka_unit_test(test_golden),        cmocka_unit_test(test_moments),
+		cmocka_unit_test(test_damage),        cmocka_unit_test(test_promises),
+		cmocka_unit_test(test_torture),       cmocka_unit_test(test_amended),
+		cmocka_unit_test(test_amended_badly), cmocka_unit_test(test_taken_back),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

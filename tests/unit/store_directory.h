@@ -18,6 +18,7 @@
 #include <cmocka.h>
 
 #include "profiler/base/clock.h"
+#include "profiler/store/packer.h"
 #include "profiler/store/reader.h"
 #include "profiler/store/writer.h"
 #include "tests/unit/encode_profile.h"
@@ -122,6 +123,36 @@ static inline struct store_window test_window_at(uint64_t start_ns)
 	return (struct store_window){ .start_ns = start_ns,
 				      .end_ns = start_ns + TEST_WINDOW_NS,
 				      .monotonic_ns = start_ns - TEST_EPOCH_NS + NS_PER_S };
+}
+
+/*
+ * What two processes do: the window packed by one, written by the other. Of one store at a time. When test_turns() says so, the profile
+ * may be a new one.
+ */
+static inline bool test_turns(const struct store_writer *w, uint64_t start_ns)
+{
+	return !store_writer_file(w, start_ns);
+}
+
+static inline int test_append(struct store_writer *w, const struct profile *p,
+			      const struct store_window *x, struct err *err)
+{
+	static struct packer *packer;
+	uint64_t sequence;
+	size_t len;
+	void *frame;
+	int r;
+
+	if (!packer)
+		assert_int_equal(packer_new(&packer, PACKER_EFFORT), 0);
+	if (test_turns(w, x->start_ns))
+		packer_begin(packer);
+	assert_int_equal(packer_pack(packer, p, &p->counters, x), 0);
+	frame = packer_frame(packer, &len);
+	r = store_writer_append(w, frame, len, &sequence, err);
+	if (r == 0)
+		packer_keep(packer);
+	return r;
 }
 
 /* All of a range, and how it went. */

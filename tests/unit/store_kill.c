@@ -23,7 +23,7 @@
 #include "tests/unit/store_directory.h"
 
 #define KILLS 200
-#define CALLS 400
+#define CALLS 500
 #define OPEN_NS (100 * NS_PER_MS)
 /* So that files end and are rolled up all the time. */
 #define STEP_NS (450 * NS_PER_S)
@@ -52,12 +52,12 @@ static void write_for_ever(const struct test_store *t, struct told *told, uint64
 		uint64_t at = TEST_EPOCH_NS + atomic_fetch_add(&told->steps, 1) * STEP_NS;
 		const struct store_window x = test_window_at(at);
 
-		if (store_writer_turn(w, at)) {
+		if (test_turns(w, at)) {
 			profile_release(&p);
 			test_profile(&p);
 		}
 		test_window(&p, &seed, 40, at);
-		if (store_writer_append(w, &p, &x, NULL) < 0)
+		if (test_append(w, &p, &x, NULL) < 0)
 			_exit(2);
 		atomic_fetch_add(&told->samples, profile_total_count(&p));
 		while (store_writer_tidy(w, at + STEP_NS, NULL) == 1)

@@ -503,15 +503,40 @@ static void test_torture(void **state)
 	munmap(m, sizeof(*m));
 }
 
+/* A file's number is another file's from now on, unless it is mapped; what the old one has goes when room is wanted. */
+static void test_forget(void **state)
+{
+	struct fixture f;
+	uint32_t first, second;
+
+	assert_int_equal(fixture_init(&f, 1, 64, 2), 0);
+	assert_true(exes_forget(&f.exes, 5));
+	first = exes_intern(&f.exes, 5, 1);
+	exes_hold(&f.exes, first);
+	assert_false(exes_forget(&f.exes, 5));
+	assert_int_equal(exes_find(&f.exes, 5), first);
+	exes_drop(&f.exes, first, 2);
+	assert_true(exes_forget(&f.exes, 5));
+	assert_int_equal(exes_find(&f.exes, 5), EXE_NONE);
+	second = exes_intern(&f.exes, 5, 3);
+	assert_int_not_equal(second, first);
+	/* There is no third number before the first one's time of grace has passed. */
+	assert_int_equal(exes_intern(&f.exes, 6, 4), EXE_NONE);
+	exes_use(&f.exes, second, 4 + UNWIND_GRACE_NS);
+	assert_int_equal(exes_intern(&f.exes, 6, 4 + UNWIND_GRACE_NS), first);
+	assert_int_equal(exes_find(&f.exes, 5), second);
+	fixture_release(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_random),      cmocka_unit_test(test_regions),
-		cmocka_unit_test(test_vaddr),       cmocka_unit_test(test_refusals),
-		cmocka_unit_test(test_timeouts),    cmocka_unit_test(test_torture),
-		cmocka_unit_test(test_odd_answers), cmocka_unit_test(test_many_segments),
-		cmocka_unit_test(test_no_rule),     cmocka_unit_test(test_quiet),
-		cmocka_unit_test(test_too_large),
+		cmocka_unit_test(test_forget),        cmocka_unit_test(test_random),
+		cmocka_unit_test(test_regions),       cmocka_unit_test(test_vaddr),
+		cmocka_unit_test(test_refusals),      cmocka_unit_test(test_timeouts),
+		cmocka_unit_test(test_torture),       cmocka_unit_test(test_odd_answers),
+		cmocka_unit_test(test_many_segments), cmocka_unit_test(test_no_rule),
+		cmocka_unit_test(test_quiet),         cmocka_unit_test(test_too_large),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,724 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The storekeeper as a process in its sandbox, and the agent's side of it: windows get there once, whoever is killed when, and whatever
+ * an agent sends.
+ */
+#include "profiler/storekeeper/protocol.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "profiler/agent/archive.h"
+#include "profiler/base/cleanup.h"
+#include "profiler/reader/account.h"
+#include "profiler/role/child.h"
+#include "profiler/role/sandbox.h"
+#include "profiler/role/socket.h"
+#include "profiler/storekeeper/directory.h"
+#include "tests/unit/store_directory.h"
+
+#define KILLS 200
+#define WAIT_NS (20 * NS_PER_S)
+#define HOUR (3600 * NS_PER_S)
+
+static uint64_t in(uint64_t ns)
+{
+	return clock_ns(CLOCK_MONOTONIC) + ns;
+}
+
+/* ---- the storekeeper ---- */
+
+struct keeper {
+	struct child child;
+	struct socket_message m;
+	struct keeper_figures figures; /* the last ones */
+	char said[sizeof(struct err) + 64]; /* the last sentence */
+};
+
+/* What comes next; figures and sentences are remembered. */
+static uint32_t hear(struct keeper *k)
+{
+	const struct buffer *b = &k->m.bytes;
+	int r = socket_receive(k->child.socket, &k->m, in(WAIT_NS));
+
+	if (r < 0)
+		fail_msg("the storekeeper is silent: %s", strerror(-r));
+	if (k->m.type == KEEPER_FIGURES) {
+		assert_int_equal(b->len, sizeof(k->figures));
+		memcpy(&k->figures, b->data, sizeof(k->figures));
+	}
+	if (k->m.type == KEEPER_SAID)
+		snprintf(k->said, sizeof(k->said), "%.*s", (int)b->len, b->data);
+	return k->m.type;
+}
+
+static struct keeper_job job_for_ever(void)
+{
+	struct keeper_job job = keeper_job_default();
+
+	memset(job.age_ns, 0, sizeof(job.age_ns));
+	return job;
+}
+
+/* The agent's socket, or -1; then *k has its ENDED. */
+static int keeper_start(struct keeper *k, const char *path, const struct keeper_job *job)
+{
+	_cleanup_(fd_close) int dirfd = -1;
+	struct err err = { "" };
+	int pair[2];
+	uint32_t type;
+
+	*k = (struct keeper){ 0 };
+	socket_message_init(&k->m, KEEPER_MAX_MESSAGE_BYTES);
+	dirfd = directory_open(path, &err);
+	if (dirfd < 0 || child_start(&k->child, STOREKEEPER_ROLE, &err) < 0)
+		fail_msg("%s", err.text);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+	assert_int_equal(socket_send(k->child.socket, KEEPER_JOB, job, sizeof(*job),
+				     (const int[]){ dirfd, pair[1] }, 2, in(WAIT_NS)),
+			 0);
+	close(pair[1]);
+	type = hear(k);
+	if (type == KEEPER_OPENED)
+		return pair[0];
+	assert_int_equal(type, KEEPER_ENDED);
+	print_message("ended: %.*s\n", (int)(k->m.bytes.len - sizeof(struct keeper_result)),
+		      k->m.bytes.data + sizeof(struct keeper_result));
+	close(pair[0]);
+	return -1;
+}
+
+static void keeper_release(struct keeper *k)
+{
+	child_stop(&k->child, NULL);
+	socket_message_release(&k->m);
+}
+
+static void keeper_stop(struct keeper *k)
+{
+	assert_int_equal(socket_send(k->child.socket, KEEPER_STOP, NULL, 0, NULL, 0, in(WAIT_NS)),
+			 0);
+	while (hear(k) != KEEPER_ENDED)
+		;
+	assert_int_equal(((const struct keeper_result *)k->m.bytes.data)->status, 0);
+	keeper_release(k);
+}
+
+static void keeper_kill(struct keeper *k)
+{
+	assert_true(child_kill(&k->child, WAIT_NS, NULL));
+	socket_message_release(&k->m);
+}
+
+/* ---- the agent ---- */
+
+struct agent {
+	struct archive *archive;
+	struct counters counters;
+	struct profile p;
+	uint64_t seed, at; /* the next window */
+	uint64_t appended, committed; /* windows */
+	uint64_t samples_appended, samples_committed;
+	uint64_t refused; /* windows of which we heard that they were dropped */
+};
+
+static void agent_new(struct agent *a)
+{
+	*a = (struct agent){ .seed = 5, .at = TEST_EPOCH_NS };
+	assert_int_equal(archive_new(&a->archive, &a->counters), 0);
+	test_profile(&a->p);
+}
+
+static void agent_free(struct agent *a)
+{
+	archive_free(a->archive);
+	profile_release(&a->p);
+}
+
+static void agent_append(struct agent *a, uint32_t samples, uint64_t step_ns)
+{
+	const struct store_window x = test_window_at(a->at);
+
+	if (archive_turns(a->archive, a->at)) {
+		assert_int_equal(archive_part(a->archive, &a->p), 0);
+		test_profile(&a->p);
+	}
+	test_window(&a->p, &a->seed, samples, a->at);
+	assert_int_equal(archive_append(a->archive, &a->p, &x), 0);
+	a->appended++;
+	a->samples_appended += profile_total_count(&a->p);
+	a->at += step_ns;
+}
+
+/* 0, or that the storekeeper has gone. */
+static int agent_poll(struct agent *a)
+{
+	struct archive_fate f;
+	int r;
+
+	while ((r = archive_poll(a->archive, &f)) == 1) {
+		a->committed += !f.status;
+		a->samples_committed += f.status ? 0 : f.samples;
+		a->refused += f.status < 0;
+	}
+	return r;
+}
+
+static uint32_t held(const struct agent *a)
+{
+	struct archive_status s;
+
+	archive_status(a->archive, &s);
+	return s.windows;
+}
+
+/* Until all that is held has its reply. */
+static void agent_settle(struct agent *a)
+{
+	uint64_t end = in(WAIT_NS);
+
+	while (agent_poll(a) == 0 && held(a) && clock_ns(CLOCK_MONOTONIC) < end)
+		poll(&(struct pollfd){ .fd = archive_fd(a->archive), .events = POLLIN }, 1, 100);
+	assert_int_equal(held(a), 0);
+}
+
+/* All in the store, at the level of 10 s: samples; windows in *ret_windows, what they tell in *counters. */
+static uint64_t stored(const struct test_store *t, uint64_t *ret_windows, struct counters *counters)
+{
+	struct store_result result;
+	struct profile is;
+	uint64_t count;
+
+	result = test_read(t, 0, UINT64_MAX, TEST_WINDOW_NS, &is);
+	if (result.bad)
+		fail_msg("%s", result.damage.text);
+	count = profile_total_count(&is);
+	*ret_windows = result.windows;
+	if (counters)
+		*counters = is.counters;
+	profile_release(&is);
+	return count;
+}
+
+static void verify(const struct test_store *t)
+{
+	_cleanup_(buffer_release) struct buffer out = BUFFER_INIT(1 << 20);
+	const struct reader_account job = { .kind = READER_VERIFY };
+	struct catalog c = { 0 };
+	int fd = t->fd;
+	struct store_source source = { &c, store_source_open, &fd, STORE_LIMITS_DEFAULT };
+	struct err err = { "" };
+	uint32_t bad = 1;
+
+	assert_int_equal(catalog_read(&c, t->fd, &err), 0);
+	assert_int_equal(account_run(&job, &source, &out, &bad, &err), 0);
+	if (bad)
+		fail_msg("%s", buffer_cstr(&out));
+	catalog_release(&c);
+}
+
+/* ---- tests ---- */
+
+static void test_hours(void **state)
+{
+	struct keeper_job job = job_for_ever();
+	struct test_store t;
+	struct keeper k;
+	struct agent a;
+	uint64_t windows;
+	struct catalog c = { 0 };
+	struct err err;
+
+	(void)state;
+	test_store_new(&t);
+	agent_new(&a);
+	archive_connect(a.archive, keeper_start(&k, t.path, &job));
+	/* Three hours and a half of windows of 10 s. */
+	for (uint32_t i = 0; i < 1260; i++) {
+		agent_append(&a, i % 30, TEST_WINDOW_NS);
+		if (i % 50 == 49)
+			agent_settle(&a);
+	}
+	agent_settle(&a);
+	assert_int_equal(a.committed, a.appended);
+	assert_int_equal(stored(&t, &windows, NULL), a.samples_appended);
+	assert_int_equal(windows, a.appended);
+	keeper_stop(&k);
+	assert_int_equal(k.figures.windows, a.appended);
+	assert_int_equal(k.figures.samples, a.samples_appended);
+	assert_int_equal(k.figures.windows_dropped, 0);
+	assert_int_equal(k.figures.bytes, test_store_bytes(&t));
+	assert_int_equal(k.figures.levels[0].from_ns, TEST_EPOCH_NS);
+	assert_int_equal(k.figures.levels[0].to_ns, TEST_EPOCH_NS + 4 * HOUR);
+	/* Each hour is one file: what went on, went on in it. */
+	assert_int_equal(catalog_read(&c, t.fd, &err), 0);
+	assert_int_equal(catalog_level(&c, 1), 4);
+	assert_int_equal(k.figures.levels[0].files, 4);
+	catalog_release(&c);
+	verify(&t);
+	print_message("a window is committed in %.3f ms, %.3f at most\n",
+		      (double)k.figures.commit_ns / (double)a.committed / 1e6,
+		      (double)k.figures.commit_max_ns / 1e6);
+	agent_free(&a);
+	test_store_release(&t);
+}
+
+static void test_second(void **state)
+{
+	struct keeper_job job = job_for_ever();
+	struct keeper k, other;
+	struct test_store t;
+	int agent;
+
+	(void)state;
+	test_store_new(&t);
+	agent = keeper_start(&k, t.path, &job);
+	assert_true(agent >= 0);
+	assert_int_equal(keeper_start(&other, t.path, &job), -1);
+	assert_int_equal(((const struct keeper_result *)other.m.bytes.data)->status, -EBUSY);
+	assert_memory_equal(other.m.bytes.data + sizeof(struct keeper_result),
+			    "another slowburn writes this store", 34);
+	keeper_release(&other);
+	close(agent);
+	keeper_stop(&k);
+	job.max_bytes = 1;
+	assert_int_equal(keeper_start(&other, t.path, &job), -1);
+	assert_int_equal(((const struct keeper_result *)other.m.bytes.data)->status, -EINVAL);
+	keeper_release(&other);
+	test_store_release(&t);
+}
+
+/* The storekeeper, killed at random moments while windows come as fast as it takes them. */
+static void test_kills(void **state)
+{
+	struct keeper_job job = job_for_ever();
+	uint64_t seed = 11, windows, samples;
+	struct test_store t;
+	struct agent a;
+
+	(void)state;
+	test_store_new(&t);
+	agent_new(&a);
+	for (uint32_t i = 0; i < KILLS; i++) {
+		struct keeper k;
+		uint64_t end;
+
+		archive_connect(a.archive, keeper_start(&k, t.path, &job));
+		end = in(test_random(&seed) % (12 * NS_PER_MS));
+		do {
+			if (held(&a) < ARCHIVE_MAX_WINDOWS / 2)
+				agent_append(&a, 20, 450 * NS_PER_S);
+		} while (agent_poll(&a) == 0 && clock_ns(CLOCK_MONOTONIC) < end);
+		keeper_kill(&k);
+		if (i % 20)
+			continue;
+		samples = stored(&t, &windows, NULL);
+		if (samples < a.samples_committed || windows < a.committed)
+			fail_msg("kill %u: %llu samples, committed %llu", i,
+				 (unsigned long long)samples,
+				 (unsigned long long)a.samples_committed);
+	}
+	(void)agent_poll(&a);
+	{
+		struct keeper k;
+
+		archive_connect(a.archive, keeper_start(&k, t.path, &job));
+		agent_settle(&a);
+		keeper_stop(&k);
+	}
+	/* Each window once: those, too, that were written when nobody could say so any more. */
+	assert_int_equal(a.committed, a.appended);
+	assert_int_equal(a.samples_committed, a.samples_appended);
+	assert_int_equal(stored(&t, &windows, NULL), a.samples_appended);
+	assert_int_equal(windows, a.appended);
+	assert_int_equal(counter_get(&a.counters, COUNTER_WINDOWS_DROPPED_STORE), 0);
+	verify(&t);
+	print_message("%llu windows\n", (unsigned long long)windows);
+	assert_true(windows > KILLS / 10);
+	agent_free(&a);
+	test_store_release(&t);
+}
+
+/* A month of few windows and little room: at each kill the bytes are within their limit, whatever was being made. */
+static void test_limit(void **state)
+{
+	struct keeper_job job = job_for_ever();
+	uint64_t seed = 12, rolled_up = 0, expired = 0, windows;
+	struct test_store t;
+	struct agent a;
+
+	(void)state;
+	test_store_new(&t);
+	agent_new(&a);
+	job.max_bytes = STORE_MIN_BYTES;
+	job.figures_ns = 20 * NS_PER_MS;
+	for (uint32_t i = 0; i < 50; i++) {
+		uint64_t until = a.at + test_random(&seed) % (30 * HOUR);
+		struct keeper k;
+
+		archive_connect(a.archive, keeper_start(&k, t.path, &job));
+		while (a.at < until) {
+			struct pollfd p = { .fd = k.child.socket, .events = POLLIN };
+
+			agent_append(&a, 200, 1800 * NS_PER_S);
+			agent_settle(&a);
+			while (poll(&p, 1, 0) > 0)
+				assert_int_equal(hear(&k), KEEPER_FIGURES);
+			assert_in_range(k.figures.bytes, 0, STORE_MIN_BYTES);
+		}
+		/* What it has done since the last ones isn't told. */
+		keeper_kill(&k);
+		rolled_up += k.figures.rolled_up;
+		expired += k.figures.expired_by_bytes;
+		assert_in_range(test_store_bytes(&t), 0, STORE_MIN_BYTES);
+	}
+	assert_int_equal(a.committed, a.appended);
+	assert_in_range(stored(&t, &windows, NULL), 1, a.samples_appended - 1);
+	assert_true(rolled_up > 0 && expired > 0);
+	verify(&t);
+	print_message("%llu days, %llu files rolled up, %llu given up\n",
+		      (unsigned long long)((a.at - TEST_EPOCH_NS) / (24 * HOUR)),
+		      (unsigned long long)rolled_up, (unsigned long long)expired);
+	agent_free(&a);
+	test_store_release(&t);
+}
+
+/* Nobody is there, or takes anything: the oldest are dropped, and told when somebody comes. */
+static void test_nobody(void **state)
+{
+	struct keeper_job job = job_for_ever();
+	struct counters told;
+	uint64_t windows, began;
+	struct test_store t;
+	struct keeper k;
+	struct agent a;
+	int pair[2];
+
+	(void)state;
+	test_store_new(&t);
+	agent_new(&a);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+	archive_connect(a.archive, pair[0]);
+	began = clock_ns(CLOCK_MONOTONIC);
+	/* Over more hours than profiles are held for. */
+	for (uint32_t i = 0; i < 200; i++) {
+		agent_append(&a, 10, 100 * NS_PER_S);
+		assert_int_equal(agent_poll(&a), 0);
+	}
+	assert_true(clock_ns(CLOCK_MONOTONIC) - began < 5 * NS_PER_S);
+	assert_int_equal(held(&a) + a.refused, 200);
+	assert_in_range(held(&a), 1, ARCHIVE_MAX_WINDOWS);
+	close(pair[1]);
+	assert_int_equal(agent_poll(&a), -EPIPE);
+	assert_int_equal(agent_poll(&a), 0);
+	archive_connect(a.archive, keeper_start(&k, t.path, &job));
+	agent_settle(&a);
+	assert_int_equal(a.committed + a.refused, 200);
+	keeper_stop(&k);
+	assert_int_equal(stored(&t, &windows, &told), a.samples_committed);
+	assert_int_equal(windows, a.committed);
+	assert_int_equal(counter_get(&told, COUNTER_WINDOWS_DROPPED_STORE), a.refused);
+	assert_int_equal(counter_get(&told, COUNTER_SAMPLES_DROPPED_STORE),
+			 a.samples_appended - a.samples_committed);
+	assert_memory_equal(&told.value[COUNTER_WINDOWS_DROPPED_STORE],
+			    &a.counters.value[COUNTER_WINDOWS_DROPPED_STORE], sizeof(uint64_t));
+	agent_free(&a);
+	test_store_release(&t);
+}
+
+/* A disk that others fill: dropped, said once, told later; and then it goes on. */
+static void test_full_disk(void **state)
+{
+	char mount_point[] = "/tmp/storekeeper-XXXXXX";
+	struct keeper_job job = job_for_ever();
+	char block[4096] = { 1 };
+	struct counters told;
+	struct test_store t;
+	struct keeper k;
+	struct agent a;
+	uint64_t windows;
+	int fd;
+
+	(void)state;
+	assert_non_null(mkdtemp(mount_point));
+	if (mount("tmpfs", mount_point, "tmpfs", 0, "size=512k") < 0) {
+		rmdir(mount_point);
+		skip();
+	}
+	chmod(mount_point, 0755);
+	test_store_at(&t, mount_point);
+	agent_new(&a);
+	archive_connect(a.archive, keeper_start(&k, t.path, &job));
+	agent_append(&a, 100, TEST_WINDOW_NS);
+	agent_settle(&a);
+	snprintf(block, sizeof(block), "%s/others", mount_point);
+	fd = open(block, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	while (write(fd, block, sizeof(block)) > 0)
+		;
+	for (uint32_t i = 0; i < 20; i++)
+		agent_append(&a, 500, TEST_WINDOW_NS);
+	agent_settle(&a);
+	assert_true(a.refused > 0);
+	while (hear(&k) != KEEPER_SAID)
+		;
+	assert_non_null(strstr(k.said, "No space left on device"));
+	snprintf(block, sizeof(block), "%s/others", mount_point);
+	close(fd);
+	unlink(block);
+	for (uint32_t i = 0; i < 20; i++)
+		agent_append(&a, 10, TEST_WINDOW_NS);
+	agent_settle(&a);
+	assert_int_equal(a.committed + a.refused, 41);
+	assert_true(a.committed >= 21);
+	k.said[0] = '\0';
+	keeper_stop(&k);
+	assert_string_equal(k.said, ""); /* once a minute */
+	assert_int_equal(k.figures.windows, a.committed);
+	assert_int_equal(k.figures.windows_dropped, a.refused);
+	assert_int_equal(stored(&t, &windows, &told), a.samples_committed);
+	assert_int_equal(counter_get(&told, COUNTER_WINDOWS_DROPPED_STORE), a.refused);
+	verify(&t);
+	agent_free(&a);
+	test_store_release(&t);
+	assert_int_equal(umount(mount_point), 0);
+	rmdir(mount_point);
+}
+
+static void test_read_only(void **state)
+{
+	char mount_point[] = "/tmp/storekeeper-XXXXXX";
+	struct keeper_job job = job_for_ever();
+	struct test_store t;
+	struct keeper k;
+	int agent;
+
+	(void)state;
+	assert_non_null(mkdtemp(mount_point));
+	if (mount("tmpfs", mount_point, "tmpfs", 0, "size=512k") < 0) {
+		rmdir(mount_point);
+		skip();
+	}
+	chmod(mount_point, 0755);
+	test_store_at(&t, mount_point);
+	agent = keeper_start(&k, t.path, &job);
+	assert_true(agent >= 0);
+	close(agent);
+	keeper_stop(&k);
+	assert_int_equal(mount(NULL, mount_point, NULL, MS_REMOUNT | MS_RDONLY, NULL), 0);
+	assert_int_equal(keeper_start(&k, t.path, &job), -1);
+	assert_int_equal(((const struct keeper_result *)k.m.bytes.data)->status, -EROFS);
+	keeper_release(&k);
+	assert_int_equal(mount(NULL, mount_point, NULL, MS_REMOUNT, NULL), 0);
+	test_store_release(&t);
+	assert_int_equal(umount(mount_point), 0);
+	rmdir(mount_point);
+}
+
+static int memory_of(const void *bytes, size_t len)
+{
+	int fd = memfd_create("frame", MFD_CLOEXEC);
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, bytes, len), len);
+	return fd;
+}
+
+/* What the storekeeper answers to a window; 0: it has let us go. */
+static uint32_t say(int agent, uint32_t type, const void *bytes, size_t len, int fd,
+		    struct socket_message *m)
+{
+	int r = socket_send(agent, type, bytes, len, &fd, fd >= 0, in(WAIT_NS));
+
+	if (r == 0)
+		r = socket_receive(agent, m, in(WAIT_NS));
+	if (r < 0 && r != -EPIPE)
+		fail_msg("the storekeeper is silent: %s", strerror(-r));
+	return r < 0 ? 0 : m->type;
+}
+
+static int another_agent(struct keeper *k, struct socket_message *m)
+{
+	int pair[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+	assert_int_equal(
+		socket_send(k->child.socket, KEEPER_AGENT, NULL, 0, &pair[1], 1, in(WAIT_NS)), 0);
+	close(pair[1]);
+	assert_int_equal(socket_receive(pair[0], m, in(WAIT_NS)), 0);
+	assert_int_equal(m->type, KEEPER_HELLO);
+	return pair[0];
+}
+
+/* An agent that was taken over says whatever it likes: it can lose its own windows, and no more. */
+static void test_liars(void **state)
+{
+	struct keeper_job job = job_for_ever();
+	const struct store_window x = test_window_at(TEST_EPOCH_NS);
+	struct keeper_window w = { .number = 1 };
+	uint64_t seed = 3, sent = 1;
+	struct packer *packer = NULL;
+	struct socket_message m;
+	unsigned char *frame, *broken;
+	struct test_store t;
+	struct profile p;
+	struct keeper k;
+	int agent, fd, pipes[2];
+	size_t len;
+
+	(void)state;
+	test_store_new(&t);
+	socket_message_init(&m, KEEPER_MAX_MESSAGE_BYTES);
+	close(keeper_start(&k, t.path, &job));
+	agent = another_agent(&k, &m);
+	test_profile(&p);
+	test_window(&p, &seed, 40, TEST_EPOCH_NS);
+	assert_int_equal(packer_new(&packer, PACKER_EFFORT), 0);
+	assert_int_equal(packer_pack(packer, &p, &p.counters, &x), 0);
+	frame = packer_frame(packer, &len);
+	broken = malloc(len);
+	assert_non_null(broken);
+
+	/* Whole: it is taken. What follows goes on from nothing that is known. */
+	fd = memory_of(frame, len);
+	w.bytes = len;
+	assert_int_equal(say(agent, KEEPER_WINDOW, &w, sizeof(w), fd, &m), KEEPER_COMMITTED);
+	w.file = 1;
+	assert_int_equal(say(agent, KEEPER_WINDOW, &w, sizeof(w), fd, &m), KEEPER_REPACK);
+	w.file = 77;
+	assert_int_equal(say(agent, KEEPER_WINDOW, &w, sizeof(w), fd, &m), KEEPER_REPACK);
+	w.file = 0;
+	/* Less than was said, more than there may be, nothing. */
+	w.bytes = len + 1;
+	assert_int_equal(say(agent, KEEPER_WINDOW, &w, sizeof(w), fd, &m), KEEPER_DROPPED);
+	w.bytes = UINT64_MAX;
+	assert_int_equal(say(agent, KEEPER_WINDOW, &w, sizeof(w), fd, &m), KEEPER_DROPPED);
+	w.bytes = 0;
+	assert_int_equal(say(agent, KEEPER_WINDOW, &w, sizeof(w), fd, &m), KEEPER_DROPPED);
+	close(fd);
+	/* No memory: one that would never answer, too. */
+	w.bytes = len;
+	assert_int_equal(pipe2(pipes, O_CLOEXEC), 0);
+	assert_int_equal(say(agent, KEEPER_WINDOW, &w, sizeof(w), pipes[0], &m), KEEPER_DROPPED);
+	close(pipes[0]);
+	close(pipes[1]);
+	fd = open("/dev/zero", O_RDONLY | O_CLOEXEC);
+	assert_int_equal(say(agent, KEEPER_WINDOW, &w, sizeof(w), fd, &m), KEEPER_DROPPED);
+	close(fd);
+	/* Any byte turned. */
+	for (size_t i = 0; i < len; i += 1 + i / 64) {
+		memcpy(broken, frame, len);
+		broken[i] ^= (unsigned char)(1 + test_random(&seed) % 255);
+		fd = memory_of(broken, len);
+		if (say(agent, KEEPER_WINDOW, &w, sizeof(w), fd, &m) != KEEPER_DROPPED)
+			fail_msg("byte %zu is taken: message %u", i, m.type);
+		close(fd);
+	}
+	/* What is no window at all: it is let go, and the next one served. */
+	for (uint32_t i = 0; i < 200; i++) {
+		size_t n = test_random(&seed) % sizeof(w);
+
+		close(agent);
+		agent = another_agent(&k, &m);
+		for (size_t j = 0; j < sizeof(w); j++)
+			((unsigned char *)&w)[j] = (unsigned char)test_random(&seed);
+		fd = i % 3 ? memory_of(frame, len) : -1;
+		if (i % 4 == 3) {
+			n = sizeof(w);
+			fd_close(&fd);
+		}
+		assert_int_equal(say(agent, i % 4 ? KEEPER_WINDOW : (uint32_t)test_random(&seed),
+				     &w, n, fd, &m),
+				 0);
+		fd_close(&fd);
+		sent++;
+	}
+	close(agent);
+	agent = another_agent(&k, &m);
+	fd = memory_of(frame, len);
+	w = (struct keeper_window){ .number = 9, .bytes = len };
+	assert_int_equal(say(agent, KEEPER_WINDOW, &w, sizeof(w), fd, &m), KEEPER_COMMITTED);
+	close(fd);
+	close(agent);
+	keeper_stop(&k);
+	assert_int_equal(k.figures.windows, 2);
+	assert_int_equal(k.figures.refused, 200);
+	verify(&t);
+	free(broken);
+	packer_free(packer);
+	profile_release(&p);
+	socket_message_release(&m);
+	test_store_release(&t);
+}
+
+/* Somebody's directory is not given away; a store is, file by file, but for one that is known by another name, too. */
+static void test_directory(void **state)
+{
+	static const char *const names[] = { "10s-20251123T05-1-1.slowburn", "lock", "other" };
+	const struct identity keeper = sandbox_identity(role_find(STOREKEEPER_ROLE));
+	struct test_store t;
+	struct stat st;
+	struct err err;
+	char path[128];
+	int fd;
+
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	test_store_new(&t);
+	for (size_t i = 0; i < 3; i++)
+		close(openat(t.fd, names[i], O_WRONLY | O_CREAT | O_CLOEXEC, 0640));
+	assert_int_equal(directory_open(t.path, &err), -ENOTEMPTY);
+	assert_int_equal(fstat(t.fd, &st), 0);
+	assert_int_equal(st.st_uid, 0);
+	unlinkat(t.fd, names[2], 0);
+	snprintf(path, sizeof(path), "%s-link", t.path);
+	assert_int_equal(linkat(t.fd, names[1], AT_FDCWD, path, 0), 0);
+	fd = directory_open(t.path, &err);
+	assert_true(fd >= 0);
+	close(fd);
+	assert_int_equal(fstat(t.fd, &st), 0);
+	assert_int_equal(st.st_uid, keeper.uid);
+	assert_int_equal(fstatat(t.fd, names[0], &st, 0), 0);
+	assert_int_equal(st.st_uid, keeper.uid);
+	assert_int_equal(fstatat(t.fd, names[1], &st, 0), 0);
+	assert_int_equal(st.st_uid, 0);
+	unlink(path);
+	test_store_release(&t);
+	snprintf(path, sizeof(path), "%s/deep", t.path);
+	assert_int_equal(directory_open(path, &err), -ENOENT);
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_directory), cmocka_unit_test(test_hours),
+		cmocka_unit_test(test_second),    cmocka_unit_test(test_nobody),
+		cmocka_unit_test(test_full_disk), cmocka_unit_test(test_read_only),
+		cmocka_unit_test(test_liars),     cmocka_unit_test(test_kills),
+		cmocka_unit_test(test_limit),
+	};
+
+	if (argc == 2 && !strcmp(argv[1], STOREKEEPER_ROLE)) {
+		struct err err;
+
+		if (child_enter() < 0 || sandbox_enter(role_find(STOREKEEPER_ROLE), &err) < 0)
+			return 77;
+		return storekeeper_serve(ROLE_CHILD_SOCKET);
+	}
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

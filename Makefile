@@ -67,9 +67,9 @@ as_user = $(if $(SUDO_USER),$(if $(filter $(SUDO_USER),$(shell stat -c %U .)),ru
 # The one table of who knows whom. It decides what an archive and a unit test are linked with, and
 # what `make layers` lets their #include lines name. Every layer stands left of those it uses.
 
-LAYERS := command reader storekeeper dump agent tables symbolizer opener role cache decode encode query store model aggregate process collect base
+LAYERS := command server web reader storekeeper dump agent tables symbolizer opener role cache decode encode query store model aggregate process collect base
 
-folder = $(if $(filter symbolizer,$(1)),symbolizer,profiler/$(1))
+folder = $(if $(filter symbolizer web,$(1)),$(1),profiler/$(1))
 
 # What each may include beside itself: layers, "bpf" (the ABI headers), or single files.
 uses_base       := bpf/counters.h
@@ -90,7 +90,9 @@ uses_agent      := base bpf cache symbolizer opener collect process tables aggre
 uses_dump       := base bpf symbolizer opener process role agent model
 uses_reader     := base role model query encode decode store agent
 uses_storekeeper := base store role
-uses_command    := base cache symbolizer opener collect process aggregate model query encode role agent dump reader store storekeeper
+uses_web        := base role query reader
+uses_server     := base cache role store storekeeper reader agent web/control.h web/figures.h
+uses_command    := base cache symbolizer opener collect process aggregate model query encode role agent dump reader store storekeeper server
 
 # The libraries it is linked with: pkg-config's names, and those that pkg-config doesn't know.
 pkgs_base       := libxxhash
@@ -106,6 +108,7 @@ pkgs_decode     := libprotobuf-c libdeflate
 pkgs_query      := libpcre2-8
 libs_query      := -lm
 pkgs_store      := libzstd libxxhash
+pkgs_web        := libmicrohttpd libdeflate
 
 # The headers (beginnings of names) that nobody else may include, but who has the same line.
 only_bpf        := bpf/bpf_helpers.h bpf/bpf_tracing.h bpf/bpf_core_read.h bpf/bpf_endian.h
@@ -114,6 +117,7 @@ only_symbolizer := libelf.h gelf.h dwarf.h elfutils/ libdwfl demangle.h libibert
 only_dump       := libunwind
 only_encode     := libdeflate.h protobuf-c/ profiler/encode/pprof.pb-c.h
 only_decode     := libdeflate.h protobuf-c/ profiler/encode/pprof.pb-c.h
+only_web        := libdeflate.h microhttpd.h
 only_query      := pcre2.h
 only_store      := zstd.h
 only_role       := seccomp.h sys/capability.h
@@ -124,6 +128,7 @@ pkgs_test_symbolizer_unwind_oracle := libdw libelf
 # ---- sources -------------------------------------------------------------------------------
 
 MAIN      := $(wildcard profiler/command/main.c)
+WEB_MAIN  := $(wildcard web/main.c)
 PROTO     := $(wildcard profiler/encode/*.proto)
 PROTO_C   := $(PROTO:%.proto=$(BUILD)/%.pb-c.c)
 PROTO_H   := $(PROTO:%.proto=$(BUILD)/%.pb-c.h)
@@ -131,10 +136,12 @@ SAMPLER   := $(wildcard bpf/sampler.bpf.c)
 SKEL      := $(SAMPLER:%.bpf.c=$(BUILD)/%.skel.h)
 STOPWATCH := $(wildcard tests/bench/stopwatch.bpf.c)
 
-sources    = $(filter-out $(MAIN),$(wildcard $(call folder,$(1))/*.c))
+sources    = $(filter-out $(MAIN) $(WEB_MAIN),$(wildcard $(call folder,$(1))/*.c))
 objects    = $(patsubst %.c,$(BUILD)/%.o,$(call sources,$(1))) $(if $(filter encode,$(1)),$(PROTO_C:.c=.o))
 EXISTING  := $(foreach l,$(LAYERS),$(if $(strip $(call objects,$(l))),$(l)))
 archive    = $(BUILD)/lib/$(1).a
+# What slowburn itself is made of: web is a program of its own, so that its libraries are in no other process.
+WITHIN    := $(filter-out web,$(EXISTING))
 
 # The layers that $(1) stands on, itself included, in an order in which a linker finds everything.
 below_any  = $(1) $(foreach u,$(filter $(LAYERS),$(uses_$(1))),$(call below_any,$(u)))
@@ -157,12 +164,12 @@ CLI       := $(call wanted,$(filter-out $(left_out),$(patsubst tests/cli/%.bats,
 E2E       := $(call wanted,$(filter-out $(left_out),$(patsubst tests/e2e/%.bats,%,$(wildcard tests/e2e/*.bats))))
 WORKLOAD  := $(patsubst tests/workload/%.c,%,$(wildcard tests/workload/*.c))
 
-PROGRAM   := $(if $(MAIN),$(BUILD)/slowburn)
+PROGRAM   := $(if $(MAIN),$(BUILD)/slowburn) $(if $(WEB_MAIN),$(BUILD)/slowburn-web)
 UNIT_BIN  := $(UNIT:%=$(BUILD)/tests/unit/%)
 FUZZ_BIN  := $(FUZZ:%=$(BUILD)/tests/fuzz/%)
 WORK_BIN  := $(WORKLOAD:%=$(BUILD)/tests/workload/%)
 
-OUR_C     := $(wildcard $(foreach l,$(LAYERS),$(call folder,$(l))/*.c) tests/unit/*.c tests/fuzz/*.c tests/hostile/*.c)
+OUR_C     := $(wildcard $(foreach l,$(LAYERS),$(call folder,$(l))/*.c) tests/unit/*.c tests/fuzz/*.c tests/hostile/*.c tests/web/*.c)
 OUR_H     := $(wildcard $(foreach l,$(LAYERS),$(call folder,$(l))/*.h) tests/unit/*.h tests/fuzz/*.h tests/hostile/*.h)
 BPF_C     := $(wildcard bpf/*.bpf.c)
 BPF_H     := $(wildcard bpf/*.bpf.h)
@@ -283,14 +290,18 @@ $(call objects,encode) $(call objects,decode) $(patsubst %,$(BUILD)/tests/unit/%
 
 link = $(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@
 
-$(BUILD)/slowburn: $(MAIN:%.c=$(BUILD)/%.o) $(foreach l,$(EXISTING),$(call archive,$(l)))
+$(BUILD)/slowburn: $(MAIN:%.c=$(BUILD)/%.o) $(foreach l,$(WITHIN),$(call archive,$(l)))
 	$(call say,LINK,$@)
-	$(Q)$(link) $^ $(call pkg_libs,$(EXISTING)) -lpthread
+	$(Q)$(link) $^ $(call pkg_libs,$(WITHIN)) -lpthread
 
 # slowburn with a symbolizer that lies: its symbolizer_serve() is found before the archive's.
-$(BUILD)/tests/liar: $(BUILD)/tests/hostile/liar.o $(MAIN:%.c=$(BUILD)/%.o) $(foreach l,$(EXISTING),$(call archive,$(l)))
+$(BUILD)/tests/liar: $(BUILD)/tests/hostile/liar.o $(MAIN:%.c=$(BUILD)/%.o) $(foreach l,$(WITHIN),$(call archive,$(l)))
 	$(call say,LINK,$@)
-	$(Q)$(link) $^ $(call pkg_libs,$(EXISTING)) -lpthread
+	$(Q)$(link) $^ $(call pkg_libs,$(WITHIN)) -lpthread
+
+$(BUILD)/slowburn-web: $(WEB_MAIN:%.c=$(BUILD)/%.o) $(foreach l,$(call below,web),$(call archive,$(l)))
+	$(call say,LINK,$@)
+	$(Q)$(link) $^ $(call pkg_libs,$(call below,web)) -lpthread
 
 $(BUILD)/slowburn.8: $(BUILD)/slowburn
 	$(Q)$< help --man > $@
@@ -367,11 +378,16 @@ $(BUILD)/tests/bench/compiler: tests/bench/compiler.c $(foreach l,$(call below,s
 		$(call pkg_libs,$(call below,symbolizer))
 
 # Simulated days of a store, for the bench.
-$(BUILD)/tests/bench/store: tests/bench/store.c $(foreach l,$(EXISTING),$(call archive,$(l))) $(BUILD)/flags
+$(BUILD)/tests/bench/store: tests/bench/store.c $(foreach l,$(WITHIN),$(call archive,$(l))) $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(WARN) $(LDFLAGS_ALL) -o $@ $< $(foreach l,$(EXISTING),$(call archive,$(l))) \
-		$(call pkg_libs,$(EXISTING)) -lpthread
+	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(WARN) $(LDFLAGS_ALL) -o $@ $< $(foreach l,$(WITHIN),$(call archive,$(l))) \
+		$(call pkg_libs,$(WITHIN)) -lpthread
+
+# Whom a web process speaks with, played; for the tests and the bench of it.
+$(BUILD)/tests/web/stage: $(BUILD)/tests/web/stage.o $(foreach l,$(call below,web),$(call archive,$(l)))
+	$(call say,LINK,$@)
+	$(Q)$(link) $^ $(call pkg_libs,$(call below,web)) -lpthread
 
 # The index of lines and inlined functions alone, and libdw for the same.
 $(BUILD)/tests/bench/indexer: tests/bench/indexer.c $(foreach l,$(call below,symbolizer),$(call archive,$(l))) $(BUILD)/flags
@@ -396,8 +412,8 @@ $(BUILD)/tests/bench/unit: tests/bench/cxxsource.py
 check-build: check-build-unit check-build-fuzz check-build-cli check-build-e2e
 check-build-unit: $(UNIT_BIN) ; @:
 check-build-fuzz: $(FUZZ_BIN) $(if $(filter symbolizer_dwarf,$(FUZZ)),$(BUILD)/tests/fuzz/corpus/symbolizer_dwarf/.built) ; @:
-check-build-cli: all $(BUILD)/tests/bench/store ; @:
-check-build-e2e: all $(WORK_BIN) $(BUILD)/tests/liar $(BUILD)/tests/chains/built $(BUILD)/tests/kernels/verify ; @:
+check-build-cli: all $(BUILD)/tests/bench/store $(BUILD)/tests/web/stage ; @:
+check-build-e2e: all $(WORK_BIN) $(BUILD)/tests/liar $(BUILD)/tests/web/stage $(BUILD)/tests/chains/built $(BUILD)/tests/kernels/verify ; @:
 
 # tests/check runs suites and sums them up. What it needs to know, it is told by its environment.
 run_check = +@BUILD='$(BUILD)' SAN='$(SAN)' V='$(V)' MAKE='$(MAKE)' AS_USER='$(as_user)' \
@@ -459,7 +475,7 @@ profile: ## install what is missing (as root), build, profile this machine for 1
 bench: ## install what is missing (as root), build, measure beside perf and others
 	+@deploy/install-packages --if-root build bench
 	+@$(as_user) $(MAKE) all check-build-e2e $(BUILD)/tests/bench/stopwatch $(BUILD)/tests/bench/compiler \
-		$(if $(filter names,$(or $(ONLY),names)),$(addprefix $(BUILD)/tests/bench/,indexer libdw unit)) $(BUILD)/tests/bench/store
+		$(if $(filter names,$(or $(ONLY),names)),$(addprefix $(BUILD)/tests/bench/,indexer libdw unit)) $(BUILD)/tests/bench/store $(BUILD)/tests/web/stage
 	+@BUILD='$(BUILD)' tests/bench/run
 
 programs: ## install what is missing (as root), build, unwind real programs: how many stacks are whole
@@ -538,14 +554,15 @@ BINDIR := $(DESTDIR)$(PREFIX)/bin
 MANDIR := $(DESTDIR)$(PREFIX)/share/man/man8
 DOCDIR := $(DESTDIR)$(PREFIX)/share/doc/slowburn
 
-install: $(BUILD)/slowburn $(BUILD)/slowburn.8 ## copy to DESTDIR/PREFIX
+install: $(BUILD)/slowburn $(BUILD)/slowburn-web $(BUILD)/slowburn.8 ## copy to DESTDIR/PREFIX
 	$(Q)install -D -m 755 $(BUILD)/slowburn $(BINDIR)/slowburn
+	$(Q)install -D -m 755 $(BUILD)/slowburn-web $(BINDIR)/slowburn-web
 	$(Q)install -D -m 644 $(BUILD)/slowburn.8 $(MANDIR)/slowburn.8
 	$(Q)install -D -m 644 LICENSE $(DOCDIR)/LICENSE
 	$(Q)install -D -m 644 bpf/LICENSE-GPL-2.0 $(DOCDIR)/LICENSE-GPL-2.0
 
 uninstall: ## remove what install copied
-	$(Q)rm -f $(BINDIR)/slowburn $(MANDIR)/slowburn.8 $(DOCDIR)/LICENSE $(DOCDIR)/LICENSE-GPL-2.0
+	$(Q)rm -f $(BINDIR)/slowburn $(BINDIR)/slowburn-web $(MANDIR)/slowburn.8 $(DOCDIR)/LICENSE $(DOCDIR)/LICENSE-GPL-2.0
 	$(Q)rmdir --ignore-fail-on-non-empty $(DOCDIR) 2>/dev/null || true
 
 clean: ## remove what was built (in BUILD)
@@ -556,6 +573,6 @@ help: ## this list
 		awk -F'\t' '{ printf "  %-14s %s\n", $$1, $$2 }'
 	@echo; sed -n '/^#   [A-Z]/s/^# *//p' Makefile | sed 's/^/  /'
 
-OBJECTS := $(foreach l,$(EXISTING),$(call objects,$(l))) $(MAIN:%.c=$(BUILD)/%.o) $(SAMPLER:%.c=$(BUILD)/%.o) \
+OBJECTS := $(foreach l,$(EXISTING),$(call objects,$(l))) $(MAIN:%.c=$(BUILD)/%.o) $(WEB_MAIN:%.c=$(BUILD)/%.o) $(SAMPLER:%.c=$(BUILD)/%.o) \
 	$(STOPWATCH:%.c=$(BUILD)/%.o) $(patsubst %.c,$(BUILD)/%.o,$(filter tests/%,$(OUR_C)))
 -include $(OBJECTS:.o=.d)

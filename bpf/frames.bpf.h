@@ -81,6 +81,17 @@ __attribute__((noinline)) int frames_find_mapping(void)
 	return 0;
 }
 
+/* The rule for code in no file. */
+UNWIND_INLINE void frames_rule_of_code(const struct unwind_frame *f, struct unwind_rule *ret)
+{
+	__u64 next = f->flags & UNWIND_EXACT ? f->ip : f->ip + 1, code = 0;
+
+	if (!bpf_probe_read_user(&code, UNWIND_EXIT_BYTES, (void *)next) &&
+	    unwind_by_exit(code, ret))
+		return;
+	*ret = (struct unwind_rule){ .kind = UNWIND_FRAME_POINTER };
+}
+
 /* The rule for the frame. STACK_END_NONE, or why there is none. */
 UNWIND_INLINE int frames_rule(struct scratch *s, struct unwind_rule *ret)
 {
@@ -95,7 +106,7 @@ UNWIND_INLINE int frames_rule(struct scratch *s, struct unwind_rule *ret)
 	if (s->mapping.kind == UNWIND_MAPPING_REFUSED)
 		return STACK_END_UNSUPPORTED;
 	if (s->mapping.kind != UNWIND_MAPPING_FILE) {
-		*ret = (struct unwind_rule){ .kind = UNWIND_FRAME_POINTER };
+		frames_rule_of_code(&s->frame, ret);
 		return STACK_END_NONE;
 	}
 	number = tables_rule(s->mapping.exe, ip - s->mapping.start + s->mapping.vaddr);

@@ -240,6 +240,29 @@ UNWIND_INLINE int unwind_caller_fp(const struct unwind_rule *rule, const struct 
 	return from->read(from->memory, at, &next->fp) ? UNWIND_END_BAD_READ : UNWIND_END_NONE;
 }
 
+/*
+ * Code in no file has no rows. But code that goes on with its own way out, ret or add $n, %rsp;
+ * ret, says by these instructions where its caller's frame is, and that the caller's fp is in its
+ * register: CPython's trampolines (3.12 and 3.13, -X perf), which keep no frame pointer, where what
+ * they called returns to. `code` are the UNWIND_EXIT_BYTES bytes of the next instructions, from the
+ * lowest on. 0: they say nothing.
+ */
+#define UNWIND_EXIT_BYTES 5
+UNWIND_INLINE int unwind_by_exit(__u64 code, struct unwind_rule *ret)
+{
+	__s32 more = 0;
+
+	/* 48 83 c4 n: add; n is no less than 0, and whole words */
+	if ((code & 0x87ffffffULL) == 0x00c48348ULL) {
+		more = (__s32)(code >> 24 & 0xff);
+		code >>= 32;
+	}
+	if ((code & 0xff) != 0xc3)
+		return 0;
+	*ret = (struct unwind_rule){ .kind = UNWIND_SP, .cfa_offset = more + 8 };
+	return 1;
+}
+
 /* What the rule says of the caller: UNWIND_INTERRUPTED, UNWIND_OTHER_STACK. */
 UNWIND_INLINE __u32 unwind_caller_is(const struct unwind_rule *rule)
 {

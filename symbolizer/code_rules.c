@@ -17,10 +17,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "symbolizer/code_frame.h"
+#include "symbolizer/code_returns.h"
 #include "symbolizer/code_state.h"
 
 #define NO_PLACE UINT32_MAX
-#define MAX_ENDS_ROUNDS 16u
 #define REGION_STEPS 4u /* what a region costs beside its instructions */
 #define ARGUMENTS 0x03c7u /* registers: rax, rcx, rdx, rsi, rdi, r8, r9 */
 #define SIGRETURN 15 /* system calls */
@@ -49,15 +50,15 @@ struct region {
 	uint32_t start;
 	enum trust trust;
 	bool refused, has_exit;
-	struct code_value cfa, fp; /* what the exits say */
 	ARRAY(struct place) places;
 	ARRAY(uint32_t) waiting;
-	struct code_bases bases;
+	struct code_frame frame; /* what the exits say */
 };
 
 struct solver {
 	const struct code_piece *piece;
-	struct code_insn *insns;
+	struct code_insns *code;
+	struct code_insn *insns; /* its */
 	uint32_t count;
 	struct unwind_rule *rules;
 	uint8_t *progress;
@@ -85,76 +86,6 @@ struct code_view {
 };
 
 static const struct unwind_rule none = { .kind = UNWIND_NONE };
-
-/* ---- which code returns */
-
-/* Is a way out ahead of this one (CODE_ENDS), or even a ret (CODE_RETURNS), as far as is known? */
-static bool ends(const struct solver *s, uint32_t n, uint16_t flag)
-{
-	const struct code_insn *i = &s->insns[n];
-	bool next = n + 1 < s->count && s->insns[n + 1].flags & flag;
-	bool there = i->target < s->count ? s->insns[i->target].flags & flag
-					  : i->target != CODE_NOWHERE && flag == CODE_ENDS;
-
-	switch (i->flow) {
-	case CODE_NEXT:
-		return next;
-	case CODE_BRANCH:
-		return next || there;
-	case CODE_CALL:
-		return next && (there || i->target == CODE_UNKNOWN);
-	case CODE_JUMP:
-		return there;
-	case CODE_RETURN:
-		return true;
-	case CODE_JUMP_ANYWHERE:
-	case CODE_JUMP_STUB:
-		return flag == CODE_ENDS;
-	}
-	return false;
-}
-
-/* A call of what never ends doesn't return: abort() and those who call it last. */
-static void ends_find(struct solver *s, uint16_t flag)
-{
-	bool changed = true;
-
-	for (uint32_t round = 0; changed && round < MAX_ENDS_ROUNDS; round++) {
-		changed = false;
-		for (uint32_t n = s->count; n-- > 0;) {
-			if (s->insns[n].flags & flag || !ends(s, n, flag))
-				continue;
-			s->insns[n].flags |= flag;
-			changed = true;
-		}
-	}
-}
-
-static bool is_function(const struct code_insn *i)
-{
-	return i->flags & (CODE_SYMBOL | CODE_CALLED);
-}
-
-/* Does this call return, and to this function? Padding behind it, or another function, says no. */
-static bool call_returns(const struct solver *s, uint32_t n)
-{
-	const struct code_insn *i = &s->insns[n];
-
-	if (n + 1 >= s->count || is_function(&s->insns[n + 1]) ||
-	    s->insns[n + 1].flags & CODE_PADDING)
-		return false;
-	return i->target >= s->count || s->insns[i->target].flags & CODE_ENDS;
-}
-
-/*
- * A function that is called by a pointer returns as far as the compiler can know; of others' functions it may
- * know better than we do.
- */
-static bool call_surely_returns(const struct solver *s, const struct code_insn *i)
-{
-	return i->target == CODE_UNKNOWN ||
-	       (i->target < s->count && s->insns[i->target].flags & CODE_RETURNS);
-}
 
 /* ---- system calls that are not like others */
 
@@ -200,146 +131,22 @@ static bool is_fork(const struct solver *s, uint32_t n, const struct code_state 
 	return next && next->op == CODE_TEST_RAX;
 }
 
-/* ---- values to rules and back */
-
-static bool told_by(const struct code_state *s, struct code_value v, uint32_t reg, int64_t *ret)
-{
-	*ret = (int64_t)v.offset - s->registers[reg].offset;
-	return v.base >= CODE_START && s->registers[reg].base == v.base;
-}
-
-/* A word at [rsp or rbp + …] that holds v less some words. */
-static bool cfa_by_word(const struct region *g, const struct code_state *s, struct code_value at,
-			int64_t more, struct unwind_rule *ret, uint32_t *ret_parameter)
-{
-	int64_t offset;
-
-	if (more < 0 || more % 8 || more / 8 > UNWIND_MAX_PARAMETER)
-		return false;
-	if (told_by(s, at, CODE_SP, &offset) && offset >= 0)
-		ret->kind = UNWIND_DEREF_SP;
-	else if (told_by(s, at, CODE_FP, &offset))
-		ret->kind = UNWIND_DEREF_FP;
-	else
-		return false;
-	ret->cfa_offset = (int32_t)offset;
-	*ret_parameter = (uint32_t)more / 8;
-	return offset == ret->cfa_offset;
-}
-
-static bool cfa_by_memory(const struct region *g, const struct code_state *s,
-			  struct unwind_rule *ret, uint32_t *ret_parameter)
-{
-	const struct code_base *base = g->cfa.base >= CODE_FIRST_BASE ? &g->bases.items[g->cfa.base]
-								      : NULL;
-
-	for (uint32_t i = 0; i < s->slot_count; i++) {
-		const struct code_slot *slot = &s->slots[i];
-
-		if (slot->holds.base == g->cfa.base &&
-		    cfa_by_word(g, s, slot->at, (int64_t)g->cfa.offset - slot->holds.offset, ret,
-				ret_parameter))
-			return true;
-	}
-	return base && base->insn == CODE_UNKNOWN &&
-	       cfa_by_word(g, s, base->loaded, g->cfa.offset, ret, ret_parameter);
-}
-
-static bool cfa_by_register(const struct region *g, const struct code_state *s,
-			    struct unwind_rule *ret, uint32_t *ret_parameter)
-{
-	static const uint8_t dwarf[CODE_REGISTERS] = { 0, 2, 1,  3,  7,  6,  4,  5,
-						       8, 9, 10, 11, 12, 13, 14, 15 };
-	int64_t offset;
-
-	for (uint32_t i = 0; i < CODE_REGISTERS; i++) {
-		if (i == CODE_SP || i == CODE_FP || !told_by(s, g->cfa, i, &offset) ||
-		    offset != (int32_t)offset)
-			continue;
-		ret->kind = UNWIND_REGISTER;
-		ret->cfa_offset = (int32_t)offset;
-		*ret_parameter = dwarf[i];
-		return true;
-	}
-	return false;
-}
-
-static bool cfa_rule(const struct region *g, const struct code_state *s, struct unwind_rule *ret,
-		     uint32_t *ret_parameter)
-{
-	int64_t offset;
-
-	*ret_parameter = 0;
-	if (told_by(s, g->cfa, CODE_SP, &offset)) {
-		ret->kind = UNWIND_SP;
-		ret->cfa_offset = (int32_t)offset;
-		return offset >= 8 &&
-		       offset == ret->cfa_offset; /* else it was taken off the stack */
-	}
-	if (told_by(s, g->cfa, CODE_FP, &offset)) {
-		ret->kind = UNWIND_FP;
-		ret->cfa_offset = (int32_t)offset;
-		return offset == ret->cfa_offset;
-	}
-	return cfa_by_memory(g, s, ret, ret_parameter) || cfa_by_register(g, s, ret, ret_parameter);
-}
-
-/* A word that holds the caller's rbp, told by the CFA or by rbp. */
-static bool fp_by_word(const struct region *g, const struct code_state *s, struct code_value at,
-		       bool by_rbp, struct unwind_rule *ret, enum unwind_fp *ret_fp)
-{
-	int64_t offset, depth;
-
-	if (told_by(s, at, CODE_SP, &depth) && depth < 0)
-		return false; /* below the stack's top */
-	*ret_fp = UNWIND_FP_AT_CFA;
-	offset = (int64_t)at.offset - g->cfa.offset;
-	if (at.base != g->cfa.base) {
-		*ret_fp = UNWIND_FP_AT_FP;
-		if (!by_rbp || !told_by(s, at, CODE_FP, &offset))
-			return false;
-	}
-	ret->fp_offset = (int16_t)offset;
-	return offset == ret->fp_offset;
-}
-
-static enum unwind_fp fp_rule(const struct region *g, const struct code_state *s,
-			      struct unwind_rule *ret)
-{
-	bool by_rbp = ret->kind == UNWIND_FP || ret->kind == UNWIND_DEREF_FP;
-	const struct code_base *base = g->fp.base >= CODE_FIRST_BASE ? &g->bases.items[g->fp.base]
-								     : NULL;
-	enum unwind_fp fp;
-
-	if (g->fp.base < CODE_START)
-		return UNWIND_FP_LOST;
-	for (uint32_t i = 0; i < s->slot_count; i++) {
-		if (code_value_equal(s->slots[i].holds, g->fp) &&
-		    fp_by_word(g, s, s->slots[i].at, by_rbp, ret, &fp))
-			return fp;
-	}
-	if (base && base->insn == CODE_UNKNOWN && g->fp.offset == 0 &&
-	    fp_by_word(g, s, base->loaded, by_rbp, ret, &fp))
-		return fp;
-	ret->fp_offset = 0;
-	return code_value_equal(s->registers[CODE_FP], g->fp) ? UNWIND_FP_SAME : UNWIND_FP_LOST;
-}
-
 static struct unwind_rule rule_for(const struct region *g, const struct code_state *s)
 {
 	const struct code_value *fp = &s->registers[CODE_FP];
-	struct unwind_rule rule = { 0 };
-	uint32_t parameter;
+	struct unwind_rule rule;
 
 	if (g->trust == TRUST_PROGRAM)
 		return (struct unwind_rule){ .kind = UNWIND_STOP };
 	/* A new thread's first function: it has no caller, and says so as the ABI has it. */
 	if (s->child && fp->base == CODE_NUMBER && fp->offset == 0)
 		return (struct unwind_rule){ .kind = UNWIND_STOP };
-	if (s->child || s->forked || !cfa_rule(g, s, &rule, &parameter))
-		return none;
-	rule.how = UNWIND_HOW(fp_rule(g, s, &rule), parameter);
-	return rule;
+	return !s->child && !s->forked && code_frame_rule(&g->frame, s, &rule) ? rule : none;
+}
+
+enum code_opinion code_view_compare(const struct code_view *view, const struct unwind_rule *other)
+{
+	return code_frame_compare(&view->region->frame, view->state, other);
 }
 
 /* ---- exits */
@@ -350,7 +157,8 @@ static void exit_note(struct solver *s, const struct code_state *state, struct c
 	struct region *g = &s->region;
 
 	if (state->doubtful) {
-		s->says[s->at] |= code_value_equal(g->cfa, cfa) && code_value_equal(g->fp, fp)
+		s->says[s->at] |= code_value_equal(g->frame.cfa, cfa) &&
+						  code_value_equal(g->frame.fp, fp)
 					  ? SAYS_SAME
 					  : SAYS_OTHER;
 		return;
@@ -359,14 +167,14 @@ static void exit_note(struct solver *s, const struct code_state *state, struct c
 		return;
 	if (!g->has_exit) {
 		g->has_exit = true;
-		g->cfa = cfa;
-		g->fp = fp;
+		g->frame.cfa = cfa;
+		g->frame.fp = fp;
 		return;
 	}
-	if (!code_value_equal(g->cfa, cfa))
+	if (!code_value_equal(g->frame.cfa, cfa))
 		g->refused = true;
-	if (!code_value_equal(g->fp, fp))
-		g->fp = (struct code_value){ 0 };
+	if (!code_value_equal(g->frame.fp, fp))
+		g->frame.fp = (struct code_value){ 0 };
 }
 
 static void exit_returns(struct solver *s, const struct code_state *state, enum walk walk)
@@ -376,33 +184,6 @@ static void exit_returns(struct solver *s, const struct code_state *state, enum 
 			  state->registers[CODE_FP], walk);
 }
 
-/* What a rule says of CFA and rbp in a state; false if it can't be told, and fp base 0 for a lost one. */
-static bool rule_values(struct region *g, const struct code_state *s,
-			const struct unwind_rule *rule, struct code_value *ret_cfa,
-			struct code_value *ret_fp)
-{
-	struct code_value base = s->registers[CODE_SP], cfa, fp = { 0 };
-
-	if (rule->kind == UNWIND_FP || rule->kind == UNWIND_DEREF_FP)
-		base = s->registers[CODE_FP];
-	cfa = code_value_add(base, rule->cfa_offset);
-	if (rule->kind == UNWIND_DEREF_SP || rule->kind == UNWIND_DEREF_FP)
-		cfa = code_value_add(code_state_load(s, &g->bases, cfa),
-				     unwind_rule_parameter(rule) * 8);
-	else if (rule->kind != UNWIND_SP && rule->kind != UNWIND_FP)
-		return false;
-	if (unwind_rule_fp(rule) == UNWIND_FP_SAME)
-		fp = s->registers[CODE_FP];
-	else if (unwind_rule_fp(rule) == UNWIND_FP_AT_CFA)
-		fp = code_state_load(s, &g->bases, code_value_add(cfa, rule->fp_offset));
-	else if (unwind_rule_fp(rule) == UNWIND_FP_AT_FP)
-		fp = code_state_load(s, &g->bases,
-				     code_value_add(s->registers[CODE_FP], rule->fp_offset));
-	*ret_cfa = cfa;
-	*ret_fp = fp;
-	return cfa.base >= CODE_START;
-}
-
 /* Before an instruction that has a rule. */
 static void exit_by_rule(struct solver *s, const struct code_state *state,
 			 const struct unwind_rule *rule, enum walk walk)
@@ -410,24 +191,8 @@ static void exit_by_rule(struct solver *s, const struct code_state *state,
 	struct code_value cfa, fp;
 
 	if (walk != WALK_SPREAD && !state->child && !state->forked &&
-	    rule_values(&s->region, state, rule, &cfa, &fp))
+	    code_frame_values(&s->region.frame, state, rule, &cfa, &fp))
 		exit_note(s, state, cfa, fp, walk);
-}
-
-enum code_opinion code_view_compare(const struct code_view *view, const struct unwind_rule *other)
-{
-	struct region *g = view->region;
-	struct code_value cfa, fp;
-
-	if (!rule_values(g, view->state, other, &cfa, &fp) || cfa.base != g->cfa.base)
-		return CODE_CANT_TELL;
-	if (cfa.offset != g->cfa.offset)
-		return CODE_CFA_DIFFERS;
-	if (fp.base != g->fp.base)
-		return fp.base < CODE_START || g->fp.base < CODE_START
-			       ? CODE_AGREES /* one doesn't say */
-			       : CODE_FP_DIFFERS;
-	return fp.offset == g->fp.offset ? CODE_AGREES : CODE_FP_DIFFERS;
 }
 
 /* Jumps through a word of data are calls from the end of a function, but for those of lazy binding. */
@@ -575,8 +340,8 @@ static bool flow(struct solver *s, uint32_t n, struct code_state *state, enum wa
 		return true;
 	case CODE_CALL:
 		s->region.refused |= i->target == CODE_NOWHERE && !state->doubtful;
-		state->doubtful |= !call_surely_returns(s, i);
-		return call_returns(s, n);
+		state->doubtful |= !code_call_surely_returns(s->code, i);
+		return code_call_returns(s->code, n);
 	case CODE_JUMP:
 		go(s, i->target, state, walk);
 		return false;
@@ -649,7 +414,7 @@ static uint8_t walk_from(struct solver *s, uint32_t number, enum walk walk)
 		if (state.doubtful && doubtful_from == UINT32_MAX)
 			doubtful_from = n;
 		look(s, n, &state, walk);
-		code_state_step(&state, &g->bases, &s->insns[n], n, fork);
+		code_state_step(&state, &g->frame.bases, &s->insns[n], n, fork);
 		if (!flow(s, n, &state, walk) || g->refused)
 			break;
 		if (++n == s->count) {
@@ -676,7 +441,7 @@ static void region_spread(struct solver *s)
 
 	g->places.count = 0;
 	g->waiting.count = 0;
-	code_bases_init(&g->bases);
+	code_bases_init(&g->frame.bases);
 	p = place_new(s, g->start);
 	if (!p)
 		return;
@@ -713,18 +478,18 @@ static void region_judge(struct region *g)
 		return;
 	if (!g->has_exit) {
 		g->refused |= g->trust == TRUST_NONE;
-		g->cfa = cfa;
-		g->fp = fp;
+		g->frame.cfa = cfa;
+		g->frame.fp = fp;
 	}
 	if (g->trust != TRUST_NONE)
-		g->refused |= !code_value_equal(g->cfa, cfa);
+		g->refused |= !code_value_equal(g->frame.cfa, cfa);
 	if (g->trust == TRUST_SYMBOL)
-		g->fp = fp;
-	if (is_argument(g->cfa) || !code_bases_is_sound(&g->bases, g->cfa) ||
-	    code_bases_is_written(&g->bases, code_value_add(g->cfa, -8)))
+		g->frame.fp = fp;
+	if (is_argument(g->frame.cfa) || !code_bases_is_sound(&g->frame.bases, g->frame.cfa) ||
+	    code_bases_is_written(&g->frame.bases, code_value_add(g->frame.cfa, -8)))
 		g->refused = true;
-	if (!code_bases_is_sound(&g->bases, g->fp))
-		g->fp = (struct code_value){ 0 };
+	if (!code_bases_is_sound(&g->frame.bases, g->frame.fp))
+		g->frame.fp = (struct code_value){ 0 };
 }
 
 static bool region_walk(struct solver *s, enum walk walk)
@@ -833,8 +598,7 @@ static int solver_run(struct solver *s, struct code_rules *x)
 	s->max_steps = (uint64_t)s->count * CODE_MAX_STEPS_EACH;
 	if (s->piece->max_steps && s->piece->max_steps < s->max_steps)
 		s->max_steps = s->piece->max_steps;
-	ends_find(s, CODE_ENDS);
-	ends_find(s, CODE_RETURNS);
+	code_returns_find(s->code);
 	restorers_find(s);
 	solve(s);
 	x->told = s->told;
@@ -888,6 +652,7 @@ int code_rules_find(const struct code_piece *piece, struct code_rules *ret)
 	if (!s)
 		return -ENOMEM;
 	s->piece = piece;
+	s->code = &ret->insns;
 	s->insns = ret->insns.list.items;
 	s->count = ret->insns.list.count;
 	r = solver_run(s, ret);

@@ -24,6 +24,7 @@
 #define SYMBOLIZER_CODE_RULES_H
 
 #include "bpf/unwind.h"
+#include "symbolizer/code_frame.h"
 #include "symbolizer/code_sweep.h"
 
 /* Of a piece: more is given up. Musl's C library is at 4 for an instruction. */
@@ -41,12 +42,6 @@ struct code_rules {
 /* 0 or -ENOMEM. In every case code_rules_release() may be called. */
 int code_rules_find(const struct code_piece *piece, struct code_rules *ret);
 /* What another rule for the same instruction says, as far as it can be told. */
-enum code_opinion {
-	CODE_AGREES,
-	CODE_CFA_DIFFERS,
-	CODE_FP_DIFFERS,
-	CODE_CANT_TELL, /* it rests on something that is not known here */
-};
 enum code_opinion code_view_compare(const struct code_view *view, const struct unwind_rule *other);
 
 void code_rules_release(struct code_rules *x);

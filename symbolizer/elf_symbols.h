@@ -7,6 +7,8 @@
  * In a file that Go compiled, its own table (go_pclntab.h) comes before all but the symbols with a size of a .symtab: it
  * is there in stripped ones.
  *
+ * What has no name by any of these, and is a stub of the linker's (elf_plt.h), is "function@plt".
+ *
  * Symbols that count are named, defined, of type FUNC, GNU_IFUNC or NOTYPE, and lie in a section of
  * code. Of those that contain an address, the answer is
  *

@@ -139,6 +139,20 @@ int answer_open(struct answer *a, const struct answer_options *o, bool file_too,
 	return r;
 }
 
+int answer_open_one(struct answer *a, const struct answer_options *o, const struct format *usual,
+		    struct err *err)
+{
+	bool named = o->path && strcmp(o->path, "-") != 0;
+	const struct format *f = o->format ?: named ? format_by_file(o->path) : usual;
+	int r;
+
+	*a = (struct answer){ .options = o };
+	r = output_open(add_part(a, f), o->path ? o->path : "-", f->binary, err);
+	if (r < 0)
+		answer_release(a);
+	return r;
+}
+
 /* A reader that has seen enough needs no explanation. */
 static int part_fail(const struct answer_part *part, int r, const struct err *err)
 {

@@ -54,6 +54,10 @@ struct answer {
  */
 int answer_open(struct answer *a, const struct answer_options *o, bool file_too, struct err *err);
 
+/* The same for an answer of one part: --output takes the place of standard output. */
+int answer_open_one(struct answer *a, const struct answer_options *o, const struct format *usual,
+		    struct err *err);
+
 /*
  * Writes everything that can be written, whatever fails, and says on standard error what failed, and
  * the name of a file it chose. Returns an exit status.

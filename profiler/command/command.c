@@ -14,64 +14,26 @@
 #include "profiler/base/buffer.h"
 #include "profiler/base/cleanup.h"
 #include "profiler/base/text.h"
+#include "profiler/command/near.h"
 
 #define MAX_SENTENCE_BYTES 4096
-#define MAX_NAME_BYTES 16
-#define NEAR_EDITS 2
 
 const struct command *const commands[] = {
-	&profile_command,   &replay_command,  &query_command, &diff_command,
-	&symbolize_command, &dump_command,    &debug_command, &doctor_command,
-	&store_command,     &version_command, &help_command,  NULL,
+	&profile_command,   &serve_command, &config_command,
+	&replay_command,    &query_command, &diff_command,
+	&symbolize_command, &dump_command,  &debug_command,
+	&doctor_command,    &store_command, &version_command,
+	&help_command,      NULL,
 };
-
-static size_t least(size_t a, size_t b, size_t c)
-{
-	size_t ab = a < b ? a : b;
-
-	return ab < c ? ab : c;
-}
-
-/* Edits (insert, delete, replace) between `a` and `b`; names of MAX_NAME_BYTES and more are far. */
-static size_t edits(const char *a, const char *b)
-{
-	size_t row[MAX_NAME_BYTES], na = strlen(a), nb = strlen(b);
-
-	if (na >= MAX_NAME_BYTES || nb >= MAX_NAME_BYTES)
-		return MAX_NAME_BYTES;
-	for (size_t j = 0; j <= nb; j++)
-		row[j] = j;
-	for (size_t i = 1; i <= na; i++) {
-		size_t diagonal = row[0];
-
-		row[0] = i;
-		for (size_t j = 1; j <= nb; j++) {
-			size_t above = row[j];
-
-			row[j] =
-				least(above + 1, row[j - 1] + 1, diagonal + (a[i - 1] != b[j - 1]));
-			diagonal = above;
-		}
-	}
-	return row[nb];
-}
 
 static const struct command *nearest(const char *name)
 {
 	const struct command *found = NULL;
-	size_t best = NEAR_EDITS + 1;
+	struct near near = { .word = name };
 
-	for (size_t i = 0; commands[i]; i++) {
-		const char *other = commands[i]->name;
-		size_t len = strlen(name);
-		size_t n = len > 1 && !strncmp(name, other, len) ? 0 : edits(name, other);
-
-		/* "x" is as near to every name of three letters: no hint is better than that. */
-		if (n < best && n < strlen(other) && n < len) {
-			best = n;
+	for (size_t i = 0; commands[i]; i++)
+		if (near_is_nearer(&near, commands[i]->name))
 			found = commands[i];
-		}
-	}
 	return found;
 }
 

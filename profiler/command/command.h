@@ -39,7 +39,7 @@ struct command {
 
 extern const struct command profile_command, replay_command, query_command, diff_command,
 	symbolize_command, dump_command, debug_command, doctor_command, version_command,
-	help_command, store_command;
+	help_command, store_command, serve_command, config_command;
 
 /* All of them, in the order of the manual; ends with NULL. */
 extern const struct command *const commands[];

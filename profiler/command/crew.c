@@ -13,11 +13,11 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <time.h>
 
 #include "profiler/base/cleanup.h"
 #include "profiler/base/clock.h"
+#include "profiler/command/allowance.h"
 #include "profiler/command/command.h"
 #include "profiler/command/interrupt.h"
 #include "profiler/command/priority.h"
@@ -35,8 +35,6 @@
 #define MESSAGE_PATIENCE_NS (5 * NS_PER_S)
 /* A process's sockets are closed some time before it can be said how it ended. */
 #define END_PATIENCE_NS (500 * NS_PER_MS)
-/* Of the agent: binaries held open, and events, five for each CPU. */
-#define WANTED_FDS 4096
 
 struct crew {
 	struct supervisor *supervisor;
@@ -229,28 +227,6 @@ int crew_wait(struct crew *c, int other, uint64_t until_ns, struct err *err)
 
 /* ---- life ---- */
 
-/* With fewer, binaries are let go early: no error. */
-static void files_allow(void)
-{
-	struct rlimit l;
-
-	if (getrlimit(RLIMIT_NOFILE, &l) < 0 || l.rlim_cur >= WANTED_FDS)
-		return;
-	l.rlim_cur = l.rlim_max < WANTED_FDS ? l.rlim_max : WANTED_FDS;
-	setrlimit(RLIMIT_NOFILE, &l);
-}
-
-/*
- * Before Linux 5.11 what BPF maps take counts as locked memory, of which there are 8 MiB for the agent's uid.
- * --memory bounds it anyway. To be deleted with the support of 5.10.
- */
-static void locked_memory_allow(void)
-{
-	const struct rlimit l = { RLIM_INFINITY, RLIM_INFINITY };
-
-	setrlimit(RLIMIT_MEMLOCK, &l);
-}
-
 static int give_job(struct crew *c, const struct job *job, int service, int recording,
 		    struct err *err)
 {
@@ -308,8 +284,7 @@ int crew_new(struct crew **ret, const struct job *job, int recording,
 	c->heard_ns = clock_ns(CLOCK_MONOTONIC);
 	socket_message_init(&c->message, AGENT_MAX_MESSAGE_BYTES);
 	priority_raise();
-	files_allow();
-	locked_memory_allow();
+	allowance_raise();
 	r = start_all(c, job, recording, cache, err);
 	if (r == 0)
 		r = wait_for(c, &c->ready, err);

@@ -1,21 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Handlers rather than a signalfd: the second signal must end us wherever we are, in a look-up of names
- * or a write to a stuck disk. The main loop polls at least every 100 ms, so that the window between its
- * test and its poll() costs that long at most.
+ * Handlers rather than a signalfd: the second signal must end us wherever we are, in a look-up of
+ * names or a write to a stuck disk. The main loop polls at least every 100 ms, so that the window
+ * between its test and its poll() costs that long at most.
  *
- * SIGINT is caught even if it was ignored, as in a shell script's background job (perf does so, too);
- * SIGHUP is not: that is nohup's promise.
+ * SIGINT is caught even if it was ignored, as in a shell script's background job (perf does so,
+ * too); SIGHUP is not: that is nohup's promise.
  *
- * SIGPIPE and SIGCHLD are as we need them from the beginning, and as our caller had them in a command
- * that we start.
+ * SIGPIPE and SIGCHLD are as we need them from the beginning, and as our caller had them in a
+ * command that we start.
  */
 #include "profiler/command/interrupt.h"
 
 #include <errno.h>
 #include <signal.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <unistd.h>
+
+#include "profiler/base/clock.h"
+
+/*
+ * timeout(1) signals its command, and then its group, which that is in, too: no person is as fast
+ * as that.
+ */
+#define ECHO_NS (100 * NS_PER_MS)
 
 static const int caught[] = { SIGINT, SIGTERM, SIGHUP };
 #define CAUGHT (sizeof(caught) / sizeof(caught[0]))
@@ -35,17 +44,24 @@ static struct {
 #define PLAIN (sizeof(plain) / sizeof(plain[0]))
 
 static volatile sig_atomic_t came;
-static volatile sig_atomic_t allowed;
+static volatile sig_atomic_t allowed, echoes;
+static volatile uint64_t last_ns; /* when the last one of those came; of the handler only */
 static void (*abandon_files)(void);
 
 static void on_signal(int number)
 {
+	uint64_t now_ns = clock_ns(CLOCK_MONOTONIC);
+
 	(void)number;
-	if (came >= allowed) {
-		abandon_files();
-		_exit(1);
+	if (came < allowed) {
+		last_ns = now_ns;
+		came++;
+		return;
 	}
-	came++;
+	if (echoes && now_ns - last_ns < ECHO_NS)
+		return;
+	abandon_files();
+	_exit(1);
 }
 
 void interrupt_init(void)
@@ -60,7 +76,10 @@ int interrupt_catch(int grace, void (*abandon)(void))
 
 	abandon_files = abandon;
 	allowed = grace;
-	/* One at a time: a handler that is interrupted by another signal can't tell first from second. */
+	/*
+	 * One at a time: a handler that is interrupted by another signal can't tell first from
+	 * second.
+	 */
 	for (size_t i = 0; i < CAUGHT; i++)
 		sigaddset(&action.sa_mask, caught[i]);
 	for (size_t i = 0; i < CAUGHT; i++) {
@@ -74,6 +93,11 @@ int interrupt_catch(int grace, void (*abandon)(void))
 			return -errno;
 	}
 	return 0;
+}
+
+void interrupt_pass_over_echoes(void)
+{
+	echoes = 1;
 }
 
 bool interrupt_came(void)

@@ -20,6 +20,7 @@
 #include "profiler/opener/protocol.h"
 #include "profiler/reader/job.h"
 #include "profiler/role/child.h"
+#include "profiler/role/program.h"
 #include "profiler/role/role.h"
 #include "profiler/role/sandbox.h"
 #include "profiler/storekeeper/protocol.h"
@@ -77,9 +78,29 @@ static const struct {
 	{ STOREKEEPER_ROLE, storekeeper_serve },
 };
 
+/* Is it the role of another program? Then we are that one now, or could not become it. */
+static bool become_program(const char *word)
+{
+	const struct role *role = role_find(word);
+	struct err err;
+
+	if (!role || !role->program)
+		return false;
+	interrupt_ignore();
+	if (child_enter() < 0)
+		command_say("the %s is started by slowburn itself", word);
+	else if (program_become(role, &err) < 0)
+		command_fail(COMMAND_FAILED, &err);
+	return true;
+}
+
 /* Is this one of ours, and has it run? */
 static bool run_role(const char *word, int *ret_status)
 {
+	if (become_program(word)) {
+		*ret_status = COMMAND_FAILED;
+		return true;
+	}
 	for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++) {
 		struct err err;
 

@@ -7,7 +7,7 @@
 #include <errno.h>
 
 #include "profiler/base/clock.h"
-#include "profiler/command/moment.h"
+#include "profiler/query/moment.h"
 #include "profiler/command/options.h"
 #include "profiler/command/reading.h"
 
@@ -30,6 +30,7 @@ static int take_file(struct reading *x, const char *arg, bool store, struct err 
 static int take(void *into, int key, const char *arg, struct err *err)
 {
 	struct request *q = into;
+	int r;
 
 	switch (key) {
 	case 0:
@@ -42,29 +43,34 @@ static int take(void *into, int key, const char *arg, struct err *err)
 		q->to = arg;
 		return 0;
 	default:
-		return reading_take(&q->reading, key, arg, err);
+		r = question_take(&q->reading.question, key, arg, err);
+		return r == 1 ? reading_take(&q->reading, key, arg, err) : r;
 	}
 }
 
 static int check(struct request *q, struct err *err)
 {
 	struct reader_job *job = &q->reading.job;
-	uint64_t now_ns = clock_ns(CLOCK_REALTIME);
-	int r = 0;
+	struct moment_range range;
+	int r;
 
 	if (!q->reading.files[0])
 		return err_set(err, -EINVAL, "which file? See 'slowburn help query'");
+	r = question_check(&q->reading.question, err);
+	if (r < 0)
+		return r;
+	if (!job->store && q->reading.question.endpoint)
+		return err_set(err, -EINVAL, "what changes with time is asked of a --store");
 	if (!job->store)
 		return q->from || q->to ? err_set(err, -EINVAL, "--from and --to are for --store")
 					: 0;
-	job->to_ns = UINT64_MAX;
-	if (q->from)
-		r = moment_parse(q->from, now_ns, &job->from_ns, err);
-	if (r == 0 && q->to)
-		r = moment_parse(q->to, now_ns, &job->to_ns, err);
-	if (r == 0 && job->from_ns >= job->to_ns)
-		r = err_set(err, -EINVAL, "--from is not before --to");
-	return r;
+	r = moment_range_parse(q->from, q->to, clock_ns(CLOCK_REALTIME), &range, err);
+	if (r < 0)
+		return r;
+	job->from_ns = range.from_ns;
+	job->to_ns = range.to_ns;
+	r = question_say(&q->reading.question, "from", q->from ? q->from : "first", err);
+	return r < 0 ? r : question_say(&q->reading.question, "to", q->to ? q->to : "last", err);
 }
 
 static int run(int argc, char **argv, uint64_t start_ns)
@@ -99,9 +105,10 @@ const struct command query_command = {
 		"A query is label matchers as in PromQL: comm=\"postgres\",cgroup=~\"/api.*\"; =, !=, =~ and !~. Expressions on "
 		"frames are looked for in a function's name, its source file and its binary's path, with the meaning that "
 		"they have for go tool pprof. docs/QUERY.md has all of it.\n"
-		"TIME is as in 2025-11-23T05:30:00Z (RFC 3339), -1h30m (ago), or now. "
+		"TIME is as in 2025-11-23T05:30:00Z (RFC 3339), 1763875800 (seconds since 1970), -1h30m, -7d (ago), now, first or last. "
 		"Files are parsed by a process that has no privileges.",
-	.options = { query_options, reading_options, answer_options, help_options },
+	.options = { query_options, question_options, reading_options, answer_options,
+		     help_options },
 	.take = take,
 	.run = run,
 };

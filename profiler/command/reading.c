@@ -16,7 +16,7 @@
 #include "profiler/command/inspection.h"
 #include "profiler/command/interrupt.h"
 #include "profiler/command/output.h"
-#include "profiler/command/store_files.h"
+#include "profiler/server/store_files.h"
 #include "profiler/role/socket.h"
 #include "profiler/role/supervisor.h"
 
@@ -83,8 +83,10 @@ int reading_take(struct reading *x, int key, const char *arg, struct err *err)
 		return take_file(x, arg, err);
 	if (key >= OPTION_FIRST && key < OPTION_BEHIND)
 		return take_parameter(&x->job, key - OPTION_FIRST, arg, err);
-	if (key == OPTION_BY)
+	if (key == OPTION_BY) {
+		x->by = arg;
 		return group_keys_parse(&x->job.by, arg, err);
+	}
 	return answer_take(&x->answer, key, arg, err);
 }
 
@@ -99,8 +101,24 @@ struct conversation {
 	struct reader_result result;
 	struct err failure;
 	int status;
-	bool ended;
+	bool question, ended;
 };
+
+/* Of a question: was it answered? */
+static int replied(struct conversation *c, struct err *err)
+{
+	struct reader_reply reply;
+
+	if (reader_reply_parse(&reply, &c->message.bytes) < 0)
+		return err_errno(err, -EPROTO, "the reader can't be understood");
+	if (reply.status != 200)
+		return err_set(err, -EINVAL, "%s", reply.sentence);
+	if (*reply.sentence) {
+		command_say("%s", reply.sentence);
+		c->result.broken_off = 1;
+	}
+	return 0;
+}
 
 static int ended(struct conversation *c)
 {
@@ -136,7 +154,13 @@ static int hear(struct conversation *c, struct err *err)
 		command_say("%.*s", (int)(b->len < sizeof(err->text) ? b->len : sizeof(err->text)),
 			    b->data);
 		return 0;
+	case READER_REPLY:
+		return replied(c, err);
 	case READER_ENDED:
+		if (c->question) {
+			c->ended = true;
+			return answer_end(&c->answer, c->part) == COMMAND_OK ? 0 : -EPIPE;
+		}
 		r = ended(c);
 		return r < 0 ? err_errno(err, r, "the reader can't be understood") : 0;
 	default:
@@ -179,8 +203,36 @@ static int tell(const struct conversation *c, const struct reader_job *job, cons
 	return r < 0 ? err_errno(err, r, "cannot tell the reader what to do") : 0;
 }
 
-static int start(struct conversation *c, const struct reader_job *job, const int *files,
-		 struct err *err)
+/* The files of the question's ranges, and it. */
+static int ask(const struct conversation *c, const struct reading *x, int store, struct err *err)
+{
+	_cleanup_(buffer_release) struct buffer message = BUFFER_INIT(READER_MAX_REQUEST_BYTES);
+	const struct reader_part *part = &x->job.parts[0];
+	struct store_files_range files[READER_MAX_RANGES];
+	struct question_texts texts;
+	struct reader_request request;
+	struct reader_ranges ranges;
+	int r;
+
+	question_request(&x->question, &x->job, x->by, part->format, &part->look, &texts, &request);
+	r = reader_request_ranges(&request, &ranges, err);
+	if (r < 0)
+		return r;
+	for (uint32_t i = 0; i < ranges.count; i++)
+		files[i] = (struct store_files_range){ ranges.items[i].from_ns,
+						       ranges.items[i].to_ns };
+	r = store_files_send_ranges(store, files, ranges.count, c->reader, READER_STORE_FILE,
+				    MESSAGE_PATIENCE_NS, err);
+	if (r < 0)
+		return r;
+	r = reader_request_write(&request, &message);
+	if (r == 0)
+		r = socket_send(c->reader, READER_REQUEST, message.data, message.len, NULL, 0,
+				clock_ns(CLOCK_MONOTONIC) + MESSAGE_PATIENCE_NS);
+	return r < 0 ? err_errno(err, r, "cannot ask the reader") : 0;
+}
+
+static int start(struct conversation *c, const struct reading *x, const int *files, struct err *err)
 {
 	_cleanup_(fd_close) int service = -1;
 	int r = supervisor_confine(READER_SUPERVISOR_ROLE, err);
@@ -189,7 +241,9 @@ static int start(struct conversation *c, const struct reader_job *job, const int
 		r = supervisor_new(&c->supervisor, NULL, err);
 	if (r == 0)
 		r = supervisor_lead(c->supervisor, READER_ROLE, &c->reader, &service, err);
-	return r < 0 ? r : tell(c, job, files, err);
+	if (r < 0)
+		return r;
+	return c->question ? ask(c, x, files[0], err) : tell(c, &x->job, files, err);
 }
 
 /* ---- life ---- */
@@ -254,12 +308,17 @@ static int run(struct reading *x, struct conversation *c, int *files)
 		err_errno(&err, r, "cannot catch signals");
 	if (r == 0)
 		r = open_files(x, files, &err);
-	if (r == 0)
+	if (r == 0 && c->question)
+		r = answer_open_one(&c->answer, &x->answer,
+				    strcmp(x->question.endpoint, "flamegraph") != 0 ? &format_text
+										    : &format_json,
+				    &err);
+	else if (r == 0)
 		r = answer_open(&c->answer, &x->answer, false, &err);
 	if (r < 0)
 		return command_fail(COMMAND_FAILED, &err);
 	describe(x, &c->answer);
-	r = start(c, &x->job, files, &err);
+	r = start(c, x, files, &err);
 	if (r == 0)
 		r = converse(c, &err);
 	if (r < 0)
@@ -270,7 +329,7 @@ static int run(struct reading *x, struct conversation *c, int *files)
 
 int reading_run(struct reading *x)
 {
-	struct conversation c = { .reader = -1 };
+	struct conversation c = { .reader = -1, .question = x->question.endpoint };
 	int files[READER_MAX_FILES] = { -1, -1 }, status;
 	struct err err;
 

@@ -11,11 +11,14 @@
 
 #include "profiler/base/err.h"
 #include "profiler/command/answer.h"
+#include "profiler/command/question.h"
 #include "profiler/reader/job.h"
 
 struct reading {
 	struct reader_job job;
 	struct answer_options answer;
+	struct question question; /* of a store, in the place of a profile */
+	const char *by; /* as it was given */
 	const char *files[READER_MAX_FILES]; /* or the first: a store's directory (job.store) */
 };
 

@@ -16,11 +16,11 @@
 #include "profiler/base/cleanup.h"
 #include "profiler/base/clock.h"
 #include "profiler/command/interrupt.h"
-#include "profiler/command/moment.h"
+#include "profiler/query/moment.h"
 #include "profiler/command/options.h"
 #include "profiler/command/output.h"
-#include "profiler/command/store_files.h"
 #include "profiler/command/store_import.h"
+#include "profiler/server/store_files.h"
 #include "profiler/reader/job.h"
 #include "profiler/role/child.h"
 #include "profiler/role/socket.h"
@@ -103,6 +103,7 @@ static int check_import(struct request *q, uint64_t now_ns, struct err *err)
 static int check(struct request *q, struct err *err)
 {
 	uint64_t now_ns = clock_ns(CLOCK_REALTIME);
+	struct moment_range range;
 	bool found = false;
 	int r;
 
@@ -110,7 +111,7 @@ static int check(struct request *q, struct err *err)
 		return err_set(err, -EINVAL, "which %s? See 'slowburn help store'",
 			       q->action ? "store" : "action");
 	if (q->is_import)
-		return check_import(q, now_ns, err);
+		return check_import(q, clock_ns(CLOCK_REALTIME), err);
 	if (q->time)
 		return err_set(err, -EINVAL, "--time is for import");
 	for (size_t i = 0; i < sizeof(actions) / sizeof(actions[0]); i++) {
@@ -126,14 +127,13 @@ static int check(struct request *q, struct err *err)
 		return q->from || q->to || q->output
 			       ? err_set(err, -EINVAL, "--from, --to and -o are for export")
 			       : 0;
-	q->job.to_ns = UINT64_MAX;
+	r = moment_range_parse(q->from, q->to, now_ns, &range, err);
+	if (r < 0)
+		return r;
+	q->job.from_ns = range.from_ns;
+	q->job.to_ns = range.to_ns;
 	q->job.window_ns = UINT64_MAX;
-	r = q->from ? moment_parse(q->from, now_ns, &q->job.from_ns, err) : 0;
-	if (r == 0 && q->to)
-		r = moment_parse(q->to, now_ns, &q->job.to_ns, err);
-	if (r == 0 && q->job.from_ns >= q->job.to_ns)
-		r = err_set(err, -EINVAL, "--from is not before --to");
-	return r;
+	return 0;
 }
 
 static int hand_over(const struct request *q, int dirfd, int socket, struct err *err)

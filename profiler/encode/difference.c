@@ -350,10 +350,15 @@ static void put_json_string(struct buffer *out, const struct diff *d, uint32_t s
 	text_json(out, profile_text(&d->both, string), d->both.strings.items[string].len);
 }
 
-static void functions_json(struct buffer *out, const struct diff *d)
+static uint32_t shown(const struct diff_list *l, uint32_t max)
+{
+	return max && l->items.count > max ? max : l->items.count;
+}
+
+static void functions_json(struct buffer *out, const struct diff *d, uint32_t max)
 {
 	buffer_text(out, ",\n \"functions\": [");
-	for (uint32_t i = 0; i < d->functions.items.count; i++) {
+	for (uint32_t i = 0; i < shown(&d->functions, max); i++) {
 		const struct diff_item *item = &d->functions.items.items[i];
 		const struct call_frame *f = &d->tree.frames.items[item->what];
 		const struct call_module *m = &d->tree.modules.items[f->module];
@@ -369,12 +374,12 @@ static void functions_json(struct buffer *out, const struct diff *d)
 	buffer_text(out, "]");
 }
 
-static int groups_json(struct buffer *out, const struct diff *d)
+static int groups_json(struct buffer *out, const struct diff *d, uint32_t max)
 {
 	int r = 0;
 
 	buffer_text(out, ",\n \"groups\": [");
-	for (uint32_t i = 0; i < d->by_group.items.count && r == 0; i++) {
+	for (uint32_t i = 0; i < shown(&d->by_group, max) && r == 0; i++) {
 		buffer_text(out, i ? ",\n  {\"labels\": " : "\n  {\"labels\": ");
 		r = json_group(out, &d->groups, &d->both, d->by_group.items.items[i].group);
 		buffer_text(out, ", ");
@@ -385,12 +390,12 @@ static int groups_json(struct buffer *out, const struct diff *d)
 	return r;
 }
 
-static int stacks_json(struct buffer *out, const struct diff *d)
+static int stacks_json(struct buffer *out, const struct diff *d, uint32_t max)
 {
 	int r = 0;
 
 	buffer_text(out, ",\n \"stacks\": [");
-	for (uint32_t i = 0; i < d->stacks.items.count && r == 0 && !buffer_error(out); i++) {
+	for (uint32_t i = 0; i < shown(&d->stacks, max) && r == 0 && !buffer_error(out); i++) {
 		const struct diff_item *item = &d->stacks.items.items[i];
 
 		buffer_text(out, i ? ",\n  {\"labels\": " : "\n  {\"labels\": ");
@@ -409,7 +414,7 @@ static int stacks_json(struct buffer *out, const struct diff *d)
 	return r;
 }
 
-int difference_json(const struct diff *d, struct buffer *out)
+int difference_json(const struct diff *d, uint32_t max, struct buffer *out)
 {
 	_cleanup_(buffer_release) struct buffer unit = BUFFER_INIT(4096);
 	int r;
@@ -424,10 +429,14 @@ int difference_json(const struct diff *d, struct buffer *out)
 	buffer_text(out, ",\n \"all\": {");
 	put_item(out, &d->all);
 	buffer_text(out, "}");
-	functions_json(out, d);
-	r = groups_json(out, d);
+	buffer_printf(out,
+		      ",\n \"counts\": {\"functions\": %" PRIu32 ", \"groups\": %" PRIu32
+		      ", \"stacks\": %" PRIu32 "}",
+		      d->functions.items.count, d->by_group.items.count, d->stacks.items.count);
+	functions_json(out, d, max);
+	r = groups_json(out, d, max);
 	if (r == 0)
-		r = stacks_json(out, d);
+		r = stacks_json(out, d, max);
 	buffer_text(out, "}\n");
 	return r < 0 ? r : buffer_error(out);
 }

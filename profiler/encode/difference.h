@@ -28,8 +28,9 @@ int difference_text(const struct diff *d, const struct text_options *options, st
  *	 "stacks": [{"labels": {…}, "frames": ["aes", …], ITEM}, …]}
  *
  * ITEM: "before", "after", "change", "error" (two standard errors) in the unit; "samples": [before, after]; "ln_p";
- * "q"; "changed". Frames begin with the leaf; all is sorted by significance.
+ * "q"; "changed". Frames begin with the leaf; all is sorted by significance. Of each list at most `max` are there (0: all);
+ * "counts": {"functions": …, "groups": …, "stacks": …} says how many there are.
  */
-int difference_json(const struct diff *d, struct buffer *out);
+int difference_json(const struct diff *d, uint32_t max, struct buffer *out);
 
 #endif

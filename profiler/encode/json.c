@@ -15,6 +15,17 @@
 
 #define MAX_LABEL_BYTES (256u << 20)
 
+void json_number(struct buffer *out, uint64_t n)
+{
+	char digits[20];
+	size_t at = sizeof(digits);
+
+	do
+		digits[--at] = (char)('0' + n % 10);
+	while (n /= 10);
+	buffer_append(out, digits + at, sizeof(digits) - at);
+}
+
 static void put_string(struct buffer *out, const struct profile *p, uint32_t string)
 {
 	text_json(out, profile_text(p, string), p->strings.items[string].len);

@@ -41,18 +41,21 @@ static bool module_equal(const void *owner, uint32_t item, const void *key)
 	return m->len == k->len && !memcmp(m->text, k->text, k->len);
 }
 
-static int add_frame(struct calltree *t, const struct call_frame *f)
+static int add_frame(struct calltree *t, const struct call_frame *f, uint32_t function)
 {
 	uint64_t hash = hash_bytes(f, sizeof(*f));
 	uint32_t found = index_find(&t->frame_index, hash, frame_equal, t, f);
 	struct call_frame *added;
+	uint32_t *added_function;
 
 	if (found != UINT32_MAX)
 		return (int)found;
 	added = array_push(&t->frames, MAX_NODES);
-	if (!added)
+	added_function = added ? array_push(&t->functions, MAX_NODES) : NULL;
+	if (!added_function)
 		return -ENOMEM;
 	*added = *f;
+	*added_function = function;
 	return index_add(&t->frame_index, hash, t->frames.count - 1) < 0 ? -ENOMEM
 									 : (int)t->frames.count - 1;
 }
@@ -139,7 +142,7 @@ static int add_frames(struct calltree *t, const uint32_t *module_of, uint32_t *f
 			int r;
 
 			f.name = p->functions.items[p->lines.items[j].function].name;
-			r = add_frame(t, &f);
+			r = add_frame(t, &f, p->lines.items[j].function);
 			if (r < 0)
 				return r;
 			frame_of[j] = (uint32_t)r;
@@ -203,6 +206,7 @@ out:
 void calltree_release(struct calltree *t)
 {
 	array_release(&t->frames);
+	array_release(&t->functions);
 	array_release(&t->nodes);
 	array_release(&t->modules);
 	index_release(&t->frame_index);

@@ -36,6 +36,8 @@ struct call_module {
 struct calltree {
 	const struct profile *profile;
 	ARRAY(struct call_frame) frames;
+	ARRAY(uint32_t)
+	functions; /* by frame: one of the profile's that it stands for, which may say a source file */
 	ARRAY(struct call_node) nodes;
 	ARRAY(struct call_module) modules;
 	struct index frame_index, node_index, module_index;

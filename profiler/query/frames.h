@@ -38,9 +38,12 @@ struct frames_options {
 
 struct frames;
 
-/* `m` takes from `p` to `into`. Borrows all until frames_free(). 0, -ENOMEM; -ELOOP and a sentence if an expression takes too long. */
+/* `m` takes from `p` to `into`; both NULL: for frames_keep() alone. Borrows all until frames_free(). 0, -ENOMEM; -ELOOP and a sentence if an expression takes too long. */
 int frames_new(struct frames **ret, const struct frames_options *options, const struct profile *p,
 	       struct profile *into, struct profile_merge *m, struct err *err);
+/* Looks at what was added to `p` since: it may be a profile that grows. Errors are those of frames_new(). */
+int frames_update(struct frames *f, struct err *err);
+
 void frames_free(struct frames *f);
 
 /* Is a sample with this stack kept? */

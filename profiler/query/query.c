@@ -87,16 +87,27 @@ bool query_is_empty(const struct query *q)
 	return !query_selects(q) && !q->frames.collapse_recursion;
 }
 
+const struct frames_options *query_frames(const struct query *q)
+{
+	return has_pattern(q) || q->frames.collapse_recursion ? &q->frames : NULL;
+}
+
+int query_wants(const struct query *q, const struct profile *p, uint32_t series, struct err *err)
+{
+	int r = q->matchers ? matchers_hold(q->matchers, p, series) : 1;
+
+	return r < 0 ? err_set(err, r, "a regular expression takes too long: make it simpler") : r;
+}
+
 /* Which series are asked for: a byte each. */
 static int select_series(const struct query *q, const struct profile *p, uint8_t *selected,
 			 struct err *err)
 {
 	for (uint32_t i = 0; i < p->series.count; i++) {
-		int r = q->matchers ? matchers_hold(q->matchers, p, i) : 1;
+		int r = query_wants(q, p, i, err);
 
 		if (r < 0)
-			return err_set(err, r,
-				       "a regular expression takes too long: make it simpler");
+			return r;
 		selected[i] = r > 0;
 	}
 	return 0;

@@ -32,6 +32,7 @@ enum query_parameter {
 };
 
 struct query;
+struct frames_options;
 
 int query_new(struct query **ret);
 void query_free(struct query *q);
@@ -42,6 +43,12 @@ int query_set(struct query *q, enum query_parameter parameter, const char *value
 /* Is nothing asked? Does it leave samples out? */
 bool query_is_empty(const struct query *q);
 bool query_selects(const struct query *q);
+
+/* Do its matchers hold for a series of `p`? 1, 0, or -ELOOP and a sentence. */
+int query_wants(const struct query *q, const struct profile *p, uint32_t series, struct err *err);
+
+/* What is asked of stacks; NULL: nothing. */
+const struct frames_options *query_frames(const struct query *q);
 
 /*
  * What is asked for, as a profile of its own: only what its samples use. When it leaves samples out, counters

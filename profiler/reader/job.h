@@ -27,6 +27,7 @@
 #include "profiler/query/matchers.h"
 #include "profiler/query/pattern.h"
 #include "profiler/query/query.h"
+#include "profiler/reader/request.h"
 
 #define READER_SUPERVISOR_ROLE "reader supervisor"
 #define READER_ROLE "reader"
@@ -34,19 +35,6 @@
 #define READER_MAX_PARTS 2
 #define READER_MAX_FILES 2
 #define READER_MAX_JOB_BYTES (1u << 20)
-#define READER_MAX_MESSAGE_BYTES (256u << 10)
-
-enum reader_message {
-	READER_JOB = 1, /* struct reader_job; descriptors: the files, none of a store's */
-	READER_STORE_FILE, /* before it, many: struct catalog_file, and its descriptor */
-	READER_ACCOUNT, /* instead of it: struct reader_account; one part is the answer */
-	READER_IMPORT, /* struct reader_import, and the file's name; descriptor: the file */
-	READER_ANSWER = 100, /* some more bytes of the next part */
-	READER_ANSWERED, /* that was all of it */
-	READER_SAID, /* a sentence */
-	READER_ENDED, /* struct reader_result, and a sentence if it failed */
-	READER_PACKED, /* struct reader_packed, and a sentence if it failed */
-};
 
 struct reader_result {
 	int32_t status; /* 0, or negative errno */

@@ -16,6 +16,7 @@
 #include "profiler/encode/format.h"
 #include "profiler/encode/pprof.h"
 #include "profiler/reader/account.h"
+#include "profiler/reader/conversation.h"
 #include "profiler/reader/file.h"
 #include "profiler/reader/import.h"
 #include "profiler/reader/job.h"
@@ -26,6 +27,8 @@
 #define SAY_PATIENCE_NS (60 * NS_PER_S)
 #define MAX_STORE_ITEMS (1u << 24)
 #define MAX_ANSWER_BYTES ((size_t)512 << 20)
+
+enum { FILE_CAME = 1, ASKED };
 
 struct reader {
 	int socket;
@@ -141,7 +144,7 @@ static int encode_diff(const struct reader *d, const struct diff *diff,
 	if (!strcmp(part->format, "text"))
 		r = difference_text(diff, &part->look, out);
 	else if (!strcmp(part->format, "json"))
-		r = difference_json(diff, out);
+		r = difference_json(diff, 0, out);
 	else if (!strcmp(part->format, "pprof"))
 		r = pprof_encode_diff(diff, out);
 	else if (!strcmp(part->format, "collapsed"))
@@ -200,7 +203,7 @@ static int work(struct reader *d, struct err *err)
 
 /* ---- life ---- */
 
-/* What comes before the job are files of a store. 1: it was one. */
+/* What comes before the job are files of a store. FILE_CAME; ASKED: it was a request, and is answered. */
 static int hear(struct reader *d, struct socket_message *m)
 {
 	int r = socket_receive(d->socket, m, clock_ns(CLOCK_MONOTONIC) + JOB_PATIENCE_NS);
@@ -209,7 +212,11 @@ static int hear(struct reader *d, struct socket_message *m)
 		return r;
 	if (m->type == READER_STORE_FILE) {
 		r = handed_take(&d->store, m->bytes.data, m->bytes.len, &m->fds[0]);
-		return r < 0 ? r : 1;
+		return r < 0 ? r : FILE_CAME;
+	}
+	if (m->type == READER_REQUEST) {
+		r = conversation_serve(d->socket, &m->bytes, &d->store);
+		return r < 0 ? r : ASKED;
 	}
 	if (m->type == READER_IMPORT)
 		return import_serve(d->socket, m) < 0 ? -EPROTO : -EPIPE; /* who asked has gone */
@@ -228,6 +235,7 @@ static int hear(struct reader *d, struct socket_message *m)
 	return r;
 }
 
+/* 0, or ASKED. */
 static int receive_job(struct reader *d, struct err *err)
 {
 	struct socket_message m;
@@ -236,9 +244,9 @@ static int receive_job(struct reader *d, struct err *err)
 	socket_message_init(&m, READER_MAX_JOB_BYTES);
 	do
 		r = hear(d, &m);
-	while (r == 1);
+	while (r == FILE_CAME);
 	socket_message_release(&m);
-	return r < 0 ? err_errno(err, r, "the reader got no job") : 0;
+	return r < 0 ? err_errno(err, r, "the reader got no job") : r;
 }
 
 static int serve(struct reader *d)
@@ -248,6 +256,8 @@ static int serve(struct reader *d)
 	size_t len;
 	int r = receive_job(d, &err);
 
+	if (r == ASKED)
+		return 0;
 	if (r == 0)
 		r = d->is_account ? account(d, &err) : work(d, &err);
 	d->result.status = r;

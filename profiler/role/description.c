@@ -129,8 +129,7 @@ static void describe_capabilities(const struct role *role, struct buffer *out)
 	for (size_t i = 0; i < role->capability_count; i++)
 		describe_capability(&role->capabilities[i], "", out);
 	if (role->setup)
-		describe_capability(&role->setup->capability, " (given up when it is set up)",
-				    out);
+		describe_capability(&role->setup->capability, " (given up when it is set up)", out);
 }
 
 static void describe_limits(const struct role *role, struct buffer *out)
@@ -188,6 +187,8 @@ int role_describe(const struct role *role, struct buffer *out)
 	describe_identity(role, out);
 	describe_capabilities(role, out);
 	describe_limits(role, out);
+	if (role->ordinary)
+		buffer_text(out, "- priority: everybody's (nice 0)\n");
 	if (role->background)
 		buffer_text(out, "- priority: the lowest (nice 19, SCHED_BATCH)\n");
 	buffer_text(out,

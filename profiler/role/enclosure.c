@@ -39,8 +39,9 @@ int enclosure_enter(int dirfd)
 	};
 	_cleanup_(fd_close) int ruleset = -1;
 
+	/* Not in this kernel, switched off, or not for this container. */
 	if (version < 0)
-		return errno == ENOSYS ? -EOPNOTSUPP : -errno;
+		return -EOPNOTSUPP;
 	ruleset = (int)syscall(SYS_landlock_create_ruleset, &all, sizeof(all.handled_access_fs), 0);
 	if (ruleset < 0 ||
 	    syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &store, 0) < 0 ||

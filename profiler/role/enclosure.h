@@ -7,7 +7,7 @@
 
 /*
  * For good, from now on: paths outside of `dirfd` can't be opened, made, renamed or removed, and in it only plain files. 0; -EOPNOTSUPP: the
- * kernel doesn't have it (before 5.13, or switched off); or another negative errno.
+ * kernel doesn't have it (before 5.13, or switched off), or a container's filter; or another negative errno.
  */
 int enclosure_enter(int dirfd);
 

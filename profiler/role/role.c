@@ -15,6 +15,7 @@
 #include <linux/bpf.h>
 #include <linux/capability.h>
 #include <linux/fs.h>
+#include <linux/netlink.h>
 #include <linux/perf_event.h>
 #include <sched.h>
 #include <string.h>
@@ -23,6 +24,7 @@
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "profiler/base/cleanup.h"
@@ -42,6 +44,7 @@
 #define TRACER_ID 65525
 #define UNWINDER_ID 65526
 #define READER_ID 65527
+#define WEB_ID 65528
 #define STOREKEEPER_ID 65529
 
 /* ---- conditions ---- */
@@ -559,7 +562,9 @@ static const struct role_calls unwinder_groups[] = {
 static const char *const reader_supervisor_crew[] = { "reader", NULL };
 
 static const struct role_call reader_descriptor_calls[] = {
-	CALL("read"), CALL("pread64"), CALL("lseek"), CALL("fstat"), CALL("close"),
+	CALL("read"),  CALL("pread64"),
+	CALL("lseek"), CALL("fstat"),
+	CALL("close"), CALL_IF("fcntl", "F_DUPFD_CLOEXEC", ARGUMENT_IS(1, F_DUPFD_CLOEXEC)),
 };
 
 static const struct role_limit reader_limits[] = {
@@ -639,6 +644,92 @@ static const struct role_calls storekeeper_groups[] = {
 	{ "conversations", false, agent_conversation_calls, COUNT(agent_conversation_calls) },
 	{ "memory", false, memory_calls, COUNT(memory_calls) },
 	{ "what every process needs", false, process_calls, COUNT(process_calls) },
+};
+
+/* ---- the web process ---- */
+
+static const struct role_limit web_limits[] = {
+	{ RLIMIT_CORE, "RLIMIT_CORE", 0 },
+	{ RLIMIT_NPROC, "RLIMIT_NPROC", 0 },
+	{ RLIMIT_NOFILE, "RLIMIT_NOFILE", 1024 }, /* connections are at most 512 */
+	{ RLIMIT_STACK, "RLIMIT_STACK", 8 << 20 },
+#if !ROLE_SANITIZED
+	{ RLIMIT_FSIZE, "RLIMIT_FSIZE", 0 },
+	{ RLIMIT_DATA, "RLIMIT_DATA", 256 << 20 }, /* answers that are made, cached and sent */
+#endif
+};
+
+/* It is handed the sockets that it listens on; of its own it makes the one by which the kernel tells whose a client's is. */
+static const struct role_call web_network_calls[] = {
+	{ "socket",
+	  "AF_NETLINK, NETLINK_SOCK_DIAG",
+	  { { 0, UINT32_MAX, AF_NETLINK }, { 2, UINT32_MAX, NETLINK_SOCK_DIAG } } },
+	CALL("accept4"),
+	CALL("recvfrom"),
+	CALL("recvmsg"),
+	CALL("sendto"),
+	CALL("sendmsg"),
+	CALL("ppoll"),
+	CALL("shutdown"),
+	CALL("getsockopt"),
+	CALL("setsockopt"),
+	CALL("getsockname"),
+	CALL("getpeername"),
+};
+
+static const struct role_call web_waiting_calls[] = {
+	CALL("epoll_create1"),
+	CALL("epoll_ctl"),
+	CALL("epoll_wait"),
+	CALL("eventfd2"),
+	CALL("read"),
+	CALL("write"),
+	CALL("close"),
+	CALL_IF("fcntl", "F_GETFL", ARGUMENT_IS(1, F_GETFL)),
+	CALL_IF("fcntl", "F_SETFL", ARGUMENT_IS(1, F_SETFL)),
+	CALL_IF("fcntl", "F_GETFD", ARGUMENT_IS(1, F_GETFD)),
+	CALL_IF("fcntl", "F_SETFD", ARGUMENT_IS(1, F_SETFD)),
+};
+
+static const struct role_calls web_groups[] = {
+	{ "clients, the supervisor and readers", false, web_network_calls,
+	  COUNT(web_network_calls) },
+	{ "waiting for all of them", false, web_waiting_calls, COUNT(web_waiting_calls) },
+	{ "memory", false, memory_calls, COUNT(memory_calls) },
+	{ "what every process needs", false, process_calls, COUNT(process_calls) },
+};
+
+/* ---- the supervisor of a server ---- */
+
+static const char *const serve_supervisor_crew[] = {
+	"agent",       "opener", "fetcher", "symbolizer", "background symbolizer",
+	"storekeeper", "web",    "reader",  NULL,
+};
+
+static const struct role_capability serve_supervisor_capabilities[] = {
+	{ CAP_SETUID, "CAP_SETUID", "gives the others uids of their own" },
+	{ CAP_SETGID, "CAP_SETGID", "and gids, and takes their groups" },
+	{ CAP_SETPCAP, "CAP_SETPCAP", "takes what they don't need out of their bounding sets" },
+	{ CAP_KILL, "CAP_KILL", "ends them, who are other users" },
+	{ CAP_DAC_READ_SEARCH, "CAP_DAC_READ_SEARCH",
+	  "opens the store's files, which are the storekeeper's, for readers" },
+};
+
+#define SOCKET_OF(family) CALL_IF("socket", #family, ARGUMENT_IS(0, family))
+
+/* Its own are there before. The web process takes connections from those that it is handed, and asks the kernel about them. */
+static const struct role_call serve_network_calls[] = {
+	SOCKET_OF(AF_UNIX),  SOCKET_OF(AF_INET), SOCKET_OF(AF_INET6), SOCKET_OF(AF_PACKET),
+	SOCKET_OF(AF_VSOCK), SOCKET_OF(AF_ALG),  CALL("connect"),     CALL("bind"),
+	CALL("listen"),      CALL("accept"),
+};
+
+static const struct role_calls serve_supervisor_groups[] = {
+	{ "other processes' memory", false, others_memory_calls, COUNT(others_memory_calls) },
+	{ "the network", false, serve_network_calls, COUNT(serve_network_calls) },
+	{ "mounts and namespaces", false, namespace_calls, COUNT(namespace_calls) },
+	{ "the kernel and the machine", false, kernel_calls, COUNT(kernel_calls) },
+	{ "what nobody of us needs", false, needless_calls, COUNT(needless_calls) },
 };
 
 /* ---- the roles ---- */
@@ -762,8 +853,19 @@ static const struct role roles[] = {
 			"answer",
 		.user = "slowburn-reader",
 		.fallback_id = READER_ID,
+		.ordinary = true,
 		LIMITS(reader_limits),
 		GROUPS(reader_groups),
+	},
+	{
+		.name = "serve supervisor",
+		.work = "The supervisor of slowburn serve: opens the sockets to listen on and the "
+			"store's directory, starts, limits, ends and replaces the others, and opens "
+			"the store's files for readers",
+		.crew = serve_supervisor_crew,
+		.filter = ROLE_DENIES,
+		CAPABILITIES(serve_supervisor_capabilities),
+		GROUPS(serve_supervisor_groups),
 	},
 	{
 		.name = "storekeeper",
@@ -773,6 +875,17 @@ static const struct role roles[] = {
 		.fallback_id = STOREKEEPER_ID,
 		LIMITS(storekeeper_limits),
 		GROUPS(storekeeper_groups),
+	},
+	{
+		.name = "web",
+		.work = "Speaks HTTP with whoever connects, decides who gets an answer, and has readers make it; "
+			"a program of its own, slowburn-web",
+		.program = "slowburn-web",
+		.user = "slowburn-web",
+		.fallback_id = WEB_ID,
+		.ordinary = true,
+		LIMITS(web_limits),
+		GROUPS(web_groups),
 	},
 };
 

@@ -80,9 +80,11 @@ enum role_filter {
 struct role {
 	const char *name; /* argv[1] */
 	const char *work; /* in one sentence */
+	const char *program; /* its own, which lies beside slowburn; NULL: slowburn */
 	const char *user; /* the package's user, looked up in /etc/passwd; NULL: it keeps its ids */
 	uid_t fallback_id; /* uid and gid where there is no such user */
 	bool served; /* the leader may ask for it (role/service.h) */
+	bool ordinary; /* at everybody's priority, though who starts it may have raised his */
 	bool background; /* at the lowest priority: nice 19, SCHED_BATCH */
 	const char *const *
 		crew; /* the roles that it starts, and whose capabilities it keeps for that; NULL ends */

@@ -254,6 +254,9 @@ static int priority_set(const struct role *role)
 {
 	const struct sched_param none = { 0 };
 
+	if (role->ordinary && getpriority(PRIO_PROCESS, 0) < 0 &&
+	    setpriority(PRIO_PROCESS, 0, 0) < 0)
+		return -errno;
 	if (!role->background)
 		return 0;
 	if (setpriority(PRIO_PROCESS, 0, LOWEST_NICE) < 0 ||
@@ -286,6 +289,13 @@ int sandbox_enter(const struct role *role, struct err *err)
 	if (r < 0)
 		return err_errno(err, r, "the %s's system calls could not be filtered", role->name);
 	return 0;
+}
+
+int sandbox_demote(const struct role *role, struct err *err)
+{
+	int r = privileges_drop(role);
+
+	return r < 0 ? err_errno(err, r, "the %s could not give up its privileges", role->name) : 0;
 }
 
 /* Whether it was needed is not asked again: the setting may have changed since. */

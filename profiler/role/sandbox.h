@@ -37,6 +37,12 @@ struct identity sandbox_identity(const struct role *role);
 int sandbox_enter(const struct role *role, struct err *err);
 
 /*
+ * The first part of that, which is for good, too: uid, gid, groups and capabilities. For who then starts another program, which is to
+ * call sandbox_enter() itself: what its loader and its libraries do before main() is done without privileges.
+ */
+int sandbox_demote(const struct role *role, struct err *err);
+
+/*
  * Gives up the capabilities and the system calls that are `until_sealed`, and with them all ways back. Once,
  * in the sandbox. When it fails, end the process.
  */

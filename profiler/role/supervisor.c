@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * A table of the roles that are served, with the present process of each and those that were killed
- * and have not gone. The leader is asked nothing, told nothing and believed nothing: what it may have
- * is decided by the table and by counting.
+ * and have not gone. The leader is asked nothing, told nothing and believed nothing: what it may
+ * have is decided by the table and by counting.
  *
  * The conversation with a served process is the leader's: we hand its end over and keep no copy, so
- * that the process ends with the leader. Refused: asking a process to end before it is replaced. It is
- * replaced because it died, hung or lied.
+ * that the process ends with the leader. Refused: asking a process to end before it is replaced. It
+ * is replaced because it died, hung or lied.
  */
 #include "profiler/role/supervisor.h"
 
@@ -35,7 +35,9 @@
 #define KILL_PATIENCE_NS (20 * NS_PER_MS)
 #define STOP_PATIENCE_NS (100 * NS_PER_MS)
 #define END_PATIENCE_NS (500 * NS_PER_MS)
-/* For the rest of a request that has begun, on a machine that is busy, and for a reply to be taken. */
+/*
+ * For the rest of a request that has begun, on a machine that is busy, and for a reply to be taken.
+ */
 #define PEER_PATIENCE_NS NS_PER_S
 
 /* A role that is served, and its processes. */
@@ -44,6 +46,7 @@ struct post {
 	struct child
 		child; /* the present one; its socket is here until the leader has asked for it */
 	struct child abandoned[MAX_ABANDONED]; /* pid 0: free */
+	bool given; /* to this leader, once */
 };
 
 struct limit {
@@ -66,6 +69,9 @@ struct supervisor {
 	uint64_t tokens; /* starts */
 	uint64_t token_ns; /* when the last one was added */
 	struct rusage usage; /* of those that ended */
+	uint64_t replaced;
+	void (*add_others)(void *ctx, struct service_usage *sum); /* NULL: there are none */
+	void *others;
 	struct socket_message request;
 };
 
@@ -181,6 +187,7 @@ int supervisor_lead(struct supervisor *s, const char *role, int *ret_socket, int
 		return r;
 	}
 	memcpy(s->leader_role, role, strlen(role) + 1);
+	s->leader_ended = false;
 	s->service = pair[0];
 	*ret_service = pair[1];
 	*ret_socket = take_fd(&s->leader.socket);
@@ -244,6 +251,29 @@ static int post_vacate(struct supervisor *s, struct post *p, struct err *err)
 	return 0;
 }
 
+void supervisor_kill_leader(struct supervisor *s)
+{
+	if (s->leader.pid > 0)
+		kill(s->leader.pid, SIGKILL);
+}
+
+int supervisor_dismiss(struct supervisor *s)
+{
+	bool gone;
+
+	fd_close(&s->service);
+	gone = child_kill(&s->leader, KILL_PATIENCE_NS, &s->usage);
+	/*
+	 * They end with the leader, unless they hang, or were given to nobody yet. One that stays
+	 * is in nobody's way.
+	 */
+	for (size_t i = 0; i < s->post_count; i++) {
+		s->posts[i].given = false;
+		(void)post_vacate(s, &s->posts[i], NULL);
+	}
+	return gone ? 0 : -EBUSY;
+}
+
 static int token_take(struct supervisor *s, const char *role, struct err *err)
 {
 	uint64_t more = (clock_ns(CLOCK_MONOTONIC) - s->token_ns) / NS_PER_S;
@@ -279,6 +309,8 @@ static int start(struct supervisor *s, const char *role, struct started *ret, st
 	if (!p)
 		return err_set(err, -EINVAL, "there is no served role \"%s\"", role);
 	if (p->child.socket < 0 || child_ended(&p->child, &s->usage, NULL)) {
+		bool replaces = p->given;
+
 		r = post_vacate(s, p, err);
 		if (r == 0)
 			r = token_take(s, role, err);
@@ -286,7 +318,9 @@ static int start(struct supervisor *s, const char *role, struct started *ret, st
 			r = post_fill(s, p, err);
 		if (r < 0)
 			return r;
+		s->replaced += replaces;
 	}
+	p->given = true;
 	*ret = (struct started){ .socket = take_fd(&p->child.socket), .pid = p->child.pid };
 	return 0;
 }
@@ -402,12 +436,6 @@ int supervisor_serve(struct supervisor *s)
 
 /* ---- usage ---- */
 
-static uint64_t rusage_cpu_ns(const struct rusage *u)
-{
-	return (uint64_t)(u->ru_utime.tv_sec + u->ru_stime.tv_sec) * NS_PER_S +
-	       (uint64_t)(u->ru_utime.tv_usec + u->ru_stime.tv_usec) * 1000;
-}
-
 static void usage_of(struct service_usage *sum, int pid)
 {
 	if (!pid)
@@ -435,8 +463,22 @@ void supervisor_usage(struct supervisor *s, struct service_usage *ret)
 			if (p->abandoned[k].pid)
 				sum.cpu_ns += usage_cpu_ns(p->abandoned[k].pid);
 	}
-	sum.cpu_ns += rusage_cpu_ns(&s->usage);
+	sum.cpu_ns += usage_ended_ns(&s->usage);
+	if (s->add_others)
+		s->add_others(s->others, &sum);
 	*ret = sum;
+}
+
+void supervisor_count_also(struct supervisor *s, void (*add)(void *ctx, struct service_usage *sum),
+			   void *ctx)
+{
+	s->add_others = add;
+	s->others = ctx;
+}
+
+uint64_t supervisor_replaced(const struct supervisor *s)
+{
+	return s->replaced;
 }
 
 int supervisor_confine(const char *role, struct err *err)

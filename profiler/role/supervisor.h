@@ -5,9 +5,9 @@
  *
  * The leader (the agent) is started first. It may ask for processes of the roles that are `served`
  * (role/role.h), by role/service.h: one of each role at a time, 64 starts at once and one a second
- * after that. A process that doesn't go when it was killed (it waits for a file system within the kernel)
- * is left alone and no longer waited for; with 4 such, no further process of its role is started until
- * one has gone.
+ * after that. A process that doesn't go when it was killed (it waits for a file system within the
+ * kernel) is left alone and no longer waited for; with 4 such, no further process of its role is
+ * started until one has gone.
  */
 #ifndef ROLE_SUPERVISOR_H
 #define ROLE_SUPERVISOR_H
@@ -22,7 +22,10 @@
 
 struct supervisor;
 
-/* Upper bounds of private memory (RLIMIT_DATA) by role name; NULL name ends; a role not named: the table's. */
+/*
+ * Upper bounds of private memory (RLIMIT_DATA) by role name; NULL name ends; a role not named: the
+ * table's.
+ */
 struct supervisor_memory {
 	const char *role;
 	uint64_t bytes;
@@ -36,18 +39,28 @@ int supervisor_new(struct supervisor **ret, const struct supervisor_memory *memo
 void supervisor_free(struct supervisor *s);
 
 /*
- * Starts the leader. *ret_socket is the conversation with it, *ret_service the end of the service socket
- * that it is to be given; both are the caller's to close.
+ * Starts the leader. *ret_socket is the conversation with it, *ret_service the end of the service
+ * socket that it is to be given; both are the caller's to close.
  */
 int supervisor_lead(struct supervisor *s, const char *role, int *ret_socket, int *ret_service,
 		    struct err *err);
+
+/* Kills it; supervisor_leader_ended() tells when it has gone. */
+void supervisor_kill_leader(struct supervisor *s);
+
+/*
+ * Kills the leader and what it was given. 0: supervisor_lead() may be called again; -EBUSY: the
+ * leader doesn't go, since it waits within the kernel; to be called again.
+ */
+int supervisor_dismiss(struct supervisor *s);
 
 /* Starts a served role ahead of its first request, which then finds it there. */
 int supervisor_prepare(struct supervisor *s, const char *role, struct err *err);
 
 /*
- * From now on the leader may have entries of this cache found, kept and removed by their names, whatever they are. Borrowed, until
- * supervisor_free(). NULL, or not called: it is told that there is none, `why` (copied, cut).
+ * From now on the leader may have entries of this cache found, kept and removed by their names,
+ * whatever they are. Borrowed, until supervisor_free(). NULL, or not called: it is told that there
+ * is none, `why` (copied, cut).
  */
 void supervisor_keep_cache(struct supervisor *s, struct cache *cache, const char *why);
 
@@ -63,8 +76,17 @@ bool supervisor_leader_ended(struct supervisor *s, struct err *ret);
 void supervisor_usage(struct supervisor *s, struct service_usage *ret);
 
 /*
- * Gives up, for good, what this line of the table doesn't name ("supervisor", or that of another command's). After
- * all files were opened and the command was started, before the first child.
+ * Processes that were started by others than this, and are to be counted with the rest: `add` does.
+ */
+void supervisor_count_also(struct supervisor *s, void (*add)(void *ctx, struct service_usage *sum),
+			   void *ctx);
+
+/* How often a served process was started in place of one that the leader had been given. */
+uint64_t supervisor_replaced(const struct supervisor *s);
+
+/*
+ * Gives up, for good, what this line of the table doesn't name ("supervisor", or that of another
+ * command's). After all files were opened and the command was started, before the first child.
  */
 int supervisor_confine(const char *role, struct err *err);
 

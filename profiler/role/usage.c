@@ -26,6 +26,12 @@ uint64_t usage_cpu_ns(int pid)
 	return (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
 }
 
+uint64_t usage_ended_ns(const struct rusage *u)
+{
+	return (uint64_t)(u->ru_utime.tv_sec + u->ru_stime.tv_sec) * NS_PER_S +
+	       (uint64_t)(u->ru_utime.tv_usec + u->ru_stime.tv_usec) * 1000;
+}
+
 uint64_t usage_memory_bytes(int pid)
 {
 	static const char key[] = "\nPss:";

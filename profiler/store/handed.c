@@ -8,6 +8,7 @@
 #include "profiler/store/handed.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 
 #include "profiler/base/cleanup.h"
@@ -52,9 +53,14 @@ static int open_file(void *ctx, const char *name, struct err *err)
 {
 	struct handed *h = ctx;
 
-	for (uint32_t i = 0; i < h->files.count; i++)
-		if (h->files.items[i].fd >= 0 && !strcmp(h->files.items[i].name, name))
-			return take_fd(&h->files.items[i].fd);
+	for (uint32_t i = 0; i < h->files.count; i++) {
+		int fd;
+
+		if (strcmp(h->files.items[i].name, name) != 0)
+			continue;
+		fd = fcntl(h->files.items[i].fd, F_DUPFD_CLOEXEC, 0);
+		return fd < 0 ? err_errno(err, -errno, "cannot read \"%s\"", name) : fd;
+	}
 	return err_set(err, -ENOENT, "\"%s\" was given up", name);
 }
 

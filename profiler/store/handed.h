@@ -13,7 +13,7 @@
 #define HANDED_MAX_FILES 4000u
 
 struct handed_file {
-	int fd; /* -1: given to whoever reads it */
+	int fd;
 	char name[CATALOG_NAME_BYTES];
 };
 
@@ -30,7 +30,7 @@ struct handed {
 int handed_take(struct handed *h, const void *bytes, size_t len, int *fd);
 void handed_release(struct handed *h);
 
-/* To be read once: each file goes when it was read. Borrows `h`. */
+/* Borrows `h`; each file can be read again. */
 struct store_source handed_source(struct handed *h);
 
 #endif

@@ -9,6 +9,7 @@ names       lines and inlined functions beside llvm-symbolizer, addr2line and eu
 storm       processes that live some 10 ms: how many of their samples are complete
 memory      of all its processes and in the kernel, beside a hundred binaries; see footprint.py
 steady      its own CPU time, when the first seconds are over
+web         the HTTP server under wrk, with slow clients held open; see web.py
 compiler    how fast unwind tables are made, of the largest files and of all that there are
 
 Tables on stdout, all numbers in BUILD/bench/*.json. N (3) runs each, tools taking turns; medians are shown.
@@ -37,6 +38,7 @@ import store  # noqa: E402
 import truth  # noqa: E402
 import unwinding  # noqa: E402
 import watch  # noqa: E402
+import web  # noqa: E402
 
 BUILD = os.path.abspath(os.environ.get("BUILD", os.path.join(ROOT, "build")))
 SLOWBURN = os.environ.get("SLOWBURN", os.path.join(BUILD, "slowburn"))
@@ -469,13 +471,19 @@ def recorded(directory):
 
 def stored(directory):
     say("store: 7 days of 990 samples each 10 s (half of 2 CPUs at 99 Hz), drawn from 12 s of the mixed load")
-    found, hours = store.days(os.path.join(BUILD, "tests/bench/store"), recorded(directory), 168, 990)
+    program, recording = os.path.join(BUILD, "tests/bench/store"), recorded(directory)
+    found, hours = store.days(program, recording, 168, 990)
     goal("bytes a sample, all levels, 7 days", found["bytes_a_sample"], 1, "bytes")
-    goal("a window written, mean", found["window_written_ms mean"], 20, "ms")
-    goal("a window written, 99 of 100", found["window_written_ms p99"], 20, "ms")
-    goal("a day merged", found["day_merged_ms"], 200, "ms")
-    goal("a week merged", found["week_merged_ms"], 1000, "ms")
+    goal("a window written, mean, CPU time", found["window_written_ms mean"], 20, "ms")
+    goal("a window written, 99 of 100, CPU time", found["window_written_ms p99"], 20, "ms")
+    goal("a day merged, CPU time", found["day_merged_ms"], 200, "ms")
+    goal("a week merged, CPU time", found["week_merged_ms"], 1000, "ms")
+    goal("the longest step of a roll-up, CPU time", found["longest_step_ms"], 100, "ms")
     goal("opened", found["open_ms"], 100, "ms")
+    day, late = (store.days(program, recording, 24, 990, how)[0] for how in ("fill", "late"))
+    say("  lines a window late, beside lines at once, of a day: "
+        + ", ".join(f"{late[k] / day[k]:.3f} of the bytes {what}"
+                    for k, what in (("bytes_written_a_sample", "written"), ("bytes_a_sample", "on disk"))))
     own = os.path.join(directory, "compared")
     os.mkdir(own)
     for how, (ms, most, end) in store.compare(hours, own).items():
@@ -483,8 +491,13 @@ def stored(directory):
             f"{most:.3f} and in the end {end:.3f} bytes for each of the windows'")
 
 
+def web_served(directory):
+    web.run(directory, SLOWBURN, BUILD, say, goal, write_json)
+
+
 PARTS = {"mixed": mixed, "unwinding": unwound, "saturation": saturation, "lockstep": lockstep, "storm": storm,
-         "names": named, "memory": memory, "steady": steady, "compiler": compiler, "store": stored}
+         "names": named, "memory": memory, "steady": steady, "compiler": compiler, "store": stored,
+         "web": web_served}
 
 
 def main():

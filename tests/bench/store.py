@@ -29,10 +29,10 @@ def numbers(text):
     return found
 
 
-def days(program, recording, hours, samples):
+def days(program, recording, hours, samples, how="fill"):
     directory = tempfile.mkdtemp(dir="/dev/shm" if os.path.isdir("/dev/shm") else None)
     try:
-        fill = subprocess.run([program, "fill", directory, str(hours), str(samples), recording], capture_output=True,
+        fill = subprocess.run([program, how, directory, str(hours), str(samples), recording], capture_output=True,
                               text=True, check=True).stdout
         read = subprocess.run([program, "read", directory], capture_output=True, text=True, check=True).stdout
         return {**numbers(fill), **numbers(re.sub(r" files .*", "", read))}, frames(directory)

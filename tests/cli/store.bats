@@ -53,13 +53,18 @@ sum_of_bytes() {
 	[ ! -e none.pb.gz ]
 }
 
+# A pprof file has our own memory with one digit behind the point: rounded twice, it may be another MiB.
+but_for_memory() {
+	tr '\n' ' ' | sed -E 's/ +/ /g; s/[0-9]+ MiB of memory/MiB of memory/'
+}
+
 @test "query of a range is query of what was exported" {
 	fill
 	slowburn store export store -o all.pb.gz
 	slowburn store export store --from 2025-11-23T00:10:00Z --to 2025-11-23T01:20:00Z -o part.pb.gz
 	for format in text json collapsed; do
-		equal "all as $format" "$(slowburn query --store store --format $format)" \
-			"$(slowburn query all.pb.gz --format $format)"
+		equal "all as $format" "$(slowburn query --store store --format $format | but_for_memory)" \
+			"$(slowburn query all.pb.gz --format $format | but_for_memory)"
 	done
 	differ=$(slowburn query all.pb.gz --format collapsed | cksum)
 	part=$(slowburn query --store store --from 2025-11-23T00:10:00Z --to 2025-11-23T01:20:00Z \
@@ -121,10 +126,10 @@ sum_of_bytes() {
 @test "another version, another file, no file of ours: each has its sentence" {
 	fill
 	file=store/10s-20251123T00-1-1.slowburn
-	byte "$file" 8 02
+	byte "$file" 8 01
 	try slowburn store verify store
 	equal status "$status" 1
-	holds version "$output" "is of version 2, and this slowburn knows version 1"
+	holds version "$output" "is of version 1, and this slowburn knows version 2"
 	cp store/10s-20251123T01-361-361.slowburn "$file"
 	try slowburn store verify store
 	equal status "$status" 1

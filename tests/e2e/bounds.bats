@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # Names never reach beyond their symbol, on real files whose symbols are few: x264's assembler has some without a size
-# (perf gives them all that follows), a stripped cc1 and libcrypto have large stretches without any.
+# (perf gives them all that follows), a stripped cc1 and libcrypto have large stretches without any. And the linker's stubs, which
+# have none, have objdump's names.
 
 # shellcheck disable=SC2154 # set by capture.bash
 
@@ -44,6 +45,30 @@ bounds() {
 	[ -f "$file" ] || skip "gcc's cc1 is not installed"
 	bounds "$file"
 	[ "$status" = 0 ]
+}
+
+# stubs LINKER FLAGS...: of a program of a few calls; all names are objdump's, and there are at least five.
+stubs() {
+	local file=$BATS_TEST_TMPDIR/program
+	printf '%s\n' '#include <string>' '#include <cstdio>' 'int main(int n, char **v) {' 'std::string s(v[0]);' \
+		's.append(s); std::puts(s.c_str()); return (int)(long)&std::puts + n; }' > "$file.cc"
+	g++ -O1 "-fuse-ld=$1" "${@:2}" -o "$file" "$file.cc"
+	bounds "$file"
+	[ "$status" = 0 ]
+	[[ $output =~ and\ ([0-9]+)\ stubs ]]
+	[ "${BASH_REMATCH[1]}" -ge 5 ]
+}
+
+@test "stubs of ld: lazy, at once, with CET" {
+	stubs bfd -Wl,-z,lazy -fcf-protection=none
+	stubs bfd -Wl,-z,now -fcf-protection=none
+	stubs bfd -Wl,-z,ibtplt -fcf-protection=full
+}
+
+@test "stubs of lld and gold" {
+	stubs lld -Wl,-z,lazy -fcf-protection=none
+	stubs lld -Wl,-z,force-ibt -fcf-protection=full
+	stubs gold
 }
 
 @test "the judge sees a name that reaches too far" {

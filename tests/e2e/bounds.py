@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Do names reach beyond their symbols? Asks `slowburn symbolize` about addresses spread evenly over a file's code, and holds each
 name against the symbols as readelf prints them, the functions in PT_GNU_EH_FRAME's table, read here, and, for a symbol without a
-size in a file that was stripped, where objdump sees its code end.
+size in a file that was stripped, where objdump sees its code end. Stubs of the linker must have objdump's names.
 
 usage: bounds.py SLOWBURN FILE [--widen N]
 
@@ -11,6 +11,7 @@ usage: bounds.py SLOWBURN FILE [--widen N]
 
 import bisect
 import json
+import re
 import struct
 import subprocess
 import sys
@@ -52,6 +53,7 @@ class File:
         self.stripped = not any("'.symtab'" in line for line in readelf("-s", path))
         self.ends = {}  # by start, of symbols without a size
         self.limits = sorted(starts | set(self.functions()))
+        self.stubs = self.labels()
 
     def functions(self):
         """Where functions begin that have unwind information: the search table of .eh_frame_hdr."""
@@ -71,6 +73,20 @@ class File:
             raise SystemExit(f"{self.path}: .eh_frame_hdr of another encoding")
         (count,) = struct.unpack_from("<I", table, 8)
         return [vaddr + struct.unpack_from("<i", table, 12 + 8 * i)[0] for i in range(count)]
+
+    def labels(self):
+        """(start, end, name) of what objdump calls NAME@plt: to the next label or the section's end, 16 bytes at most."""
+        words = ["objdump", "-d", "-w", "-j", ".plt", "-j", ".plt.sec", "-j", ".plt.got", self.path]
+        done = subprocess.run(words, capture_output=True, text=True)
+        matches = re.findall(r"^([0-9a-f]+) <(.*)>:$", done.stdout, re.MULTILINE)
+        found = sorted((int(at, 16), name) for at, name in matches)
+        borders = sorted([at for at, _ in found] + [end for _, end in self.sections.values()])
+        ends = [borders[bisect.bisect_right(borders, at)] for at, _ in found]
+        return [(at, min(end, at + 16), name) for (at, name), end in zip(found, ends) if name.endswith("@plt")]
+
+    def in_stub(self, name, addr):
+        at = bisect.bisect_right(self.stubs, (addr, 1 << 64)) - 1
+        return at >= 0 and addr < self.stubs[at][1] and name == self.stubs[at][2]
 
     def code_end(self, start, limit):
         """Behind the first instruction that ends it and over which no branch before has led."""
@@ -97,7 +113,10 @@ class File:
         return self.ends[start]
 
     def contains(self, name, addr):
-        """Some symbol of that name does."""
+        """Some symbol of that name does, or a stub."""
+        if name.endswith("@plt"):
+            return self.in_stub(name, addr)
+        name = name.split("@")[0]
         for start, size, section in self.symbols.get(name, []):
             end = self.sections[section][1]
             end = min(end, start + size) if size else self.end_without_size(start, end)
@@ -106,13 +125,14 @@ class File:
         return False
 
     def sized(self):
-        """Stretches in which each address has a name: of symbols with a size."""
-        return sorted(
+        """Stretches in which each address has a name: of symbols with a size, and stubs."""
+        symbols = [
             (start, min(start + size, self.sections[section][1]))
             for places in self.symbols.values()
             for start, size, section in places
             if size
-        )
+        ]
+        return sorted(symbols + [(start, end) for start, end, _ in self.stubs])
 
     def addresses(self):
         total = sum(end - start for start, end in self.sections.values())
@@ -154,11 +174,11 @@ def main():
             continue
         named.add(addr)
         name = said["frames"][-1]["system_name"]
-        if not file.contains(name.split("@")[0], addr + widen):
+        if not file.contains(name, addr + widen):
             beyond.append(f"{addr + widen:#x} {name}")
     must = covered(file.sized(), addresses)
     missed = sorted(must - named)
-    print(f"{path}: {len(addresses)} addresses, {len(named)} named, {len(must)} in symbols with a size")
+    print(f"{path}: {len(addresses)} addresses, {len(named)} named, {len(must)} in symbols with a size and {len(file.stubs)} stubs")
     print(f"beyond their symbol: {len(beyond)}", *beyond[:SHOWN], sep="\n  ")
     print(f"in a symbol, without a name: {len(missed)}", *(f"{a:#x}" for a in missed[:SHOWN]), sep="\n  ")
     sys.exit(1 if beyond or missed or not named else 0)

@@ -12,11 +12,11 @@ setup_file() {
 	need_root
 	only_slowburn
 	local why i
-	for why in no-row unsupported lost bad-read bad-frame no-mapping deep jit far whole; do
+	for why in no-row unsupported lost bad-read bad-frame no-mapping deep jit exit far whole; do
 		workload_as ends "end-$why"
 	done
 	capture_begin ends -F 499 --record "$BATS_FILE_TMPDIR/ends.slowburn"
-	for why in no-row unsupported lost bad-read bad-frame no-mapping deep jit whole; do
+	for why in no-row unsupported lost bad-read bad-frame no-mapping deep jit exit whole; do
 		"$BATS_FILE_TMPDIR/end-$why" "$why" 0.8 3>&-
 	done
 	# Each is a new process: what the kernel knows of it comes too late.
@@ -59,6 +59,11 @@ ends() {
 
 @test "no valid frame: code made at run time" {
 	ends jit "no valid frame" --within "[anonymous memory]"
+}
+
+@test "whole: code made at run time that is returned to its own way out" {
+	# Until the kernel side knows the process: user space has a copy of its stack only, not of its code.
+	ends exit "" --share 0.5
 }
 
 @test "no code known there" {

@@ -76,8 +76,9 @@ class Profile:
 
 
 def is_placeholder(name):
-    """Names that stand for "no name": [libfoo.so], libfoo.so+0x12, 0x1234, [unknown]."""
-    return not name or name.startswith("[") or bool(re.fullmatch(r"(.*\+)?0x[0-9a-f]+", name))
+    """Names that stand for "no name": [libfoo.so], libfoo.so+0x12, 0x1234, [unknown]; and those of the linker's stubs, which
+    stripped files have, too, and not all tools know."""
+    return not name or name.startswith("[") or name.endswith("@plt") or bool(re.fullmatch(r"(.*\+)?0x[0-9a-f]+", name))
 
 
 USER_BRACKETS = ("[vdso]", "[vsyscall]", "[heap]", "[stack]", "[unknown", "[anon", "[truncated", "[jit", "[uprobes]")

@@ -336,7 +336,7 @@ def check_names(args):
     files = [(f, "all") for f in args.named] + [(f, "none") for f in args.nameless] + [(f, "any") for f in args.seen]
     for file, want in files:
         n = seen[file]
-        # The linker's stubs (PLT) have no symbols: now and then a sample is in one.
+        # Now and then a sample is in one of the linker's stubs, whose names count as none.
         good = {"all": n - named[file] <= n // 50, "none": named[file] == 0, "any": True}[want]
         if n < args.min or not good:
             complaints.append(f"{ascii(file)}: {named[file]} of {n} samples named, not {want} of at least {args.min}")

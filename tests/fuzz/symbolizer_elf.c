@@ -22,6 +22,10 @@
  *	objcopy --add-gnu-debuglink=a.debug s debuglink; mv a.debug debug-file
  *	xz -k -e debug-file; objcopy --add-section .gnu_debugdata=debug-file.xz s minidebug
  *	printf '../../.dwz/a\0\1\2\3\4\5\6\7\10' > alt
+ *	printf '.globl f\nf: call a@plt\ncall b@plt\njmp *c@GOTPCREL(%%rip)\ncall c@plt\nret\n' > c.s; as -o c.o c.s
+ *	ld -z noseparate-code --hash-style=gnu -shared -s -o plt c.o
+ *	ld -z noseparate-code --hash-style=gnu -z ibtplt -shared -s -o plt-cet c.o
+ *	truncate -s 5600 plt-cet; rm c.s c.o # so that one of the offsets is in .plt.sec
  *	objcopy --add-section .gnu_debugaltlink=alt debuglink alternate; rm a.s b.o a.o s alt debug-file.xz
  */
 #include <stddef.h>

@@ -70,96 +70,126 @@ static int step(struct process *p, const struct unwind_rule *rule, struct unwind
 	}
 #define AT(word) (STACK + (word)*8ULL)
 
+/*
+ * Frame: ip CODE, sp at word 4, fp at word 20. Word n holds CODE + n, but 30 a pointer to word
+ * 40, and 31 0.
+ */
+static const struct rule_case {
+	const char *name;
+	struct unwind_rule rule;
+	uint32_t flags; /* of the frame */
+	int end;
+	uint64_t sp, fp; /* of the caller */
+	uint32_t next_flags;
+} rule_cases[] = {
+	{ "sp", RULE(SP, 8, SAME, 0, 0), 0, 0, AT(5), AT(20), 0 },
+	{ "sp, far", RULE(SP, 80, SAME, 0, 0), UNWIND_EXACT, 0, AT(14), AT(20), 0 },
+	{ "sp, fp saved", RULE(SP, 80, AT_CFA, 0, -16), 0, 0, AT(14), CODE + 12, 0 },
+	{ "fp", RULE(FP, 16, AT_CFA, 0, -16), 0, 0, AT(22), CODE + 20, 0 },
+	{ "fp saved at itself", RULE(SP, 8, AT_FP, 0, -8), 0, 0, AT(5), CODE + 19, 0 },
+	{ "fp lost", RULE(SP, 8, LOST, 0, 0), 0, 0, AT(5), 0, UNWIND_FP_UNKNOWN },
+	{ "fp still unknown", RULE(SP, 8, SAME, 0, 0), UNWIND_FP_UNKNOWN, 0, AT(5), AT(20),
+	  UNWIND_FP_UNKNOWN },
+	{ "fp found again", RULE(SP, 80, AT_CFA, 0, -16), UNWIND_FP_UNKNOWN, 0, AT(14), CODE + 12,
+	  0 },
+	{ "fp unknown, and needed", RULE(FP, 16, SAME, 0, 0), UNWIND_FP_UNKNOWN, UNWIND_END_LOST, 0,
+	  0, 0 },
+	{ "fp unknown, and needed for a chain", RULE(FRAME_POINTER, 0, SAME, 0, 0),
+	  UNWIND_FP_UNKNOWN, UNWIND_END_LOST, 0, 0, 0 },
+	{ "fp unknown, and needed to dereference", RULE(DEREF_FP, 0, SAME, 0, 0), UNWIND_FP_UNKNOWN,
+	  UNWIND_END_LOST, 0, 0, 0 },
+	{ "fp unknown, and needed for itself", RULE(SP, 8, AT_FP, 0, 0), UNWIND_FP_UNKNOWN,
+	  UNWIND_END_LOST, 0, 0, 0 },
+	{ "PLT, before the push", RULE(PLT, 8, SAME, 5, 0), 0, 0, AT(5), AT(20), 0 },
+	{ "PLT, behind the push", RULE(PLT, 8, SAME, 4, 0), 0, 0, AT(6), AT(20), 0 },
+	{ "dereferenced by sp", RULE(DEREF_SP, 26 * 8, SAME, 0, 0), 0, 0, AT(40), AT(20), 0 },
+	{ "dereferenced by fp, and more", RULE(DEREF_FP, 80, SAME, 2, 0), 0, 0, AT(42), AT(20), 0 },
+	{ "dereferenced, nothing there", RULE(DEREF_SP, -40, SAME, 0, 0), 0, UNWIND_END_BAD_READ, 0,
+	  0, 0 },
+	{ "another register, in the leaf", RULE(REGISTER, 8, SAME, 10, 0), UNWIND_EXACT, 0, AT(11),
+	  AT(20), 0 },
+	{ "another register, not in the leaf", RULE(REGISTER, 8, SAME, 10, 0), 0, UNWIND_END_LOST,
+	  0, 0, 0 },
+	{ "another register, not known", RULE(REGISTER, 8, SAME, 3, 0), UNWIND_EXACT,
+	  UNWIND_END_LOST, 0, 0, 0 },
+	{ "no register", RULE(REGISTER, 8, SAME, 16, 0), UNWIND_EXACT, UNWIND_END_LOST, 0, 0, 0 },
+	{ "by frame pointer", RULE(FRAME_POINTER, 0, SAME, 0, 0), 0, 0, AT(22), CODE + 20,
+	  UNWIND_GUESSED },
+	{ "stop", RULE(STOP, 0, SAME, 0, 0), 0, UNWIND_END_BOTTOM, 0, 0, 0 },
+	{ "none", RULE(NONE, 0, SAME, 0, 0), 0, UNWIND_END_NO_ROW, 0, 0, 0 },
+	{ "unsupported", RULE(UNSUPPORTED, 0, SAME, 0, 0), 0, UNWIND_END_UNSUPPORTED, 0, 0, 0 },
+	{ "no such rule", { .kind = UNWIND_KIND_COUNT }, 0, UNWIND_END_UNSUPPORTED, 0, 0, 0 },
+	{ "CFA at sp", RULE(SP, 0, SAME, 0, 0), 0, UNWIND_END_BAD_FRAME, 0, 0, 0 },
+	{ "CFA below sp", RULE(SP, -8, SAME, 0, 0), 0, UNWIND_END_BAD_FRAME, 0, 0, 0 },
+	{ "CFA not aligned", RULE(SP, 12, SAME, 0, 0), 0, UNWIND_END_BAD_FRAME, 0, 0, 0 },
+	{ "CFA beyond the stack", RULE(SP, WORDS * 8, SAME, 0, 0), 0, UNWIND_END_BAD_READ, 0, 0,
+	  0 },
+	{ "CFA 2 GiB up", RULE(SP, INT32_MAX & ~7, SAME, 0, 0), 0, UNWIND_END_BAD_READ, 0, 0, 0 },
+	{ "return address 0", RULE(SP, 28 * 8, SAME, 0, 0), 0, UNWIND_END_BOTTOM, 0, 0, 0 },
+	{ "saved fp beyond the stack", RULE(SP, 8, AT_CFA, 0, 8 * WORDS), 0, UNWIND_END_BAD_READ, 0,
+	  0, 0 },
+};
+
 static void test_rules(void **state)
 {
-	/*
-	 * Frame: ip CODE, sp at word 4, fp at word 20. Word n holds CODE + n, but 30 a pointer to word
-	 * 40, and 31 0.
-	 */
-	static const struct {
-		const char *name;
-		struct unwind_rule rule;
-		uint32_t flags; /* of the frame */
-		int end;
-		uint64_t sp, fp; /* of the caller */
-		uint32_t next_flags;
-	} cases[] = {
-		{ "sp", RULE(SP, 8, SAME, 0, 0), 0, 0, AT(5), AT(20), 0 },
-		{ "sp, far", RULE(SP, 80, SAME, 0, 0), UNWIND_EXACT, 0, AT(14), AT(20), 0 },
-		{ "sp, fp saved", RULE(SP, 80, AT_CFA, 0, -16), 0, 0, AT(14), CODE + 12, 0 },
-		{ "fp", RULE(FP, 16, AT_CFA, 0, -16), 0, 0, AT(22), CODE + 20, 0 },
-		{ "fp saved at itself", RULE(SP, 8, AT_FP, 0, -8), 0, 0, AT(5), CODE + 19, 0 },
-		{ "fp lost", RULE(SP, 8, LOST, 0, 0), 0, 0, AT(5), 0, UNWIND_FP_UNKNOWN },
-		{ "fp still unknown", RULE(SP, 8, SAME, 0, 0), UNWIND_FP_UNKNOWN, 0, AT(5), AT(20),
-		  UNWIND_FP_UNKNOWN },
-		{ "fp found again", RULE(SP, 80, AT_CFA, 0, -16), UNWIND_FP_UNKNOWN, 0, AT(14),
-		  CODE + 12, 0 },
-		{ "fp unknown, and needed", RULE(FP, 16, SAME, 0, 0), UNWIND_FP_UNKNOWN,
-		  UNWIND_END_LOST, 0, 0, 0 },
-		{ "fp unknown, and needed for a chain", RULE(FRAME_POINTER, 0, SAME, 0, 0),
-		  UNWIND_FP_UNKNOWN, UNWIND_END_LOST, 0, 0, 0 },
-		{ "fp unknown, and needed to dereference", RULE(DEREF_FP, 0, SAME, 0, 0),
-		  UNWIND_FP_UNKNOWN, UNWIND_END_LOST, 0, 0, 0 },
-		{ "fp unknown, and needed for itself", RULE(SP, 8, AT_FP, 0, 0), UNWIND_FP_UNKNOWN,
-		  UNWIND_END_LOST, 0, 0, 0 },
-		{ "PLT, before the push", RULE(PLT, 8, SAME, 5, 0), 0, 0, AT(5), AT(20), 0 },
-		{ "PLT, behind the push", RULE(PLT, 8, SAME, 4, 0), 0, 0, AT(6), AT(20), 0 },
-		{ "dereferenced by sp", RULE(DEREF_SP, 26 * 8, SAME, 0, 0), 0, 0, AT(40), AT(20),
-		  0 },
-		{ "dereferenced by fp, and more", RULE(DEREF_FP, 80, SAME, 2, 0), 0, 0, AT(42),
-		  AT(20), 0 },
-		{ "dereferenced, nothing there", RULE(DEREF_SP, -40, SAME, 0, 0), 0,
-		  UNWIND_END_BAD_READ, 0, 0, 0 },
-		{ "another register, in the leaf", RULE(REGISTER, 8, SAME, 10, 0), UNWIND_EXACT, 0,
-		  AT(11), AT(20), 0 },
-		{ "another register, not in the leaf", RULE(REGISTER, 8, SAME, 10, 0), 0,
-		  UNWIND_END_LOST, 0, 0, 0 },
-		{ "another register, not known", RULE(REGISTER, 8, SAME, 3, 0), UNWIND_EXACT,
-		  UNWIND_END_LOST, 0, 0, 0 },
-		{ "no register", RULE(REGISTER, 8, SAME, 16, 0), UNWIND_EXACT, UNWIND_END_LOST, 0,
-		  0, 0 },
-		{ "by frame pointer", RULE(FRAME_POINTER, 0, SAME, 0, 0), 0, 0, AT(22), CODE + 20,
-		  UNWIND_GUESSED },
-		{ "stop", RULE(STOP, 0, SAME, 0, 0), 0, UNWIND_END_BOTTOM, 0, 0, 0 },
-		{ "none", RULE(NONE, 0, SAME, 0, 0), 0, UNWIND_END_NO_ROW, 0, 0, 0 },
-		{ "unsupported", RULE(UNSUPPORTED, 0, SAME, 0, 0), 0, UNWIND_END_UNSUPPORTED, 0, 0,
-		  0 },
-		{ "no such rule", { .kind = UNWIND_KIND_COUNT }, 0, UNWIND_END_UNSUPPORTED, 0, 0, 0 },
-		{ "CFA at sp", RULE(SP, 0, SAME, 0, 0), 0, UNWIND_END_BAD_FRAME, 0, 0, 0 },
-		{ "CFA below sp", RULE(SP, -8, SAME, 0, 0), 0, UNWIND_END_BAD_FRAME, 0, 0, 0 },
-		{ "CFA not aligned", RULE(SP, 12, SAME, 0, 0), 0, UNWIND_END_BAD_FRAME, 0, 0, 0 },
-		{ "CFA beyond the stack", RULE(SP, WORDS * 8, SAME, 0, 0), 0, UNWIND_END_BAD_READ,
-		  0, 0, 0 },
-		{ "CFA 2 GiB up", RULE(SP, INT32_MAX & ~7, SAME, 0, 0), 0, UNWIND_END_BAD_READ, 0,
-		  0, 0 },
-		{ "return address 0", RULE(SP, 28 * 8, SAME, 0, 0), 0, UNWIND_END_BOTTOM, 0, 0, 0 },
-		{ "saved fp beyond the stack", RULE(SP, 8, AT_CFA, 0, 8 * WORDS), 0,
-		  UNWIND_END_BAD_READ, 0, 0, 0 },
-	};
-
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+	for (size_t i = 0; i < sizeof(rule_cases) / sizeof(rule_cases[0]); i++) {
+		const struct rule_case *c = &rule_cases[i];
 		struct process p = process_make();
-		struct unwind_frame f = {
-			.ip = CODE, .sp = AT(4), .fp = AT(20), .flags = cases[i].flags
-		};
+		struct unwind_frame f = { .ip = CODE, .sp = AT(4), .fp = AT(20), .flags = c->flags };
 		struct unwind_frame before = f;
 		int end;
 
 		p.words[30] = AT(40);
 		p.words[31] = 0;
-		end = step(&p, &cases[i].rule, &f);
-		if (end != cases[i].end)
-			fail_msg("%s: end %d, expected %d", cases[i].name, end, cases[i].end);
+		end = step(&p, &c->rule, &f);
+		if (end != c->end)
+			fail_msg("%s: end %d, expected %d", c->name, end, c->end);
 		if (end != UNWIND_END_NONE) {
 			assert_memory_equal(&f, &before, sizeof(f));
 			continue;
 		}
-		if (f.sp != cases[i].sp || f.fp != cases[i].fp || f.flags != cases[i].next_flags)
-			fail_msg("%s: sp word %lld fp %llx flags %u", cases[i].name,
+		if (f.sp != c->sp || f.fp != c->fp || f.flags != c->next_flags)
+			fail_msg("%s: sp word %lld fp %llx flags %u", c->name,
 				 (long long)(f.sp - STACK) / 8, (unsigned long long)f.fp, f.flags);
 		/* the word below the CFA, and within the call */
 		if (f.ip != CODE + (f.sp - STACK) / 8 - 1 - 1)
-			fail_msg("%s: ip %llx", cases[i].name, (unsigned long long)f.ip);
+			fail_msg("%s: ip %llx", c->name, (unsigned long long)f.ip);
+	}
+}
+
+/* What code in no file says of itself, by its next bytes. */
+static void test_exits(void **state)
+{
+	static const struct {
+		const char *name, *code;
+		int32_t cfa; /* 0: nothing is said */
+	} cases[] = {
+		{ "ret", "\xc3", 8 },
+		{ "ret, and others", "\xc3\x48\x83\xc4\x08", 8 },
+		{ "add $8; ret", "\x48\x83\xc4\x08\xc3", 16 },
+		{ "add $0x78; ret", "\x48\x83\xc4\x78\xc3", 128 },
+		{ "add $-128; ret", "\x48\x83\xc4\x80\xc3", 0 },
+		{ "add $4; ret", "\x48\x83\xc4\x04\xc3", 0 },
+		{ "add $8; pop %rbp", "\x48\x83\xc4\x08\x5d", 0 },
+		{ "sub $8; ret", "\x48\x83\xec\x08\xc3", 0 },
+		{ "pop %rbp; ret", "\x5d\xc3", 0 },
+		{ "call *%rcx", "\xff\xd1\x48\x83\xc4", 0 },
+		{ "nothing", "", 0 },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct unwind_rule rule = { .kind = UNWIND_KIND_COUNT };
+		uint64_t code = 0;
+		int says;
+
+		for (size_t k = 0; cases[i].code[k]; k++)
+			code |= (uint64_t)(unsigned char)cases[i].code[k] << 8 * k;
+		says = unwind_by_exit(code, &rule);
+		if (says != (cases[i].cfa != 0) ||
+		    rule.kind != (says ? UNWIND_SP : UNWIND_KIND_COUNT) ||
+		    (says && (rule.cfa_offset != cases[i].cfa || rule.how)))
+			fail_msg("%s: %d, kind %u, cfa sp%+d, how %u", cases[i].name, says,
+				 rule.kind, rule.cfa_offset, rule.how);
 	}
 }
 
@@ -413,10 +443,15 @@ static void test_find(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_rules),          cmocka_unit_test(test_return_addresses),
-		cmocka_unit_test(test_frame_pointers), cmocka_unit_test(test_signal),
-		cmocka_unit_test(test_callers),        cmocka_unit_test(test_no_registers),
-		cmocka_unit_test(test_goroutine),      cmocka_unit_test(test_find),
+		cmocka_unit_test(test_rules),
+		cmocka_unit_test(test_exits),
+		cmocka_unit_test(test_return_addresses),
+		cmocka_unit_test(test_frame_pointers),
+		cmocka_unit_test(test_signal),
+		cmocka_unit_test(test_callers),
+		cmocka_unit_test(test_no_registers),
+		cmocka_unit_test(test_goroutine),
+		cmocka_unit_test(test_find),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

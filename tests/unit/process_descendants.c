@@ -72,81 +72,77 @@ static void expect(const char *title, const struct descendants *d, int r, int wa
 		fail_msg("%s: got %d, \"%s\", want %d, \"%s\"", title, r, got, want_r, want);
 }
 
+static const struct family {
+	const char *title;
+	struct birth births[MAX_BIRTHS];
+	uint32_t of[3];
+	int r;
+	const char *want;
+} families[] = {
+	{ "no children", { { 1, 0 }, { 2, 1 }, { 3, 1 } }, { 2 }, 0, "2" },
+	{ "a child", { { 1, 0 }, { 2, 1 }, { 3, 2 } }, { 2 }, 0, "2 3" },
+	{ "generations, the youngest first",
+	  { { 9, 7 }, { 7, 5 }, { 5, 2 }, { 2, 1 }, { 4, 1 } },
+	  { 2 },
+	  0,
+	  "2 5 7 9" },
+	{ "brothers and cousins",
+	  { { 2, 1 }, { 3, 2 }, { 4, 2 }, { 5, 3 }, { 6, 3 }, { 7, 4 }, { 8, 1 }, { 9, 8 } },
+	  { 2 },
+	  0,
+	  "2 3 4 5 6 7" },
+	{ "two trees",
+	  { { 2, 1 }, { 3, 2 }, { 4, 1 }, { 5, 4 }, { 6, 1 } },
+	  { 2, 4 },
+	  0,
+	  "2 3 4 5" },
+	{ "one within the other", { { 2, 1 }, { 3, 2 }, { 4, 3 } }, { 3, 2, 3 }, 0, "2 3 4" },
+	{ "a pid that is not there, with a child", { { 3, 2 } }, { 2 }, 0, "2 3" },
+	{ "not even the pid", { { 3, 1 } }, { 2 }, 0, "2" },
+	{ "none asked for", { { 1, 0 }, { 2, 1 } }, { 0 }, 0, "" },
+	{ "its own parent", { { 2, 2 }, { 3, 2 } }, { 2 }, 0, "2 3" },
+	{ "a circle", { { 2, 4 }, { 3, 2 }, { 4, 3 }, { 5, 1 } }, { 3 }, 0, "2 3 4" },
+	{ "listed twice", { { 2, 1 }, { 3, 2 }, { 3, 2 } }, { 2 }, 0, "2 3" },
+	{ "the largest numbers",
+	  { { UINT32_MAX, UINT32_MAX - 1 } },
+	  { UINT32_MAX - 1 },
+	  0,
+	  "4294967294 4294967295" },
+	{ "as many as allowed",
+	  { { 2, 1 }, { 3, 2 }, { 4, 2 }, { 5, 2 }, { 6, 2 }, { 7, 2 }, { 8, 2 }, { 9, 2 } },
+	  { 2 },
+	  0,
+	  "2 3 4 5 6 7 8 9" },
+	{ "a great-grandchild too many",
+	  { { 2, 1 },
+	    { 3, 2 },
+	    { 4, 3 },
+	    { 5, 4 },
+	    { 6, 5 },
+	    { 7, 6 },
+	    { 8, 7 },
+	    { 9, 8 },
+	    { 10, 9 } },
+	  { 2 },
+	  -E2BIG,
+	  "2 3 4 5 6 7 8 9" },
+};
+
 static void find(void **state)
 {
-	static const struct {
-		const char *title;
-		struct birth births[MAX_BIRTHS];
-		uint32_t of[3];
-		int r;
-		const char *want;
-	} rows[] = {
-		{ "no children", { { 1, 0 }, { 2, 1 }, { 3, 1 } }, { 2 }, 0, "2" },
-		{ "a child", { { 1, 0 }, { 2, 1 }, { 3, 2 } }, { 2 }, 0, "2 3" },
-		{ "generations, the youngest first",
-		  { { 9, 7 }, { 7, 5 }, { 5, 2 }, { 2, 1 }, { 4, 1 } },
-		  { 2 },
-		  0,
-		  "2 5 7 9" },
-		{ "brothers and cousins",
-		  { { 2, 1 }, { 3, 2 }, { 4, 2 }, { 5, 3 }, { 6, 3 }, { 7, 4 }, { 8, 1 }, { 9, 8 } },
-		  { 2 },
-		  0,
-		  "2 3 4 5 6 7" },
-		{ "two trees",
-		  { { 2, 1 }, { 3, 2 }, { 4, 1 }, { 5, 4 }, { 6, 1 } },
-		  { 2, 4 },
-		  0,
-		  "2 3 4 5" },
-		{ "one within the other",
-		  { { 2, 1 }, { 3, 2 }, { 4, 3 } },
-		  { 3, 2, 3 },
-		  0,
-		  "2 3 4" },
-		{ "a pid that is not there, with a child", { { 3, 2 } }, { 2 }, 0, "2 3" },
-		{ "not even the pid", { { 3, 1 } }, { 2 }, 0, "2" },
-		{ "none asked for", { { 1, 0 }, { 2, 1 } }, { 0 }, 0, "" },
-		{ "its own parent", { { 2, 2 }, { 3, 2 } }, { 2 }, 0, "2 3" },
-		{ "a circle", { { 2, 4 }, { 3, 2 }, { 4, 3 }, { 5, 1 } }, { 3 }, 0, "2 3 4" },
-		{ "listed twice", { { 2, 1 }, { 3, 2 }, { 3, 2 } }, { 2 }, 0, "2 3" },
-		{ "the largest numbers",
-		  { { UINT32_MAX, UINT32_MAX - 1 } },
-		  { UINT32_MAX - 1 },
-		  0,
-		  "4294967294 4294967295" },
-		{ "as many as allowed",
-		  { { 2, 1 }, { 3, 2 }, { 4, 2 }, { 5, 2 }, { 6, 2 }, { 7, 2 }, { 8, 2 }, { 9, 2 } },
-		  { 2 },
-		  0,
-		  "2 3 4 5 6 7 8 9" },
-		{ "a great-grandchild too many",
-		  { { 2, 1 },
-		    { 3, 2 },
-		    { 4, 3 },
-		    { 5, 4 },
-		    { 6, 5 },
-		    { 7, 6 },
-		    { 8, 7 },
-		    { 9, 8 },
-		    { 10, 9 } },
-		  { 2 },
-		  -E2BIG,
-		  "2 3 4 5 6 7 8 9" },
-	};
-
 	(void)state;
-	for (size_t i = 0; i < COUNT(rows); i++) {
+	for (size_t i = 0; i < COUNT(families); i++) {
 		struct counters counters = { 0 };
 		struct descendants d;
 		struct fake f;
 		int r;
 
-		fake_births(&f, rows[i].births, MAX_BIRTHS);
+		fake_births(&f, families[i].births, MAX_BIRTHS);
 		descendants_init(&d, MAX);
-		for (size_t k = 0; k < COUNT(rows[i].of) && rows[i].of[k]; k++)
-			assert_int_equal(descendants_add(&d, rows[i].of[k]), 0);
+		for (size_t k = 0; k < COUNT(families[i].of) && families[i].of[k]; k++)
+			assert_int_equal(descendants_add(&d, families[i].of[k]), 0);
 		r = descendants_find(&d, &f.source, &counters);
-		expect(rows[i].title, &d, r, rows[i].r, rows[i].want);
+		expect(families[i].title, &d, r, families[i].r, families[i].want);
 		assert_int_equal(counter_get(&counters, COUNTER_PROC_UNREADABLE), 0);
 		descendants_release(&d);
 	}

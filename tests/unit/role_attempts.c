@@ -15,6 +15,7 @@
 #include <linux/capability.h>
 #include <linux/fs.h>
 #include <linux/hw_breakpoint.h>
+#include <linux/netlink.h>
 #include <linux/openat2.h>
 #include <linux/perf_event.h>
 #include <signal.h>
@@ -254,6 +255,27 @@ static int try_bpf_pin(void)
 static int try_write_readable(void)
 {
 	return write(fds[READABLE], "x", 1) < 0 ? errno : 0;
+}
+
+/* The sockets of one family and protocol that the web process may make, and another protocol. */
+static int try_netlink(int protocol)
+{
+	long fd = syscall(SYS_socket, AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, protocol);
+
+	if (fd < 0)
+		return errno;
+	close((int)fd);
+	return 0;
+}
+
+static int try_ask_owners(void)
+{
+	return try_netlink(NETLINK_SOCK_DIAG);
+}
+
+static int try_ask_routes(void)
+{
+	return try_netlink(NETLINK_ROUTE);
 }
 
 static int try_fork(void)
@@ -731,6 +753,14 @@ static const struct attempt sealed_storekeeper_attempts[] = {
 	ENTRY(getdents64, ENOTDIR), ENTRY(stat, 0), ENTRY(memory, 0), ENTRY(clock, 0),
 };
 
+/* It speaks with whom it was given, and opens nothing. */
+static const struct attempt web_attempts[] = {
+	NO_TO_CHILDREN, NO(capset), NO(openat), NO(openat2), NO(newfstatat), NO(statx), NO(readlink),
+	NO(memfd_create), NO(getdents64), NO(ftruncate), NO(ioctl), NO(map_file), NO(map_shared),
+	NO(bpf), NO(perf_event_open), NO(prlimit64), NO(seccomp), NO(ask_routes),
+	NO(read), ENTRY(ask_owners, 0), ENTRY(memory, 0), ENTRY(clock, 0),
+};
+
 static const struct attempt dumper_attempts[] = {
 	NO_TO_CHILDREN, NO(openat), NO(openat2), NO(newfstatat), NO(statx), NO(getdents64),
 	NO(readlink), NO(ftruncate), NO(ioctl), NO(fcntl), NO(map_file), NO(map_shared), NO(bpf),
@@ -820,6 +850,7 @@ static const struct {
 	{ "reader supervisor", reader_supervisor_attempts, COUNT(reader_supervisor_attempts) },
 	{ "reader", unwinder_attempts, COUNT(unwinder_attempts) },
 	{ "storekeeper", storekeeper_attempts, COUNT(storekeeper_attempts) },
+	{ "web", web_attempts, COUNT(web_attempts) },
 	{ "leaky", in_a_leaky_filter, COUNT(in_a_leaky_filter) },
 };
 

@@ -97,6 +97,11 @@ static void test_storekeeper(void **state)
 	expect_role("storekeeper");
 }
 
+static void test_web(void **state)
+{
+	expect_role("web");
+}
+
 static void test_supervisor(void **state)
 {
 	expect_role("supervisor");
@@ -293,6 +298,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_dump_roles),
 		cmocka_unit_test(test_reader_roles),
 		cmocka_unit_test(test_storekeeper),
+		cmocka_unit_test(test_web),
 		cmocka_unit_test(test_roles_under_supervisor),
 #if !ROLE_SANITIZED
 		cmocka_unit_test(test_less_memory),

@@ -474,6 +474,57 @@ static void test_leader_ends(void **state)
 }
 
 /* What a leader may say that isn't a request; each ends the service. */
+/* The next leader starts with nothing of the last one's. */
+static void test_dismissed(void **state)
+{
+	struct err err = { "" };
+	int pids[8], opener;
+	struct team t;
+
+	team_start(&t, NULL);
+	started(&t, "opener");
+	opener = t.started.pid;
+	assert_int_equal(supervisor_prepare(t.s, "symbolizer", &err), 0);
+	assert_int_equal(children(pids, 8), 3);
+	assert_int_equal(supervisor_dismiss(t.s), 0);
+	assert_int_equal(children(pids, 8), 0);
+	assert_int_equal(supervisor_dismiss(t.s), 0);
+	fd_close(&t.leader);
+	fd_close(&t.service);
+	fd_close(&t.started.socket);
+
+	assert_int_equal(supervisor_lead(t.s, "agent", &t.leader, &t.service, &err), 0);
+	assert_false(supervisor_leader_ended(t.s, &err));
+	started(&t, "opener");
+	assert_int_not_equal(t.started.pid, opener);
+	assert_int_equal(supervisor_replaced(t.s), 0);
+	started(&t, "opener");
+	assert_int_equal(supervisor_replaced(t.s), 1);
+	assert_int_equal(socket_send(t.leader, 3, "", 0, NULL, 0, UINT64_MAX), 0);
+	await_leader(&t, "the agent ended with status 3");
+	team_end(&t);
+}
+
+static void add_42(void *ctx, struct service_usage *sum)
+{
+	sum->cpu_ns += *(uint64_t *)ctx;
+}
+
+static void test_others_are_counted(void **state)
+{
+	uint64_t more = 42 * NS_PER_S;
+	struct service_usage usage;
+	struct team t;
+
+	team_start(&t, NULL);
+	supervisor_usage(t.s, &usage);
+	assert_in_range(usage.cpu_ns, 0, more - 1);
+	supervisor_count_also(t.s, add_42, &more);
+	supervisor_usage(t.s, &usage);
+	assert_in_range(usage.cpu_ns, more, 2 * more);
+	team_end(&t);
+}
+
 static void test_nonsense(void **state)
 {
 	static const struct {
@@ -705,6 +756,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_usage),
 		cmocka_unit_test(test_memory),
 		cmocka_unit_test(test_leader_ends),
+		cmocka_unit_test(test_dismissed),
+		cmocka_unit_test(test_others_are_counted),
 		cmocka_unit_test(test_nonsense),
 		cmocka_unit_test(test_half_a_request),
 		cmocka_unit_test(test_unasked_descriptor),

@@ -101,84 +101,118 @@ static inline void go_put_struct(struct go_file *g, const struct go_made *f,
 	go_align(g);
 }
 
-/* Two files: "a.go" is number 0 of the unit (1 of the whole table, in Go 1.2), "b.go" the next. */
-static inline void go_make(struct go_file *g, enum go_version version, const struct go_made *made)
-{
-	static const uint32_t magics[] = { 0xfffffffb, 0xfffffffa, 0xfffffff0, 0xfffffff1 };
-	bool relative = version >= GO_1_18;
-	uint32_t count = 0, values[32][4], pointer = relative ? 4 : 8;
-	size_t list, words = 8, parts[6];
+/* Parts of the table, by where they begin: names, units, files, programs, …, functions. */
+enum { GO_NAMES, GO_UNITS, GO_FILES, GO_PROGRAMS, GO_FUNCTIONS = 5, GO_PARTS };
 
-	*g = (struct go_file){ .version = version };
-	buffer_init(&g->table, 1 << 20);
-	memset(g->text, 0xcc, sizeof(g->text));
-	while (made[count].name)
-		count++;
-	go_put(g, magics[version] | 1ULL << 48 | 8ULL << 56, 8);
-	go_put(g, count, 8);
-	if (version > GO_1_2) {
-		go_put(g, 2, 8);
-		for (int i = 0; i < 6; i++)
-			go_put(g, 0, 8);
-	}
-	list = g->table.len;
-	parts[5] = list;
-	if (version > GO_1_2) {
-		parts[0] = g->table.len;
+/* In Go 1.2 the list of functions comes first, and what it leads to behind. Returns where it is. */
+static inline size_t go_put_old_list(struct go_file *g, uint32_t count)
+{
+	size_t list = g->table.len;
+
+	for (uint32_t i = 0; i < count * 16 + 8 + 4; i++)
 		go_put(g, 0, 1);
-	} else { /* the list comes first; what it leads to behind */
-		parts[0] = parts[3] = 0;
-		for (uint32_t i = 0; i < count * 16 + 8 + 4; i++)
-			go_put(g, 0, 1);
-		go_put(g, 3, 4); /* of files, and one */
-		go_put(g, 0, 8);
-		go_set(g, list + count * 16 + 8, list + count * 16 + 12, 4);
-		go_set(g, list + count * 16 + 16, go_put_name(g, "a.go", 0), 4);
-		go_set(g, list + count * 16 + 20, go_put_name(g, "b.go", 0), 4);
-	}
-	for (uint32_t i = 0; i < count; i++)
-		values[i][0] = go_put_name(g, made[i].name, parts[0]);
-	if (version > GO_1_2) {
-		go_align(g);
-		parts[1] = g->table.len;
-		go_put(g, UINT32_MAX | 1ULL << 32, 8);
-		go_put(g, 6, 8);
-		parts[2] = g->table.len;
-		go_put(g, 0, 1);
-		go_put_name(g, "a.go", 0);
-		go_put_name(g, "b.go", 0);
-		parts[3] = g->table.len;
-		go_put(g, 0, 1);
-	}
-	for (uint32_t i = 0; i < count; i++) {
-		values[i][1] = go_put_program(g, made[i].frames, parts[3]);
-		values[i][2] = go_put_program(g, made[i].files, parts[3]);
-		values[i][3] = go_put_program(g, made[i].lines, parts[3]);
-	}
+	go_put(g, 3, 4); /* of files, and one */
+	go_put(g, 0, 8);
+	go_set(g, list + count * 16 + 8, list + count * 16 + 12, 4);
+	go_set(g, list + count * 16 + 16, go_put_name(g, "a.go", 0), 4);
+	go_set(g, list + count * 16 + 20, go_put_name(g, "b.go", 0), 4);
+	return list;
+}
+
+static inline void go_put_files(struct go_file *g, size_t parts[GO_PARTS])
+{
 	go_align(g);
-	if (version > GO_1_2) {
-		parts[5] = list = g->table.len;
-		for (uint32_t i = 0; i < count * 2 + 1; i++)
-			go_put(g, 0, pointer);
-		go_align(g);
-		if (relative)
-			go_set(g, GO_TEXT_WORD, GO_TEXT, 8);
-		words += relative ? 8 * 3 : 8 * 2;
-		for (int i = 0; i < 4; i++)
-			go_set(g, words + 8 * (size_t)i, parts[i], 8);
-		go_set(g, words + 8 * 4, parts[5], 8);
-	} else {
-		parts[5] = 0;
-	}
+	parts[GO_UNITS] = g->table.len;
+	go_put(g, UINT32_MAX | 1ULL << 32, 8);
+	go_put(g, 6, 8);
+	parts[GO_FILES] = g->table.len;
+	go_put(g, 0, 1);
+	go_put_name(g, "a.go", 0);
+	go_put_name(g, "b.go", 0);
+	parts[GO_PROGRAMS] = g->table.len;
+	go_put(g, 0, 1);
+}
+
+/* Room for the list, and in the table's head where all parts are. */
+static inline size_t go_put_list(struct go_file *g, uint32_t count, size_t parts[GO_PARTS])
+{
+	bool relative = g->version >= GO_1_18;
+	size_t words = 8 + (relative ? 8 * 3 : 8 * 2);
+
+	parts[GO_FUNCTIONS] = g->table.len;
+	for (uint32_t i = 0; i < count * 2 + 1; i++)
+		go_put(g, 0, relative ? 4 : 8);
+	go_align(g);
+	if (relative)
+		go_set(g, GO_TEXT_WORD, GO_TEXT, 8);
+	for (int i = 0; i < 4; i++)
+		go_set(g, words + 8 * (size_t)i, parts[i], 8);
+	go_set(g, words + 8 * 4, parts[GO_FUNCTIONS], 8);
+	return parts[GO_FUNCTIONS];
+}
+
+static inline void go_put_functions(struct go_file *g, const struct go_made *made, uint32_t count,
+				    uint32_t values[][4], size_t list, size_t base)
+{
+	bool relative = g->version >= GO_1_18;
+	uint32_t pointer = relative ? 4 : 8;
+
 	for (uint32_t i = 0; i <= count; i++) {
 		uint64_t start = relative ? made[i].start : GO_TEXT + made[i].start;
 
 		go_set(g, list + i * 2 * pointer, start, pointer);
 		if (i == count)
 			break;
-		go_set(g, list + (i * 2 + 1) * pointer, g->table.len - parts[5], pointer);
+		go_set(g, list + (i * 2 + 1) * pointer, g->table.len - base, pointer);
 		go_put_struct(g, &made[i], values[i]);
 	}
+}
+
+static inline void go_put_head(struct go_file *g, uint32_t count)
+{
+	static const uint32_t magics[] = { 0xfffffffb, 0xfffffffa, 0xfffffff0, 0xfffffff1 };
+
+	go_put(g, magics[g->version] | 1ULL << 48 | 8ULL << 56, 8);
+	go_put(g, count, 8);
+	if (g->version > GO_1_2) {
+		go_put(g, 2, 8);
+		for (int i = 0; i < 6; i++)
+			go_put(g, 0, 8);
+	}
+}
+
+/* Two files: "a.go" is number 0 of the unit (1 of the whole table, in Go 1.2), "b.go" the next. */
+static inline void go_make(struct go_file *g, enum go_version version, const struct go_made *made)
+{
+	size_t list = 0, parts[GO_PARTS] = { 0 };
+	uint32_t count = 0, values[32][4];
+	bool old = version == GO_1_2;
+
+	*g = (struct go_file){ .version = version };
+	buffer_init(&g->table, 1 << 20);
+	memset(g->text, 0xcc, sizeof(g->text));
+	while (made[count].name)
+		count++;
+	go_put_head(g, count);
+	if (old) {
+		list = go_put_old_list(g, count);
+	} else {
+		parts[GO_NAMES] = g->table.len;
+		go_put(g, 0, 1);
+	}
+	for (uint32_t i = 0; i < count; i++)
+		values[i][0] = go_put_name(g, made[i].name, parts[GO_NAMES]);
+	if (!old)
+		go_put_files(g, parts);
+	for (uint32_t i = 0; i < count; i++) {
+		values[i][1] = go_put_program(g, made[i].frames, parts[GO_PROGRAMS]);
+		values[i][2] = go_put_program(g, made[i].files, parts[GO_PROGRAMS]);
+		values[i][3] = go_put_program(g, made[i].lines, parts[GO_PROGRAMS]);
+	}
+	go_align(g);
+	if (!old)
+		list = go_put_list(g, count, parts);
+	go_put_functions(g, made, count, values, list, parts[GO_FUNCTIONS]);
 }
 
 /* The file, which takes the table with it. */

@@ -12,6 +12,7 @@
  *	no-mapping    left a return address that is no code's
  *	deep          called itself 1,100 times
  *	jit           is in no file, and keeps no frame pointer
+ *	exit          is in no file, and keeps no frame pointer, but is returned to its own way out: it ends nothing
  *	far           has 64 KiB on the stack
  *	whole         is main(): nothing is wrong
  *
@@ -117,6 +118,17 @@ static void deep_begin(void)
 	deep(DEPTH);
 }
 
+static void *code_make(const void *code, size_t bytes)
+{
+	unsigned char *at = mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC,
+				 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (at == MAP_FAILED)
+		abort();
+	memcpy(at, code, bytes);
+	return at;
+}
+
 /* The function's address follows its code. rbp says nothing. */
 static void jit(void)
 {
@@ -127,14 +139,23 @@ static void jit(void)
 		0x0f, 0x0b, /* ud2 */
 	};
 	void (*const work)(void) = ends_work;
-	unsigned char *at = mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC,
-				 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	unsigned char *at = code_make(code, sizeof(code));
 
-	if (at == MAP_FAILED)
-		abort();
-	memcpy(at, code, sizeof(code));
 	memcpy(at + sizeof(code), &work, sizeof(work));
 	((void (*)(void))at)();
+}
+
+/* As CPython 3.12's and 3.13's trampolines are. */
+static void exits(void)
+{
+	static const unsigned char code[] = {
+		0x48, 0x83, 0xec, 8, /* sub $8, %rsp */
+		0xff, 0xd7, /* call *%rdi */
+		0x48, 0x83, 0xc4, 8, /* add $8, %rsp */
+		0xc3, /* ret */
+	};
+
+	((void (*)(void (*work)(void)))code_make(code, sizeof(code)))(ends_work);
 }
 
 PROFILED void far(void)
@@ -157,6 +178,7 @@ static const struct {
 	{ "no-mapping", cut_no_mapping },
 	{ "deep", deep_begin },
 	{ "jit", jit },
+	{ "exit", exits },
 	{ "far", far },
 	{ "whole", ends_work },
 };

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Rounds: the hottest file that has sites to be asked about, a part of them at each drain, then the next file, until none is left or
- * the time is spent. A round begins when much of what was sampled has no lines, or once a minute: what is new then is little, and a
- * process for it is dear.
+ * Rounds: the hottest file that has sites to be asked about, a part of them at each drain, then the
+ * next file, until none is left or the time is spent. A round begins when much of what was sampled
+ * has no lines, or once a minute: what is new then is little, and a process for it is dear.
  *
- * Where a file's DWARF is, is found when its turn has come, by the opener and the ordinary symbolizer, as names are. What that takes counts
- * as time of ours.
+ * Where a file's DWARF is, is found when its turn has come, by the opener and the ordinary
+ * symbolizer, as names are. What that takes counts as time of ours.
  *
- * Refused: to ask as soon as a site is seen. Each window of a busy machine has some; a process that is started for them each time costs
- * more than all that it answers.
+ * Refused: to ask as soon as a site is seen. Each window of a busy machine has some; a process that
+ * is started for them each time costs more than all that it answers.
  */
 #include "profiler/agent/background_lines.h"
 
@@ -21,12 +21,15 @@
 #include "profiler/base/cleanup.h"
 
 #define ROUND_NS (60 * NS_PER_S)
-/* One begins at once if so many frames of a window, of all that could have lines, have none: one of ... */
+/* One begins at once if of a window's frames that could have lines one in so many has none, ... */
 #define HOT_PART 20
-/* ... but none sooner than this behind the last one: the next window's. */
+/* ... but no sooner than this behind the last one: with the next window. */
 #define LEAST_ROUND_NS (8 * NS_PER_S)
 #define IDLE_NS (10 * NS_PER_S)
-/* A question's CPU time, which is the index's mostly; and a turn's time, as a busy machine leaves little to it. */
+/*
+ * A question's CPU time, which is the index's mostly; and a turn's time, as a busy machine leaves
+ * little to it.
+ */
 #define QUESTION_CPU_NS (2 * NS_PER_S)
 #define TURN_NS (300 * NS_PER_S)
 #define PROCESS_CPU_NS (5 * NS_PER_S)

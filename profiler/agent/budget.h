@@ -34,7 +34,7 @@ struct budget {
 	uint64_t profile; /* the named profile */
 	uint64_t answer; /* its encoded form, where batch, window and processes were */
 	uint64_t symbolizer; /* RLIMIT_DATA of it */
-	uint64_t background; /* of the one that reads lines in a job that goes on; 0: there is no memory for one, or no such job */
+	uint64_t background; /* of who reads lines in a job that goes on; 0: there is none */
 	uint64_t opener; /* of the opener */
 	uint64_t fetcher; /* of the fetcher; copies of files too */
 	uint64_t supervisor;
@@ -54,7 +54,10 @@ uint64_t budget_kernel_most(uint64_t total);
 int budget_divide(struct budget *ret, uint64_t total, uint64_t cgroup_limit, uint64_t kernel_bytes,
 		  struct err *err);
 
-/* The same of a job that goes on, which needs a background symbolizer and no room for an answer: `b` is what was divided. */
+/*
+ * The same of a job that goes on, which needs a background symbolizer and no room for an answer:
+ * `b` is what was divided.
+ */
 void budget_go_on(struct budget *b);
 
 /*

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Files that nobody maps any more, held open to the end of the capture all the same: for their lines, which are read last,
- * and for names that may turn up. Only where that is in nobody's way (decision 0006): while the file has a name, on the file
- * systems of / and /usr, and on one from which a living process maps another file, which keeps it mounted anyway. They are few; what is
+ * Files that nobody maps any more, held open to the end of the capture all the same: for their
+ * lines, which are read last, and for names that may turn up. Only where that is in nobody's way
+ * (decision 0006): while the file has a name, on the file systems of / and /usr, and on one from
+ * which a living process maps another file, which keeps it mounted anyway. They are few; what is
  * not held, or no longer, is counted (LINES_LET_GO).
  *
- * Where lines are read while sampling goes on, each other file is held for HELD_BRIEFLY_NS, to be asked about at once.
+ * Where lines are read while sampling goes on, each other file is held for HELD_BRIEFLY_NS, to be
+ * asked about at once.
  */
 #ifndef AGENT_HELD_H
 #define AGENT_HELD_H
@@ -24,7 +26,7 @@ struct held_file {
 	uint32_t file; /* its number in the file table */
 	int fd;
 	struct line_files lines;
-	uint64_t until_ns; /* CLOCK_MONOTONIC: it may be in somebody's way, and goes then. 0: it isn't */
+	uint64_t until_ns; /* CLOCK_MONOTONIC: it is in somebody's way, and goes then; or 0 */
 };
 
 struct held {

@@ -22,7 +22,8 @@ struct inlining {
 int inlining_run(struct inlining *x, const struct run *run, const struct line_files *files);
 
 /*
- * One of its sites gets answer number `i`: if it is a location already, that is amended. The same errors; what it was stays, then.
+ * One of its sites gets answer number `i`: if it is a location already, that is amended. The same
+ * errors; what it was stays, then.
  */
 int inlining_apply(struct inlining *x, struct site *site, const struct lines_answers *a,
 		   uint32_t i);

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The question goes out by one call, since it is smaller than a socket's memory; its answer comes in pieces, whenever we look
- * (role/inbox.h). What it costs is read from the process's own clock, which everybody may read: it is to be bounded by the CPU time
- * that it takes, and not by how long it waits for a CPU that all others get first.
+ * The question goes out by one call, since it is smaller than a socket's memory; its answer comes
+ * in pieces, whenever we look (role/inbox.h). What it costs is read from the process's own clock,
+ * which everybody may read: it is to be bounded by the CPU time that it takes, and not by how long
+ * it waits for a CPU that all others get first.
  *
- * Refused: a thread that waits. It would need locks around all that names are put into, or copies of it.
+ * Refused: a thread that waits. It would need locks around all that names are put into, or copies
+ * of it.
  */
 #include "profiler/agent/line_reader.h"
 

@@ -123,8 +123,8 @@ int live_lines_ask(struct live_names *n, uint32_t space, const struct line_files
 		   const uint64_t *vaddrs, uint32_t count, struct lines_answers *ret,
 		   struct err *err);
 /*
- * Counts why a file has no lines, or not all of them: `r` of a request, and if that is 0 its answer. *bad is the last space of
- * which not all could be read: each of its parts says so.
+ * Counts why a file has no lines, or not all of them: `r` of a request, and if that is 0 its
+ * answer. *bad is the last space of which not all could be read: each of its parts says so.
  */
 void live_lines_count(struct counters *counters, uint32_t *bad, uint32_t space, int r,
 		      const struct lines_answers *a);

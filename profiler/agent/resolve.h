@@ -82,8 +82,9 @@ bool resolver_is_full(const struct resolver *r);
 int resolver_turn(struct resolver *r, uint64_t start_ns, struct profile *ret);
 
 /*
- * From now on lines are read in the background, by `b`, borrowed: each cut wants, each resolver_let_go() asks, and other files than
- * those that are in nobody's way are held for some seconds, to be asked about at once.
+ * From now on lines are read in the background, by `b`, borrowed: each cut wants, each
+ * resolver_let_go() asks, and other files than those that are in nobody's way are held for some
+ * seconds, to be asked about at once.
  */
 void resolver_read_lines(struct resolver *r, struct background_lines *b);
 

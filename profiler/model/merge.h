@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Samples of one profile, added to another one. What a sample hangs on (series, labels, stack, functions, texts) is
- * interned there when its first sample comes: what no sample uses is left behind. Each item is translated once.
+ * Samples of one profile, added to another one. What a sample hangs on (series, labels, stack,
+ * functions, texts) is interned there when its first sample comes: what no sample uses is left
+ * behind. Each item is translated once.
  *
- * Only the arrays of `from` are read, its indexes aren't: it may be one that was decoded and has none. It may grow
- * between two calls; a location of it that is amended is amended in `into` too, with the next sample. Not thread safe.
+ * Only the arrays of `from` are read, its indexes aren't: it may be one that was decoded and has
+ * none. It may grow between two calls; a location of it that is amended is amended in `into` too,
+ * with the next sample. Not thread safe.
  */
 #ifndef MODEL_MERGE_H
 #define MODEL_MERGE_H

@@ -281,7 +281,10 @@ int profile_location_amend(struct profile *p, uint32_t location, bool named,
 	if (r == 0)
 		r = array_reserve((void **)&p->amended.items, &p->amended.capacity,
 				  p->amended.count + 1, sizeof(made), p->max_items);
-	/* By what it was made of it is indexed already. Another may be by this, too, until that one is amended. */
+	/*
+	 * By what it was made of it is indexed already. Another may be by this, too, until that one
+	 * is amended.
+	 */
 	if (r == 0 && !lines_equal(p, made.first_line, made.line_count, &key))
 		r = index_add(&p->location_index, location_hash(&key), location);
 	if (r < 0)

@@ -67,7 +67,7 @@ struct profile_location {
 	uint32_t mapping; /* or PROFILE_NONE */
 	uint32_t first_line, line_count; /* at least one line */
 	uint32_t named : 1; /* 0: its function is a stand-in such as "[libc.so.6]" */
-	uint32_t amended : 31; /* by how it was made: its number in profile.amended + 1; 0: it is as it was made */
+	uint32_t amended : 31; /* its number in profile.amended + 1; 0: it is as it was made */
 };
 
 /* One time that a location became known better (profile_location_amend). */
@@ -165,11 +165,12 @@ int profile_function(struct profile *p, const struct profile_function *f);
 int profile_location(struct profile *p, uint32_t mapping, uint64_t address, bool named,
 		     const struct profile_line *lines, uint32_t line_count);
 /*
- * The same location, known better: from now on it has these lines (1 to 1,000, copied), wherever it is used, and keeps its id. 0,
- * -ENOMEM, -E2BIG: then it is as it was.
+ * The same location, known better: from now on it has these lines (1 to 1,000, copied), wherever it
+ * is used, and keeps its id. 0, -ENOMEM, -E2BIG: then it is as it was.
  *
- * profile_location() returns it for what it was made of, and for what it has now, or another location that is one of these, too. What
- * it had between two amendments is forgotten, and would make a new one.
+ * profile_location() returns it for what it was made of, and for what it has now, or another
+ * location that is one of these, too. What it had between two amendments is forgotten, and would
+ * make a new one.
  */
 int profile_location_amend(struct profile *p, uint32_t location, bool named,
 			   const struct profile_line *lines, uint32_t line_count);

@@ -425,7 +425,10 @@ static const struct role_limit symbolizer_limits[] = {
 #endif
 };
 
-/* The same; and one that was given up over a question may not go on for long. Else it is replaced before (agent/background_lines.c). */
+/*
+ * The same; and one that was given up over a question may not go on for long. Else it is replaced
+ * before (agent/background_lines.c).
+ */
 static const struct role_limit background_symbolizer_limits[] = {
 	{ RLIMIT_CORE, "RLIMIT_CORE", 0 },
 	{ RLIMIT_NPROC, "RLIMIT_NPROC", 0 },

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The dictionary; samples are columns_samples.c's. Each field of each kind of item is a column of its own: neighbours in a column
- * are alike, so that deltas are small and zstd finds what repeats. A node's parent is mostly the node before it, and its column
- * mostly zeros.
+ * The dictionary; samples are columns_samples.c's. Each field of each kind of item is a column of
+ * its own: neighbours in a column are alike, so that deltas are small and zstd finds what repeats.
+ * A node's parent is mostly the node before it, and its column mostly zeros.
  *
- * Refused: numbers that are true beyond a file. Each has its own, so that any of them can go without another's becoming wrong.
+ * Refused: numbers that are true beyond a file. Each has its own, so that any of them can go
+ * without another's becoming wrong.
  */
 #include "profiler/store/columns.h"
 
@@ -95,7 +96,10 @@ static const struct profile_location *next_amended(const struct profile *p, uint
 	return NULL;
 }
 
-/* How many lines each has, and whether it has a name; then of all lines the functions, and the numbers. */
+/*
+ * How many lines each has, and whether it has a name; then of all lines the functions, and the
+ * numbers.
+ */
 static void write_lines(const struct profile *p, next_location *next, uint32_t from, uint32_t known,
 			struct buffer *out)
 {

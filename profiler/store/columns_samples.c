@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Samples are sorted by series and node, and so without any order of time; moments have that, in planes of low and of high bytes, since
- * the low ones are as good as random and would spoil the others for the entropy coder.
+ * Samples are sorted by series and node, and so without any order of time; moments have that, in
+ * planes of low and of high bytes, since the low ones are as good as random and would spoil the
+ * others for the entropy coder.
  *
- * Refused: zstd's own dictionaries, or the frame before as one. They halve small windows, and make every window depend on
- * each one before it in the samples, too, which a reader of a range would have to unpack.
+ * Refused: zstd's own dictionaries, or the frame before as one. They halve small windows, and make
+ * every window depend on each one before it in the samples, too, which a reader of a range would
+ * have to unpack.
  */
 #include "profiler/store/columns.h"
 
@@ -83,7 +85,10 @@ static void write_facts(const struct profile_facts *f, const struct counters *c,
 	}
 }
 
-/* Runs of one series: how many, then of each by how much its series is more than the last one's, and its samples. */
+/*
+ * Runs of one series: how many, then of each by how much its series is more than the last one's,
+ * and its samples.
+ */
 static void write_runs(const struct place *at, uint32_t count, struct buffer *out)
 {
 	uint32_t runs = 0, last = 0;
@@ -132,7 +137,10 @@ static int compare_moments(const void *a, const void *b)
 	return x->slot < y->slot ? -1 : x->slot > y->slot;
 }
 
-/* Sorted by their samples' places in the file, then by time; -EINVAL: they are others than the samples. */
+/*
+ * Sorted by their samples' places in the file, then by time; -EINVAL: they are others than the
+ * samples.
+ */
 static int moments_sort(const struct profile *p, struct columns_moment *m, uint32_t count)
 {
 	_cleanup_(free_ptr) struct place *at = places_new(p);

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Frame after frame. What isn't there yet (the frame that is just being written, or that a kill cut off) is an end; what is
- * there and disagrees with its hash is damage. A tail of zeros is what a power cut leaves on some file systems: an end too.
+ * Frame after frame. What isn't there yet (the frame that is just being written, or that a kill cut
+ * off) is an end; what is there and disagrees with its hash is damage. A tail of zeros is what a
+ * power cut leaves on some file systems: an end too.
  *
- * The dictionaries are read ahead of the samples: a window's names are in those before it, and what became known better of them is in
- * those behind it. By their hash each frame is read whole once, of which it is the least part.
+ * The dictionaries are read ahead of the samples: a window's names are in those before it, and what
+ * became known better of them is in those behind it. By their hash each frame is read whole once,
+ * of which it is the least part.
  *
  * Refused: going on behind a damaged frame. The windows behind it use names that were in it.
  */

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The input is columns: three u16 with the lengths of a dictionary, of the next one and of samples, these, and moments behind them. What
- * is let through is merged into another profile, which asserts that all ids are within their arrays; also if the second dictionary
- * is refused, after which the first is to be as it was.
+ * The input is columns: three u16 with the lengths of a dictionary, of the next one and of samples,
+ * these, and moments behind them. What is let through is merged into another profile, which asserts
+ * that all ids are within their arrays; also if the second dictionary is refused, after which the
+ * first is to be as it was.
  *
  * The corpus: python3 tests/fuzz/store_corpus.py
  */

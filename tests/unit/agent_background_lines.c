@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Samples of one process in two binaries, whose lines come while it is sampled. The symbolizer is this test itself, run with the role
- * as argv[1]: what it does is the first byte of the file that it is handed.
+ * Samples of one process in two binaries, whose lines come while it is sampled. The symbolizer is
+ * this test itself, run with the role as argv[1]: what it does is the first byte of the file that
+ * it is handed.
  */
 #include "profiler/agent/background_lines.h"
 
@@ -399,7 +400,9 @@ static void a_file_that_fails(void **state)
 	}
 }
 
-/* CPU time that was spent beyond what there was has to be earned before there is another question. */
+/*
+ * CPU time that was spent beyond what there was has to be earned before there is another question.
+ */
 static void it_costs_no_more_than_its_share(void **state)
 {
 	struct fixture *f = *state;
@@ -484,7 +487,10 @@ static void it_goes_when_it_is_idle(void **state)
 	assert_int_equal(f->starter.starts, 2);
 }
 
-/* Nobody maps it any more, and it is in somebody's way: its lines come at once, and nothing of it stays open. */
+/*
+ * Nobody maps it any more, and it is in somebody's way: its lines come at once, and nothing of it
+ * stays open.
+ */
 static void what_is_let_go_is_asked_at_once(void **state)
 {
 	struct fixture *f = *state;

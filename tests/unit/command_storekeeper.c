@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The storekeeper as a process in its sandbox, and the agent's side of it: windows get there once, whoever is killed when, and whatever
- * an agent sends.
+ * The storekeeper as a process in its sandbox, and the agent's side of it: windows get there, whatever the
+ * disk does, and whatever an agent sends.
  */
 #include "profiler/storekeeper/protocol.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <setjmp.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -23,216 +21,7 @@
 
 #include <cmocka.h>
 
-#include "profiler/agent/archive.h"
-#include "profiler/base/cleanup.h"
-#include "profiler/reader/account.h"
-#include "profiler/role/child.h"
-#include "profiler/role/sandbox.h"
-#include "profiler/role/socket.h"
-#include "profiler/storekeeper/directory.h"
-#include "tests/unit/store_directory.h"
-
-#define KILLS 200
-#define WAIT_NS (20 * NS_PER_S)
-#define HOUR (3600 * NS_PER_S)
-
-static uint64_t in(uint64_t ns)
-{
-	return clock_ns(CLOCK_MONOTONIC) + ns;
-}
-
-/* ---- the storekeeper ---- */
-
-struct keeper {
-	struct child child;
-	struct socket_message m;
-	struct keeper_figures figures; /* the last ones */
-	char said[sizeof(struct err) + 64]; /* the last sentence */
-};
-
-/* What comes next; figures and sentences are remembered. */
-static uint32_t hear(struct keeper *k)
-{
-	const struct buffer *b = &k->m.bytes;
-	int r = socket_receive(k->child.socket, &k->m, in(WAIT_NS));
-
-	if (r < 0)
-		fail_msg("the storekeeper is silent: %s", strerror(-r));
-	if (k->m.type == KEEPER_FIGURES) {
-		assert_int_equal(b->len, sizeof(k->figures));
-		memcpy(&k->figures, b->data, sizeof(k->figures));
-	}
-	if (k->m.type == KEEPER_SAID)
-		snprintf(k->said, sizeof(k->said), "%.*s", (int)b->len, b->data);
-	return k->m.type;
-}
-
-static struct keeper_job job_for_ever(void)
-{
-	struct keeper_job job = keeper_job_default();
-
-	memset(job.age_ns, 0, sizeof(job.age_ns));
-	return job;
-}
-
-/* The agent's socket, or -1; then *k has its ENDED. */
-static int keeper_start(struct keeper *k, const char *path, const struct keeper_job *job)
-{
-	_cleanup_(fd_close) int dirfd = -1;
-	struct err err = { "" };
-	int pair[2];
-	uint32_t type;
-
-	*k = (struct keeper){ 0 };
-	socket_message_init(&k->m, KEEPER_MAX_MESSAGE_BYTES);
-	dirfd = directory_open(path, &err);
-	if (dirfd < 0 || child_start(&k->child, STOREKEEPER_ROLE, &err) < 0)
-		fail_msg("%s", err.text);
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
-	assert_int_equal(socket_send(k->child.socket, KEEPER_JOB, job, sizeof(*job),
-				     (const int[]){ dirfd, pair[1] }, 2, in(WAIT_NS)),
-			 0);
-	close(pair[1]);
-	type = hear(k);
-	if (type == KEEPER_OPENED)
-		return pair[0];
-	assert_int_equal(type, KEEPER_ENDED);
-	print_message("ended: %.*s\n", (int)(k->m.bytes.len - sizeof(struct keeper_result)),
-		      k->m.bytes.data + sizeof(struct keeper_result));
-	close(pair[0]);
-	return -1;
-}
-
-static void keeper_release(struct keeper *k)
-{
-	child_stop(&k->child, NULL);
-	socket_message_release(&k->m);
-}
-
-static void keeper_stop(struct keeper *k)
-{
-	assert_int_equal(socket_send(k->child.socket, KEEPER_STOP, NULL, 0, NULL, 0, in(WAIT_NS)),
-			 0);
-	while (hear(k) != KEEPER_ENDED)
-		;
-	assert_int_equal(((const struct keeper_result *)k->m.bytes.data)->status, 0);
-	keeper_release(k);
-}
-
-static void keeper_kill(struct keeper *k)
-{
-	assert_true(child_kill(&k->child, WAIT_NS, NULL));
-	socket_message_release(&k->m);
-}
-
-/* ---- the agent ---- */
-
-struct agent {
-	struct archive *archive;
-	struct counters counters;
-	struct profile p;
-	uint64_t seed, at; /* the next window */
-	uint64_t appended, committed; /* windows */
-	uint64_t samples_appended, samples_committed;
-	uint64_t refused; /* windows of which we heard that they were dropped */
-};
-
-static void agent_new(struct agent *a)
-{
-	*a = (struct agent){ .seed = 5, .at = TEST_EPOCH_NS };
-	assert_int_equal(archive_new(&a->archive, &a->counters), 0);
-	test_profile(&a->p);
-}
-
-static void agent_free(struct agent *a)
-{
-	archive_free(a->archive);
-	profile_release(&a->p);
-}
-
-static void agent_append(struct agent *a, uint32_t samples, uint64_t step_ns)
-{
-	const struct store_window x = test_window_at(a->at);
-
-	if (archive_turns(a->archive, a->at)) {
-		assert_int_equal(archive_part(a->archive, &a->p), 0);
-		test_profile(&a->p);
-	}
-	test_window(&a->p, &a->seed, samples, a->at);
-	assert_int_equal(archive_append(a->archive, &a->p, &x), 0);
-	a->appended++;
-	a->samples_appended += profile_total_count(&a->p);
-	a->at += step_ns;
-}
-
-/* 0, or that the storekeeper has gone. */
-static int agent_poll(struct agent *a)
-{
-	struct archive_fate f;
-	int r;
-
-	while ((r = archive_poll(a->archive, &f)) == 1) {
-		a->committed += !f.status;
-		a->samples_committed += f.status ? 0 : f.samples;
-		a->refused += f.status < 0;
-	}
-	return r;
-}
-
-static uint32_t held(const struct agent *a)
-{
-	struct archive_status s;
-
-	archive_status(a->archive, &s);
-	return s.windows;
-}
-
-/* Until all that is held has its reply. */
-static void agent_settle(struct agent *a)
-{
-	uint64_t end = in(WAIT_NS);
-
-	while (agent_poll(a) == 0 && held(a) && clock_ns(CLOCK_MONOTONIC) < end)
-		poll(&(struct pollfd){ .fd = archive_fd(a->archive), .events = POLLIN }, 1, 100);
-	assert_int_equal(held(a), 0);
-}
-
-/* All in the store, at the level of 10 s: samples; windows in *ret_windows, what they tell in *counters. */
-static uint64_t stored(const struct test_store *t, uint64_t *ret_windows, struct counters *counters)
-{
-	struct store_result result;
-	struct profile is;
-	uint64_t count;
-
-	result = test_read(t, 0, UINT64_MAX, TEST_WINDOW_NS, &is);
-	if (result.bad)
-		fail_msg("%s", result.damage.text);
-	count = profile_total_count(&is);
-	*ret_windows = result.windows;
-	if (counters)
-		*counters = is.counters;
-	profile_release(&is);
-	return count;
-}
-
-static void verify(const struct test_store *t)
-{
-	_cleanup_(buffer_release) struct buffer out = BUFFER_INIT(1 << 20);
-	const struct reader_account job = { .kind = READER_VERIFY };
-	struct catalog c = { 0 };
-	int fd = t->fd;
-	struct store_source source = { &c, store_source_open, &fd, STORE_LIMITS_DEFAULT };
-	struct err err = { "" };
-	uint32_t bad = 1;
-
-	assert_int_equal(catalog_read(&c, t->fd, &err), 0);
-	assert_int_equal(account_run(&job, &source, &out, &bad, &err), 0);
-	if (bad)
-		fail_msg("%s", buffer_cstr(&out));
-	catalog_release(&c);
-}
-
-/* ---- tests ---- */
+#include "tests/unit/command_storekeeper_process.h"
 
 static void test_hours(void **state)
 {
@@ -300,101 +89,6 @@ static void test_second(void **state)
 	assert_int_equal(keeper_start(&other, t.path, &job), -1);
 	assert_int_equal(((const struct keeper_result *)other.m.bytes.data)->status, -EINVAL);
 	keeper_release(&other);
-	test_store_release(&t);
-}
-
-/* The storekeeper, killed at random moments while windows come as fast as it takes them. */
-static void test_kills(void **state)
-{
-	struct keeper_job job = job_for_ever();
-	uint64_t seed = 11, windows, samples;
-	struct test_store t;
-	struct agent a;
-
-	(void)state;
-	test_store_new(&t);
-	agent_new(&a);
-	for (uint32_t i = 0; i < KILLS; i++) {
-		struct keeper k;
-		uint64_t end;
-
-		archive_connect(a.archive, keeper_start(&k, t.path, &job));
-		end = in(test_random(&seed) % (12 * NS_PER_MS));
-		do {
-			if (held(&a) < ARCHIVE_MAX_WINDOWS / 2)
-				agent_append(&a, 20, 450 * NS_PER_S);
-		} while (agent_poll(&a) == 0 && clock_ns(CLOCK_MONOTONIC) < end);
-		keeper_kill(&k);
-		if (i % 20)
-			continue;
-		samples = stored(&t, &windows, NULL);
-		if (samples < a.samples_committed || windows < a.committed)
-			fail_msg("kill %u: %llu samples, committed %llu", i,
-				 (unsigned long long)samples,
-				 (unsigned long long)a.samples_committed);
-	}
-	(void)agent_poll(&a);
-	{
-		struct keeper k;
-
-		archive_connect(a.archive, keeper_start(&k, t.path, &job));
-		agent_settle(&a);
-		keeper_stop(&k);
-	}
-	/* Each window once: those, too, that were written when nobody could say so any more. */
-	assert_int_equal(a.committed, a.appended);
-	assert_int_equal(a.samples_committed, a.samples_appended);
-	assert_int_equal(stored(&t, &windows, NULL), a.samples_appended);
-	assert_int_equal(windows, a.appended);
-	assert_int_equal(counter_get(&a.counters, COUNTER_WINDOWS_DROPPED_STORE), 0);
-	verify(&t);
-	print_message("%llu windows\n", (unsigned long long)windows);
-	assert_true(windows > KILLS / 10);
-	agent_free(&a);
-	test_store_release(&t);
-}
-
-/* A month of few windows and little room: at each kill the bytes are within their limit, whatever was being made. */
-static void test_limit(void **state)
-{
-	struct keeper_job job = job_for_ever();
-	uint64_t seed = 12, rolled_up = 0, expired = 0, windows;
-	struct test_store t;
-	struct agent a;
-
-	(void)state;
-	test_store_new(&t);
-	agent_new(&a);
-	job.max_bytes = STORE_MIN_BYTES;
-	job.figures_ns = 20 * NS_PER_MS;
-	for (uint32_t i = 0; i < 50; i++) {
-		uint64_t until = a.at + test_random(&seed) % (30 * HOUR);
-		struct keeper k;
-
-		archive_connect(a.archive, keeper_start(&k, t.path, &job));
-		while (a.at < until) {
-			struct pollfd p = { .fd = k.child.socket, .events = POLLIN };
-
-			agent_append(&a, 200, 1800 * NS_PER_S);
-			agent_settle(&a);
-			while (poll(&p, 1, 0) > 0)
-				assert_int_equal(hear(&k), KEEPER_FIGURES);
-			assert_in_range(k.figures.bytes, 0, STORE_MIN_BYTES);
-		}
-		/* What it has done since the last ones isn't told. */
-		keeper_kill(&k);
-		rolled_up += k.figures.rolled_up;
-		expired += k.figures.expired_by_bytes;
-		assert_in_range(test_store_bytes(&t), 0, STORE_MIN_BYTES);
-	}
-	assert_int_equal(a.committed, a.appended);
-	assert_in_range(stored(&t, &windows, NULL), 1, a.samples_appended - 1);
-	assert_true(rolled_up > 0 && expired > 0);
-	verify(&t);
-	print_message("%llu days, %llu files rolled up, %llu given up\n",
-		      (unsigned long long)((a.at - TEST_EPOCH_NS) / (24 * HOUR)),
-		      (unsigned long long)rolled_up, (unsigned long long)expired);
-	agent_free(&a);
 	test_store_release(&t);
 }
 
@@ -709,16 +403,11 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_directory), cmocka_unit_test(test_hours),
 		cmocka_unit_test(test_second),    cmocka_unit_test(test_nobody),
 		cmocka_unit_test(test_full_disk), cmocka_unit_test(test_read_only),
-		cmocka_unit_test(test_liars),     cmocka_unit_test(test_kills),
-		cmocka_unit_test(test_limit),
+		cmocka_unit_test(test_liars),
 	};
+	int status;
 
-	if (argc == 2 && !strcmp(argv[1], STOREKEEPER_ROLE)) {
-		struct err err;
-
-		if (child_enter() < 0 || sandbox_enter(role_find(STOREKEEPER_ROLE), &err) < 0)
-			return 77;
-		return storekeeper_serve(ROLE_CHILD_SOCKET);
-	}
+	if (storekeeper_main(argc, argv, &status))
+		return status;
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

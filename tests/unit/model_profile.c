@@ -161,7 +161,10 @@ static void test_amended(void **state)
 	profile_release(&p);
 }
 
-/* Beside a plain table of what each is: whatever was amended, ids stay, and what is asked for is what is there. */
+/*
+ * Beside a plain table of what each is: whatever was amended, ids stay, and what is asked for is
+ * what is there.
+ */
 static void test_amended_often(void **state)
 {
 	struct profile_line lines[3] = { 0 };

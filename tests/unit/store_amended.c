@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Locations that become known better from window to window: whoever reads a file sees all of its windows with what was known last.
+ * Locations that become known better from window to window: whoever reads a file sees all of its
+ * windows with what was known last.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -23,7 +24,9 @@
 #define HOUR (3600 * NS_PER_S)
 #define ALL UINT64_MAX
 
-/* A writer, and beside it a profile of what its file holds: all windows, with what was known last. */
+/*
+ * A writer, and beside it a profile of what its file holds: all windows, with what was known last.
+ */
 struct fixture {
 	struct test_store store;
 	struct store_writer *writer;
@@ -167,7 +170,10 @@ static uint64_t damage_last(int fd, const char *name)
 	return 1;
 }
 
-/* A bit turned in the last window costs that one: those before it are read, with what was known by then. */
+/*
+ * A bit turned in the last window costs that one: those before it are read, with what was known by
+ * then.
+ */
 static void what_is_before_the_damage_is_read(void **state)
 {
 	struct store_result result;

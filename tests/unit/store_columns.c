@@ -239,7 +239,10 @@ static void test_golden(void **state)
 	profile_release(&p);
 }
 
-/* Whatever was amended when, the reader has of each location what was known last, and nothing twice. */
+/*
+ * Whatever was amended when, the reader has of each location what was known last, and nothing
+ * twice.
+ */
 static void test_amended(void **state)
 {
 	for (uint64_t seed = 1; seed <= 10; seed++) {
@@ -282,7 +285,10 @@ static void test_amended(void **state)
 	}
 }
 
-/* Amendments of what isn't there, or comes with them; and a dictionary that fails leaves what was there before. */
+/*
+ * Amendments of what isn't there, or comes with them; and a dictionary that fails leaves what was
+ * there before.
+ */
 static void test_amended_badly(void **state)
 {
 	static const struct {

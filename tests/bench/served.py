@@ -28,12 +28,19 @@ MIB = 1 << 20
 COME_AND_GO = "while :; do ls -l /usr/bin | sort | tail -n 1; grep -c x /etc/services; sleep 1; done > /dev/null"
 
 
+def role_of(pid):
+    with contextlib.suppress(OSError), open(f"/proc/{pid}/cmdline", "rb") as file:
+        if os.path.basename(file.read().split(b"\0")[0]) == b"slowburn-web":
+            return "web"
+    return footprint.role_of(pid)
+
+
 class Server:
     """serve with a store of its own, quiet and alone on its port."""
 
     def __init__(self, slowburn, directory):
         self.store, self.log = os.path.join(directory, "store"), os.path.join(directory, "log")
-        self.ended_roles = {}
+        self.spent = {}
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen([slowburn, "serve", "--listen", f"127.0.0.1:{PORT}", "--store", self.store],
                                             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=log)
@@ -72,14 +79,14 @@ class Server:
         now["busy_ns"] = watch.busy_ns()[0]
         now["bpf_bytes"], now["rings_bytes"], now["pss_bytes"], now["pss"] = sum(objects.values()), 0, 0, {}
         for pid in tree:
-            role = footprint.role_of(pid)
+            role = role_of(pid)
             own, rings = watch.own_and_kernel_bytes(pid)
-            self.ended_roles[role, pid] = spent[pid]
+            self.spent[role, pid] = spent[pid]
             now["rings_bytes"] += rings
             now["pss_bytes"] += own
             now["pss"][role] = now["pss"].get(role, 0) + own
         now["roles"] = {}
-        for (role, _), ns in self.ended_roles.items():
+        for (role, _), ns in self.spent.items():
             now["roles"][role] = now["roles"].get(role, 0) + ns
         now["store_bytes"] = self.store_bytes()
         return now
@@ -152,7 +159,7 @@ def wake_ups_a_second(pid, seconds):
     time.sleep(seconds)
     span = time.monotonic() - begin
     for p in watch.tree_of(pid):
-        role = footprint.role_of(p)
+        role = role_of(p)
         roles[role] = roles.get(role, 0) + (wake_ups([p]) - before.get(p, 0)) / span
     return sum(roles.values()), roles
 

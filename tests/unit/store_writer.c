@@ -506,6 +506,55 @@ static void test_full_disk(void **state)
 	rmdir(mount_point);
 }
 
+/*
+ * A disk that is full when a storekeeper is started anew: what was stored in this hour stays, and what is begun when there is
+ * room again counts.
+ */
+static void test_full_disk_at_start(void **state)
+{
+	char mount_point[] = "/tmp/store-disk-XXXXXX";
+	struct store_writer *w;
+	struct test_store t;
+	struct profile p, is;
+	uint64_t seed = 4, at = TEST_EPOCH_NS;
+	char block[4096] = { 1 };
+	struct err err;
+	int fd;
+
+	assert_non_null(mkdtemp(mount_point));
+	if (mount("tmpfs", mount_point, "tmpfs", 0, "size=512k") < 0) {
+		rmdir(mount_point);
+		skip();
+	}
+	test_store_at(&t, mount_point);
+	w = test_writer(&t, NULL);
+	test_profile(&p);
+	test_window(&p, &seed, 100, at);
+	append(w, &p, at);
+	store_writer_free(w);
+	fd = openat(t.fd, "others", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	while (write(fd, block, sizeof(block)) > 0)
+		;
+	w = test_writer(&t, NULL);
+	for (uint32_t i = 1; i < 5; i++) {
+		const struct store_window x = test_window_at(at + i * 10 * NS_PER_S);
+
+		assert_int_equal(test_append(w, &p, &x, &err), -ENOSPC);
+	}
+	assert_int_equal(store_writer_stats(w)->expired_by_bytes, 0);
+	close(fd);
+	unlinkat(t.fd, "others", 0);
+	append(w, &p, at + 60 * NS_PER_S);
+	assert_int_equal(store_writer_catalog(w)->files.count, 2);
+	assert_int_equal(test_read(&t, 0, ALL, ALL, &is).windows, 2);
+	profile_release(&is);
+	store_writer_free(w);
+	profile_release(&p);
+	test_store_release(&t);
+	assert_int_equal(umount(mount_point), 0);
+	rmdir(mount_point);
+}
+
 /* Moments come back as they were given, in the order of the samples. */
 static int take_moments(void *ctx, const struct segment *s, const struct layout_frame *f,
 			struct err *err)
@@ -663,12 +712,19 @@ static void test_between_steps(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_same),           cmocka_unit_test(test_second_writer),
-		cmocka_unit_test(test_restarts),       cmocka_unit_test(test_emptied),
-		cmocka_unit_test(test_kinds),          cmocka_unit_test(test_ranges),
-		cmocka_unit_test(test_month),          cmocka_unit_test(test_clock),
-		cmocka_unit_test(test_endless_reader), cmocka_unit_test(test_full_disk),
-		cmocka_unit_test(test_moments),        cmocka_unit_test(test_frames),
+		cmocka_unit_test(test_same),
+		cmocka_unit_test(test_second_writer),
+		cmocka_unit_test(test_restarts),
+		cmocka_unit_test(test_emptied),
+		cmocka_unit_test(test_kinds),
+		cmocka_unit_test(test_ranges),
+		cmocka_unit_test(test_month),
+		cmocka_unit_test(test_clock),
+		cmocka_unit_test(test_endless_reader),
+		cmocka_unit_test(test_full_disk),
+		cmocka_unit_test(test_full_disk_at_start),
+		cmocka_unit_test(test_moments),
+		cmocka_unit_test(test_frames),
 		cmocka_unit_test(test_between_steps),
 	};
 

@@ -32,6 +32,9 @@
 /* Numbers that may have been used in a file that can't be read to its end. */
 #define UNKNOWN_SEQUENCES (1u << 20)
 
+/* Nobody comes near it in any number of years: what has more was not written by us. */
+#define MAX_SEQUENCE (1ULL << 62)
+
 /* What could not be rolled up is tried again after this. */
 #define RETRY_NS (300 * NS_PER_S)
 
@@ -199,6 +202,11 @@ int store_writer_open(struct store_writer **ret, int dirfd, const struct store_o
 		return r;
 	}
 	find_next(w);
+	if (w->next > MAX_SEQUENCE) {
+		store_writer_free(w);
+		return err_set(err, -EOVERFLOW,
+			       "the store has a window whose number has none behind it");
+	}
 	*ret = w;
 	return 0;
 }

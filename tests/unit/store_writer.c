@@ -448,6 +448,22 @@ static void test_endless_reader(void **state)
 	test_store_release(&t);
 }
 
+/* A name that nobody of ours has given: numbers end there, and begin with 0 behind it. */
+static void test_last_number(void **state)
+{
+	const struct store_options options = store_options_default();
+	struct store_writer *w = NULL;
+	struct test_store t;
+	struct err err;
+
+	test_store_new(&t);
+	close(openat(t.fd, "10s-20251123T05-18446744073709551614-18446744073709551614.slowburn",
+		     O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+	assert_int_equal(store_writer_open(&w, t.fd, &options, &err), -EOVERFLOW);
+	assert_null(w);
+	test_store_release(&t);
+}
+
 /* A disk that others fill: the oldest gives way, then windows do, which is said, and then all goes on. */
 static void test_full_disk(void **state)
 {
@@ -712,19 +728,13 @@ static void test_between_steps(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_same),
-		cmocka_unit_test(test_second_writer),
-		cmocka_unit_test(test_restarts),
-		cmocka_unit_test(test_emptied),
-		cmocka_unit_test(test_kinds),
-		cmocka_unit_test(test_ranges),
-		cmocka_unit_test(test_month),
-		cmocka_unit_test(test_clock),
-		cmocka_unit_test(test_endless_reader),
-		cmocka_unit_test(test_full_disk),
-		cmocka_unit_test(test_full_disk_at_start),
-		cmocka_unit_test(test_moments),
-		cmocka_unit_test(test_frames),
+		cmocka_unit_test(test_same),           cmocka_unit_test(test_second_writer),
+		cmocka_unit_test(test_restarts),       cmocka_unit_test(test_emptied),
+		cmocka_unit_test(test_kinds),          cmocka_unit_test(test_ranges),
+		cmocka_unit_test(test_month),          cmocka_unit_test(test_clock),
+		cmocka_unit_test(test_endless_reader), cmocka_unit_test(test_full_disk),
+		cmocka_unit_test(test_last_number),    cmocka_unit_test(test_full_disk_at_start),
+		cmocka_unit_test(test_moments),        cmocka_unit_test(test_frames),
 		cmocka_unit_test(test_between_steps),
 	};
 

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/epoll.h>
 
 #include "profiler/base/cleanup.h"
@@ -208,6 +209,44 @@ static const char *field(const struct request *q, const char *name)
 	return MHD_lookup_connection_value(q->mhd, MHD_HEADER_KIND, name);
 }
 
+struct field_count {
+	const char *name;
+	uint32_t count;
+};
+
+static enum MHD_Result count_field(void *cls, enum MHD_ValueKind kind, const char *name,
+				   const char *value)
+{
+	struct field_count *f = cls;
+
+	(void)kind, (void)value;
+	f->count += name && !strcasecmp(name, f->name);
+	return MHD_YES;
+}
+
+/* The field that decides on access and is there twice: who is before us may have looked at the other one. NULL: none. */
+static const char *repeated_field(const struct request *q)
+{
+	static const char *const names[] = { "Host", "Origin", "Sec-Fetch-Site", "Authorization" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		struct field_count f = { .name = names[i] };
+
+		MHD_get_connection_values(q->mhd, MHD_HEADER_KIND, count_field, &f);
+		if (f.count > 1)
+			return names[i];
+	}
+	return NULL;
+}
+
+static struct answer *refuse_repeated(const struct request *q, const char *name)
+{
+	char text[64];
+
+	snprintf(text, sizeof(text), "the request has more than one %s", name);
+	return request_text(q, 400, text);
+}
+
 /* Where to go without the token, and with what cookie. */
 static struct answer *send_elsewhere(struct request *q, const char *session)
 {
@@ -269,8 +308,13 @@ static bool may_pass(struct request *q, struct answer **ret_refusal)
 		.cookie = field(q, "Cookie"),
 		.url_token = target_find(&q->target, "token"),
 	};
+	const char *repeated = repeated_field(q);
 	char session[SESSION_VALUE_BYTES];
 
+	if (repeated) {
+		*ret_refusal = refuse_repeated(q, repeated);
+		return false;
+	}
 	switch (access_check(&q->server->access, &shown, clock_ns(CLOCK_MONOTONIC), session)) {
 	case ACCESS_GRANTED:
 		return true;

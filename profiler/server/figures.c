@@ -2,7 +2,7 @@
 /*
  * From what the parts have told to the one list that /metrics and /api/v1/status are made of. What
  * nobody knows now is WEB_UNKNOWN: a gauge that is missing is the truth, one that is 0 isn't.
- * Counters of an agent that was replaced go on from where the last one's ended.
+ * Counters of a process that was replaced go on from where the last one's ended.
  */
 #include "profiler/server/state.h"
 
@@ -50,7 +50,7 @@ static void fill_agent(const struct agent_status *status, uint64_t *f)
 
 static void fill_windows(const struct server *s, const struct counters *c, uint64_t *f)
 {
-	f[WEB_FIGURE_WINDOWS] = s->past_windows + s->status.windows_committed;
+	f[WEB_FIGURE_WINDOWS] = s->past_windows + watch_windows(s);
 	f[WEB_FIGURE_WINDOWS_DROPPED] = counter_get(c, COUNTER_WINDOWS_DROPPED_STORE);
 	if (!s->last.sequence)
 		return;
@@ -58,8 +58,9 @@ static void fill_windows(const struct server *s, const struct counters *c, uint6
 	f[WEB_FIGURE_WINDOW_SAMPLES] = s->last.samples;
 }
 
-static void fill_store(const struct keeper_figures *k, uint64_t *f)
+static void fill_store(const struct server *s, uint64_t *f)
 {
+	const struct keeper_figures *k = &s->figures;
 	uint64_t files = 0;
 
 	_Static_assert(STORE_LEVELS == 4, "each has its figures");
@@ -71,7 +72,7 @@ static void fill_store(const struct keeper_figures *k, uint64_t *f)
 	}
 	f[WEB_FIGURE_STORE_FILES] = files;
 	f[WEB_FIGURE_STORE_BYTES_MAX] = k->max_bytes;
-	f[WEB_FIGURE_STORE_EXPIRED] = k->expired_by_age + k->expired_by_bytes;
+	f[WEB_FIGURE_STORE_EXPIRED] = s->past_expired + k->expired_by_age + k->expired_by_bytes;
 	f[WEB_FIGURE_STORE_FREE] = k->disk_free_bytes;
 }
 
@@ -87,5 +88,5 @@ void figures_fill(const struct server *s, struct web_status *ret)
 		fill_agent(&s->status, ret->figure);
 	fill_windows(s, &ret->counters, ret->figure);
 	if (s->figures_known)
-		fill_store(&s->figures, ret->figure);
+		fill_store(s, ret->figure);
 }

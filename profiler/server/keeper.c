@@ -14,6 +14,8 @@
 
 void keeper_start(struct server *s)
 {
+	s->past_expired += s->figures.expired_by_age + s->figures.expired_by_bytes;
+	s->figures = (struct keeper_figures){ 0 };
 	s->figures_known = false;
 	if (member_start(&s->keeper) == 0)
 		(void)member_tell(&s->keeper, KEEPER_JOB, s->config->keeper,

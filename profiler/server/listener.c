@@ -4,8 +4,9 @@
  * the network, as root.
  *
  * A unix socket that a killed server left behind is in the way of the next one: it is removed if it
- * is a socket that nobody listens on. SO_REUSEPORT was refused: a second server would take every
- * other connection of the first.
+ * is a socket that nobody listens on. The web process of one that was killed this moment listens
+ * until it has been ended, too, some milliseconds later: an address in use is tried again for a
+ * while. SO_REUSEPORT was refused: a second server would take every other connection of the first.
  */
 #include "profiler/server/listener.h"
 
@@ -23,12 +24,15 @@
 #include <unistd.h>
 
 #include "profiler/base/cleanup.h"
+#include "profiler/base/clock.h"
 #include "profiler/base/number.h"
 
 #define BACKLOG 1024
 #define FIRST_INHERITED 3
 #define UNIX_PREFIX "unix:"
 #define UNIX_MODE 0660
+#define IN_USE_NS (300 * NS_PER_MS)
+#define AGAIN_NS (10 * NS_PER_MS)
 
 union address {
 	struct sockaddr any;
@@ -168,18 +172,35 @@ static int tcp_bind(int fd, const union address *a, socklen_t len)
 	return bind(fd, &a->any, len) < 0 ? -errno : 0;
 }
 
+static int bind_once(int fd, const union address *a, socklen_t len, gid_t group)
+{
+	if (a->any.sa_family != AF_UNIX)
+		return tcp_bind(fd, a, len);
+	stale_remove(a, len);
+	return unix_bind(fd, a, len, group);
+}
+
+static int bind_patiently(int fd, const union address *a, socklen_t len, gid_t group)
+{
+	uint64_t until_ns = clock_ns(CLOCK_MONOTONIC) + IN_USE_NS;
+	const struct timespec pause = { .tv_nsec = AGAIN_NS };
+	int r;
+
+	while ((r = bind_once(fd, a, len, group)) == -EADDRINUSE &&
+	       clock_ns(CLOCK_MONOTONIC) < until_ns)
+		(void)clock_nanosleep(CLOCK_MONOTONIC, 0, &pause, NULL);
+	return r;
+}
+
 static int open_at(struct listener *l, const union address *a, socklen_t len, gid_t group)
 {
-	bool local = a->any.sa_family == AF_UNIX;
 	int r;
 
 	l->fd = socket(a->any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (l->fd < 0)
 		return -errno;
-	if (local)
-		stale_remove(a, len);
-	r = local ? unix_bind(l->fd, a, len, group) : tcp_bind(l->fd, a, len);
-	l->made = local && r == 0;
+	r = bind_patiently(l->fd, a, len, group);
+	l->made = a->any.sa_family == AF_UNIX && r == 0;
 	if (r == 0 && listen(l->fd, BACKLOG) < 0)
 		r = -errno;
 	return r < 0 ? r : name_of(l);

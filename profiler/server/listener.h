@@ -34,7 +34,10 @@ struct listeners {
 /* Can it be listened on, as it is written? 0, or -EINVAL and a sentence. */
 int listener_check(const char *where, struct err *err);
 
-/* Opens one more. `group`: of a unix socket, or -1. 0, or negative errno and a sentence. */
+/*
+ * Opens one more, within 0.3 s if somebody who ends listens there. `group`: of a unix socket, or
+ * -1. 0, or negative errno and a sentence.
+ */
 int listeners_open(struct listeners *l, const char *where, gid_t group, struct err *err);
 
 /*

@@ -6,6 +6,8 @@
  *
  * To stop is a row of phases with one deadline: the web process is let go, the agent cuts its last
  * window, the storekeeper ends its file. Who isn't done by then is killed: what was stored stays.
+ * Where a storekeeper is waited for that died too often, one is started before all that, since
+ * windows that wait for it would end with the agent.
  */
 #include "profiler/server/server.h"
 
@@ -22,6 +24,7 @@
 #define STATUS_NS NS_PER_S
 #define NOTIFY_NS (10 * NS_PER_S)
 #define STOP_AGENT_NS (1400 * NS_PER_MS)
+#define AWAIT_KEEPER_NS (300 * NS_PER_MS)
 /*
  * An agent says how it is each second; to load BPF may take seconds on thousands of CPUs, and it
  * says nothing then.
@@ -155,7 +158,7 @@ static void notify_status(struct server *s, uint64_t now_ns)
 	s->notify_due_ns = now_ns + NOTIFY_NS;
 	notify_send(s->config->notify, "STATUS=%s; %" PRIu64 " windows stored, %" PRIu64 " MiB",
 		    s->agent.state == MEMBER_UP ? "sampling" : "not sampling: the agent is away",
-		    s->past_windows + s->status.windows_committed, s->figures.bytes >> 20);
+		    s->past_windows + watch_windows(s), s->figures.bytes >> 20);
 }
 
 /* Only while windows come: what is hung beyond our help is systemd's to start again. */
@@ -191,18 +194,26 @@ static void stop(struct server *s)
 
 	log_write(s->log, LOG_EVENT_STOPPING, NULL, 0, "stopping: the last window is stored");
 	notify_send(s->config->notify, "STOPPING=1");
-	s->phase = SERVER_ENDS_AGENT;
-	s->stop_ns = now_ns + STOP_AGENT_NS;
+	s->phase = SERVER_AWAITS_KEEPER;
+	s->stop_ns = now_ns + AWAIT_KEEPER_NS;
 	s->agent.expected = s->keeper.expected = s->web.expected = true;
 	readers_kill(&s->readers);
 	member_lost(&s->web, NULL);
-	watch_stop(s);
+	if (s->keeper.state == MEMBER_AWAY && s->agent.state == MEMBER_UP)
+		keeper_start(s);
 }
 
 static void stop_further(struct server *s)
 {
 	uint64_t now_ns = clock_ns(CLOCK_MONOTONIC);
 
+	if (s->phase == SERVER_AWAITS_KEEPER &&
+	    (now_ns >= s->stop_ns || s->paired || !member_is_there(&s->keeper) ||
+	     !member_is_there(&s->agent))) {
+		s->phase = SERVER_ENDS_AGENT;
+		s->stop_ns += STOP_AGENT_NS - AWAIT_KEEPER_NS;
+		watch_stop(s);
+	}
 	if (s->phase == SERVER_ENDS_AGENT &&
 	    (now_ns >= s->stop_ns || !member_is_there(&s->agent))) {
 		s->phase = SERVER_ENDS_KEEPER;

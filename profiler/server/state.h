@@ -15,7 +15,13 @@
 #include "profiler/server/readers.h"
 #include "profiler/server/server.h"
 
-enum server_phase { SERVER_RUNNING, SERVER_ENDS_AGENT, SERVER_ENDS_KEEPER, SERVER_ENDED };
+enum server_phase {
+	SERVER_RUNNING,
+	SERVER_AWAITS_KEEPER, /* one for the windows that there is none for */
+	SERVER_ENDS_AGENT,
+	SERVER_ENDS_KEEPER,
+	SERVER_ENDED
+};
 
 /* A cut that the web process waits for. */
 struct server_cut {
@@ -41,18 +47,22 @@ struct server {
 	struct agent_status status;
 	struct counters past;
 	uint64_t past_cpu_ns, past_windows;
+	uint64_t windows; /* that this agent said are stored: its status is a second old */
 	struct agent_window last; /* of those that are stored */
 	struct server_cut cuts[AGENT_MAX_CUTS];
 	uint32_t cut_count;
 	uint64_t cut_id; /* the last one given */
 	struct keeper_figures figures;
 	bool figures_known;
+	uint64_t past_expired; /* files, of storekeepers before this one */
 };
 
 /* ---- the agent ---- */
 
 void watch_start(struct server *s);
 void watch_hear(struct server *s);
+/* Windows that this agent has had stored. */
+uint64_t watch_windows(const struct server *s);
 /* It has gone: cuts are answered, and what it counted is kept. */
 void watch_gone(struct server *s);
 /* For the web process, which is told now or later. */

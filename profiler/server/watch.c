@@ -69,6 +69,11 @@ static void cut_answered(struct server *s, const struct agent_window *w)
 	}
 }
 
+uint64_t watch_windows(const struct server *s)
+{
+	return s->windows > s->status.windows_committed ? s->windows : s->status.windows_committed;
+}
+
 void watch_gone(struct server *s)
 {
 	while (s->cut_count)
@@ -76,7 +81,8 @@ void watch_gone(struct server *s)
 	for (uint32_t i = 0; i < COUNTER_COUNT; i++)
 		s->past.value[i] += s->status.counters.value[i];
 	s->past_cpu_ns += s->status.own_cpu_ns;
-	s->past_windows += s->status.windows_committed;
+	s->past_windows += watch_windows(s);
+	s->windows = 0;
 	s->status = (struct agent_status){ 0 };
 	s->paired = false;
 }
@@ -100,6 +106,8 @@ static void window(struct server *s)
 	memcpy(&w, s->agent.inbox.message.bytes.data, sizeof(w));
 	if (w.cut_id)
 		cut_answered(s, &w);
+	else if (w.status == 0)
+		s->windows++;
 	if (w.status == 0 && w.sequence >= s->last.sequence) {
 		s->last = w;
 		front_tell_status(s);

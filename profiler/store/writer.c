@@ -32,6 +32,9 @@
 /* Numbers that may have been used in a file that can't be read to its end. */
 #define UNKNOWN_SEQUENCES (1u << 20)
 
+/* Nobody comes near it in any number of years: what has more was not written by us. */
+#define MAX_SEQUENCE (1ULL << 62)
+
 /* What could not be rolled up is tried again after this. */
 #define RETRY_NS (300 * NS_PER_S)
 
@@ -199,6 +202,11 @@ int store_writer_open(struct store_writer **ret, int dirfd, const struct store_o
 		return r;
 	}
 	find_next(w);
+	if (w->next > MAX_SEQUENCE) {
+		store_writer_free(w);
+		return err_set(err, -EOVERFLOW,
+			       "the store has a window whose number has none behind it");
+	}
 	*ret = w;
 	return 0;
 }
@@ -255,8 +263,12 @@ static bool may_go(const struct store_writer *w, const struct catalog_file *f,
 	return true;
 }
 
-/* The oldest file of the level that is furthest beyond its share, but for those of `spared`; UINT32_MAX: none. */
-static uint32_t victim(const struct store_writer *w, const struct catalog_file *spared)
+/*
+ * The oldest file of the level that is furthest beyond its share, but for those of `spared`, and those whose time begins with
+ * `spared_ns` or later; UINT32_MAX: none.
+ */
+static uint32_t victim(const struct store_writer *w, const struct catalog_file *spared,
+		       uint64_t spared_ns)
 {
 	uint64_t bytes[STORE_LEVELS] = { 0 }, most = 0;
 	uint32_t oldest[STORE_LEVELS], found = UINT32_MAX;
@@ -266,7 +278,8 @@ static uint32_t victim(const struct store_writer *w, const struct catalog_file *
 		const struct catalog_file *f = &w->catalog.files.items[i];
 
 		bytes[f->level] += f->bytes;
-		if (oldest[f->level] == UINT32_MAX && may_go(w, f, spared))
+		if (oldest[f->level] == UINT32_MAX && f->slot_ns < spared_ns &&
+		    may_go(w, f, spared))
 			oldest[f->level] = i;
 	}
 	for (uint32_t l = 0; l < STORE_LEVELS; l++) {
@@ -284,7 +297,7 @@ static int make_room(struct store_writer *w, uint64_t need)
 	const struct catalog_file *spared = w->rolling ? rollup_file(w->rolling) : NULL;
 
 	while (store_writer_bytes(w) + need > w->options.max_bytes) {
-		uint32_t i = victim(w, spared);
+		uint32_t i = victim(w, spared, UINT64_MAX);
 
 		if (i == UINT32_MAX || give_up(w, i) < 0)
 			return -EDQUOT;
@@ -314,8 +327,11 @@ static int make_room_for_window(struct store_writer *w, uint64_t need)
 	return make_room(w, need);
 }
 
-/* On a full disk one file gives way to a window, no more: others may be filling it. */
-static bool give_way(struct store_writer *w, int r)
+/*
+ * On a full disk one file gives way to a window, no more: others may be filling it. None of the window's own hour: what
+ * was stored a moment ago is worth no less than what comes now, and one of them is the file that is being begun.
+ */
+static bool give_way(struct store_writer *w, int r, uint64_t slot_ns)
 {
 	uint32_t i;
 
@@ -325,7 +341,7 @@ static bool give_way(struct store_writer *w, int r)
 		abandon_rolling(w, w->last.start_ns);
 		return true;
 	}
-	i = victim(w, NULL);
+	i = victim(w, NULL, slot_ns);
 	if (i == UINT32_MAX || give_up(w, i) < 0)
 		return false;
 	w->stats.expired_by_bytes++;
@@ -427,7 +443,7 @@ static int begin_live(struct store_writer *w, uint64_t start_ns, struct err *err
 		return err_errno(err, r, "cannot begin a file of the store");
 	catalog_name(&f, name);
 	r = create_live(w, name, &header, err);
-	if (give_way(w, r))
+	if (give_way(w, r, f.slot_ns))
 		r = create_live(w, name, &header, err);
 	if (r < 0) {
 		for (uint32_t i = 0; i < w->catalog.files.count; i++)
@@ -484,7 +500,7 @@ static int write_frame(struct store_writer *w, void *frame, size_t len)
 
 	if (r == 0)
 		r = appender_add(w->live, frame, len, w->next);
-	if (give_way(w, r))
+	if (give_way(w, r, w->live_file.slot_ns))
 		r = appender_add(w->live, frame, len, w->next);
 	measure_live(w);
 	return r;

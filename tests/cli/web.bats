@@ -351,6 +351,8 @@ here() {
 		    ("HTTP/1.0 without Host", [b"GET /healthz HTTP/1.0\r\n\r\n"], {"200"}),
 		    ("HTTP/1.0, which needs one elsewhere", [b"GET / HTTP/1.0\r\n\r\n"], {"403"}),
 		    ("HTTP/1.1 without Host", [b"GET / HTTP/1.1\r\n\r\n"], {"400"}),
+		    ("two Hosts", [b"GET / HTTP/1.1\r\n" + host + b"Host: evil.example\r\n\r\n"], {"400"}),
+		    ("two tokens", [b"GET / HTTP/1.1\r\n" + host + b"Authorization: Bearer x\r\n" * 2 + b"\r\n"], {"400"}),
 		    ("nothing", [None], {"closed"}),
 		    ("noise", [bytes(range(256)) * 8, None], {"closed", "400"}),
 		    ("a path with a scheme", [b"GET http://localhost/ HTTP/1.1\r\n" + host + b"\r\n"], {"400"}),

@@ -78,6 +78,28 @@ static void test_addresses(void **state)
 	assert_int_equal(l.count, 0);
 }
 
+/* What a server that was killed leaves behind is a process that listens, for a moment yet. */
+static void test_ending(void **state)
+{
+	char where[LISTENER_NAME_BYTES];
+	struct listeners l = { 0 };
+	struct err err;
+	pid_t pid;
+
+	assert_int_equal(listeners_open(&l, "127.0.0.1:0", (gid_t)-1, &err), 0);
+	memcpy(where, l.items[0].name, sizeof(where));
+	pid = fork();
+	assert_true(pid >= 0);
+	if (!pid) {
+		usleep(100000);
+		_exit(0);
+	}
+	listeners_release(&l);
+	assert_int_equal(listeners_open(&l, where, (gid_t)-1, &err), 0);
+	listeners_release(&l);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+}
+
 static void test_too_many(void **state)
 {
 	struct listeners l = { 0 };
@@ -172,6 +194,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_what_can_be_listened_on),
 		cmocka_unit_test(test_addresses),
+		cmocka_unit_test(test_ending),
 		cmocka_unit_test(test_too_many),
 		cmocka_unit_test(test_unix),
 		cmocka_unit_test(test_inherited),

@@ -449,6 +449,8 @@ static void test_agent_dies(void **state)
 	raise_curtain(&s);
 	status.counters.value[0] = 5;
 	say(&s.agent, AGENT_STATUS, &status, sizeof(status));
+	for (uint64_t i = 1; i <= 4; i++) /* one more than it had when it told */
+		window_is_stored(&s, 0, i, 0);
 	ask_cut(&s, 7);
 	(void)hear_cut(&s);
 	die(&s.agent);
@@ -468,7 +470,7 @@ static void test_agent_dies(void **state)
 		told = status_of(&s);
 	while (told.counters.value[0] == 5);
 	assert_int_equal(told.counters.value[0], 7);
-	assert_int_equal(told.figure[WEB_FIGURE_WINDOWS], 6);
+	assert_int_equal(told.figure[WEB_FIGURE_WINDOWS], 7);
 	assert_int_equal(told.figure[WEB_FIGURE_AGENT_RESTARTS], 1);
 	assert_int_equal(told.figure[WEB_FIGURE_KEEPER_RESTARTS], 0);
 	drop_curtain(&s);
@@ -647,6 +649,24 @@ static void test_stops_without_them(void **state)
 	assert_int_equal(s.r, 0);
 }
 
+/* A storekeeper that died too often to be started again now is, for the windows that wait for one. */
+static void test_stops_with_windows(void **state)
+{
+	struct stage s;
+
+	raise_curtain(&s);
+	die(&s.keeper);
+	keeper_comes(&s); /* at once; the next one in a second */
+	pair_up(&s);
+	die(&s.keeper);
+	while (status_of(&s).figure[WEB_FIGURE_KEEPER_UP])
+		;
+	__atomic_store_n(&stop_wanted, 1, __ATOMIC_RELEASE); /* pairs with stop_came()'s */
+	keeper_comes(&s);
+	pair_up(&s);
+	drop_curtain(&s);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -660,6 +680,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_readers),
 		cmocka_unit_test(test_cannot_begin),
 		cmocka_unit_test(test_stops_without_them),
+		cmocka_unit_test(test_stops_with_windows),
 	};
 
 	if (argc == 2)

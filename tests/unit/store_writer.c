@@ -450,6 +450,22 @@ static void test_endless_reader(void **state)
 	test_store_release(&t);
 }
 
+/* A name that nobody of ours has given: numbers end there, and begin with 0 behind it. */
+static void test_last_number(void **state)
+{
+	const struct store_options options = store_options_default();
+	struct store_writer *w = NULL;
+	struct test_store t;
+	struct err err;
+
+	test_store_new(&t);
+	close(openat(t.fd, "10s-20251123T05-18446744073709551614-18446744073709551614.slowburn",
+		     O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+	assert_int_equal(store_writer_open(&w, t.fd, &options, &err), -EOVERFLOW);
+	assert_null(w);
+	test_store_release(&t);
+}
+
 /* A disk that others fill: the oldest gives way, then windows do, which is said, and then all goes on. */
 static void test_full_disk(void **state)
 {
@@ -500,6 +516,55 @@ static void test_full_disk(void **state)
 	append(w, &p, at);
 	assert_int_equal(test_read(&t, at, ALL, ALL, &is).bad, 0);
 	assert_int_equal(profile_total_count(&is), profile_total_count(&p));
+	profile_release(&is);
+	store_writer_free(w);
+	profile_release(&p);
+	test_store_release(&t);
+	assert_int_equal(umount(mount_point), 0);
+	rmdir(mount_point);
+}
+
+/*
+ * A disk that is full when a storekeeper is started anew: what was stored in this hour stays, and what is begun when there is
+ * room again counts.
+ */
+static void test_full_disk_at_start(void **state)
+{
+	char mount_point[] = "/tmp/store-disk-XXXXXX";
+	struct store_writer *w;
+	struct test_store t;
+	struct profile p, is;
+	uint64_t seed = 4, at = TEST_EPOCH_NS;
+	char block[4096] = { 1 };
+	struct err err;
+	int fd;
+
+	assert_non_null(mkdtemp(mount_point));
+	if (mount("tmpfs", mount_point, "tmpfs", 0, "size=512k") < 0) {
+		rmdir(mount_point);
+		skip();
+	}
+	test_store_at(&t, mount_point);
+	w = test_writer(&t, NULL);
+	test_profile(&p);
+	test_window(&p, &seed, 100, at);
+	append(w, &p, at);
+	store_writer_free(w);
+	fd = openat(t.fd, "others", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	while (write(fd, block, sizeof(block)) > 0)
+		;
+	w = test_writer(&t, NULL);
+	for (uint32_t i = 1; i < 5; i++) {
+		const struct store_window x = test_window_at(at + i * 10 * NS_PER_S);
+
+		assert_int_equal(test_append(w, &p, &x, &err), -ENOSPC);
+	}
+	assert_int_equal(store_writer_stats(w)->expired_by_bytes, 0);
+	close(fd);
+	unlinkat(t.fd, "others", 0);
+	append(w, &p, at + 60 * NS_PER_S);
+	assert_int_equal(store_writer_catalog(w)->files.count, 2);
+	assert_int_equal(test_read(&t, 0, ALL, ALL, &is).windows, 2);
 	profile_release(&is);
 	store_writer_free(w);
 	profile_release(&p);
@@ -713,6 +778,7 @@ int main(void)
 		cmocka_unit_test(test_kinds),          cmocka_unit_test(test_ranges),
 		cmocka_unit_test(test_month),          cmocka_unit_test(test_clock),
 		cmocka_unit_test(test_endless_reader), cmocka_unit_test(test_full_disk),
+		cmocka_unit_test(test_last_number),    cmocka_unit_test(test_full_disk_at_start),
 		cmocka_unit_test(test_moments),        cmocka_unit_test(test_frames),
 		cmocka_unit_test(test_between_steps),  cmocka_unit_test(test_begun_in_vain),
 	};

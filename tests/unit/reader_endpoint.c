@@ -208,7 +208,7 @@ static void test_refused(void **state)
 		{ "diff?compare=1d&compare_from=-2h", 400, NULL },
 		{ "diff?compare_from=-2h", 400,
 		  "\"compare_from\" and \"compare_to\" are only given together" },
-		{ "diff?compare=1d", 404, "the store has no window in that range" },
+		{ "diff?compare=1d", 404, "the store has no window in the range to compare with" },
 		{ "diff?compare=20s&mode=both", 400, "mode \"both\" is not absolute or relative" },
 		{ "labels?key=comm,pid", 400, "key \"comm,pid\" is more than one label" },
 		{ "targets", 400, "which address do the targets have? As in address=host:7799" },

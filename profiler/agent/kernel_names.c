@@ -3,8 +3,8 @@
  * Places sorted by address, which don't overlap: what the symbolizer says of a kernel's function reaches from its symbol to the next
  * one. New ones are sorted in once for each reply.
  *
- * Once all larger functions are asked about, since reading the list costs the same for one. Refused: all 120,000 symbols. They take
- * 10 MiB, and a machine runs some thousands of these functions.
+ * The kernel's code is asked about ahead, a part of 2 MiB with each cut: reading the list costs the same for one address and for
+ * 30,000. Without that a machine that builds and tests runs into some new functions every ten seconds, for an hour and more.
  */
 #include "profiler/agent/kernel_names.h"
 
@@ -18,11 +18,11 @@
 #include "profiler/base/arena.h"
 #include "profiler/base/array.h"
 
-#define MAX_NAME_BYTES ((size_t)3 << 20)
+#define MAX_NAME_BYTES ((size_t)5 << 20)
 #define MAX_MODULE_NAME 128
 
-/* A function of so many bytes is found by the grid; most kernels' code ends before it does. */
-#define GRID_BYTES 768u
+/* A function of so many bytes is found by the grid, and three in four of the smaller ones. */
+#define GRID_BYTES 64u
 
 /* The kernel, or a module. */
 struct home {
@@ -46,7 +46,8 @@ struct kernel_names {
 	struct arena texts;
 	uint64_t kernel; /* where its code begins; 0: not known */
 	uint64_t kernel_bytes; /* up to its end, data included */
-	bool grid_taken;
+	uint64_t grid; /* up to where it was learnt ahead */
+	uint32_t ahead; /* places that there were before the last part of it; UINT32_MAX: that was the last */
 };
 
 int kernel_names_new(struct kernel_names **ret)
@@ -237,12 +238,18 @@ uint32_t kernel_names_grid(struct kernel_names *k, uint64_t ret_addresses[KERNEL
 {
 	uint32_t count = 0;
 
-	if (!k->kernel || k->grid_taken)
+	/* Behind the code there is nothing to be learnt. */
+	if (!k->kernel || k->ahead == UINT32_MAX)
 		return 0;
-	k->grid_taken = true;
-	while (count < KERNEL_NAMES_GRID && count * GRID_BYTES < k->kernel_bytes) {
-		ret_addresses[count] = k->kernel + count * GRID_BYTES;
-		count++;
+	if (k->ahead == k->places.count || k->places.count > KERNEL_NAMES_MAX / 4 * 3 ||
+	    k->texts.used_bytes > MAX_NAME_BYTES / 4 * 3) {
+		k->ahead = UINT32_MAX;
+		return 0;
+	}
+	k->ahead = k->places.count;
+	while (count < KERNEL_NAMES_GRID && k->grid < k->kernel_bytes) {
+		ret_addresses[count++] = k->kernel + k->grid;
+		k->grid += GRID_BYTES;
 	}
 	return count;
 }

@@ -15,7 +15,7 @@
 #include "profiler/model/profile.h"
 #include "symbolizer/protocol.h"
 
-#define KERNEL_NAMES_MAX 49152u /* 3 MiB at most, and as much of names */
+#define KERNEL_NAMES_MAX 98304u /* 5 MiB at most, and as much of names */
 #define KERNEL_NAMES_GRID 32768u
 
 struct kernel_names;
@@ -29,8 +29,8 @@ void kernel_names_learn(struct kernel_names *k, const struct symbols *s, const u
 			uint32_t count);
 
 /*
- * Once, when it is known where the kernel lies: up to KERNEL_NAMES_GRID addresses all over its code, ascending, of which it would like
- * to learn as well. Their count; 0: not now, or not again.
+ * Once it is known where the kernel lies: the next addresses of its code, ascending, of which it would like to learn ahead. Their
+ * count; 0: not now, or no more, as it knows of all, or of as many as is good.
  */
 uint32_t kernel_names_grid(struct kernel_names *k, uint64_t ret_addresses[KERNEL_NAMES_GRID]);
 

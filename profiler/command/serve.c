@@ -267,9 +267,13 @@ static int serve(struct work *w, struct err *err)
 {
 	const struct budget *b = &w->job.budget;
 	const struct supervisor_memory memory[] = {
-		{ AGENT_ROLE, b->agent },      { OPENER_ROLE, b->opener },
-		{ FETCHER_ROLE, b->fetcher },  { SYMBOLS_ROLE, b->symbolizer },
-		{ READER_ROLE, READER_BYTES }, { NULL, 0 },
+		{ AGENT_ROLE, b->agent },
+		{ OPENER_ROLE, b->opener },
+		{ FETCHER_ROLE, b->fetcher },
+		{ SYMBOLS_ROLE, b->symbolizer },
+		{ BACKGROUND_SYMBOLS_ROLE, b->background },
+		{ READER_ROLE, READER_BYTES },
+		{ NULL, 0 },
 	};
 	const struct server_config config = {
 		.job = &w->job,

@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Files are numbered in order of appearance, and forgotten only all at once (file_table_forget), when indexes and paths are made
- * anew of those that stay; those that share an inode number are chained, newest first. Pins stand in a queue; the oldest is closed first, but for one more round if
- * it was asked for since it came to the end (the CLOCK algorithm): in a storm of short-lived binaries
- * those that no sample ever hit go first, without bookkeeping for each sample.
+ * Pins stand in a queue; the oldest is closed first, but for one more round if it was asked for since it came to the end (the CLOCK
+ * algorithm): in a storm of short-lived binaries those that no sample ever hit go first, without bookkeeping for each sample.
  *
- * A file that belongs to a root has that root's number in its entry, any other ROOT_UNASKED. When
- * it is opened, what counts is the root that the process itself has then, after the open: who left
+ * Which file is which: file_find.c. When a file
+ * is opened, what counts is the root that the process itself has then, after the open: who left
  * for a root of his own can't come back from it without the right to.
  */
 #include "profiler/process/file.h"
@@ -17,13 +15,10 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "profiler/base/arena.h"
-#include "profiler/base/array.h"
 #include "profiler/base/cleanup.h"
 #include "profiler/base/clock.h"
-#include "profiler/base/index.h"
+#include "profiler/process/file_table.h"
 
-#define NONE UINT32_MAX
 #define MAX_FILES (1U << 24)
 #define MAX_ATTEMPTS 8
 /* Beyond those: 1 s, doubled this many times. */
@@ -31,44 +26,6 @@
 /* Looks for whose file it is: its root may turn out to be another, and the file to be replaced. */
 #define MAX_TURNS 4
 #define PIN_NS (5 * NS_PER_S)
-/* Paths are kept as long as the table; their average is taken for its limit. */
-#define PATH_BYTES 256
-/* Files with one inode number that are compared: its reuse is common, in a loop of compiler and test. */
-#define MAX_CHAIN 16
-
-struct entry {
-	struct file file;
-	uint64_t root; /* whose it is, with file.path; ROOT_UNASKED: everybody's */
-	uint64_t mapped_ns; /* when a process was last seen to map it, at least; 0: not known */
-	uint64_t retry_ns; /* after MAX_ATTEMPTS */
-	uint64_t start, end; /* of a slow one: the mapping through which it was last seen */
-	uint32_t pid, parent_pid;
-	uint32_t same_inode; /* the next older one with this inode number */
-	uint32_t newer, older; /* neighbours in the queue of pins */
-	uint32_t last_pid; /* through which it was last tried */
-	uint8_t attempts; /* that failed, since the last that didn't */
-	bool asked_for; /* since it was last at the queue's old end */
-	bool replaced; /* another file is in its place: it is found no more */
-	bool forgotten; /* nobody's number; same_inode is the next one */
-};
-
-struct file_table {
-	const struct process_source *source;
-	struct counters *counters;
-	ARRAY(struct entry) files;
-	struct index by_inode; /* the first file with each inode number */
-	struct index by_root; /* those that belong to a root; has stale items too: entries decide */
-	struct roots roots;
-	struct arena paths;
-	size_t path_bytes; /* in it, at most PATH_BYTES a file */
-	uint32_t max_files, max_pins;
-	uint32_t forgotten, forgotten_count; /* the first such number, or NONE */
-	uint32_t pins, newest, oldest;
-	uint64_t now_ns; /* as far as we were told */
-	uint32_t stale_next; /* file_table_stale() looks there next */
-	uint32_t copied; /* the slow file that `copy_fd` is a copy of, or NONE */
-	int copy_fd;
-};
 
 int file_table_new(struct file_table **ret, const struct process_source *source,
 		   struct counters *counters, uint32_t max_files, uint32_t max_pins)
@@ -83,11 +40,11 @@ int file_table_new(struct file_table **ret, const struct process_source *source,
 	t->counters = counters;
 	t->max_files = max_files;
 	t->max_pins = max_pins;
-	t->newest = t->oldest = t->stale_next = t->copied = t->forgotten = NONE;
+	t->newest = t->oldest = t->stale_next = t->copied = t->forgotten = FILE_NONE;
 	t->copy_fd = -1;
 	roots_init(&t->roots, source);
 	/* Alignment and the ends of chunks are room too. */
-	arena_init(&t->paths, ((size_t)128 << 10) + 2 * (size_t)max_files * PATH_BYTES);
+	arena_init(&t->paths, ((size_t)128 << 10) + 2 * (size_t)max_files * FILE_PATH_BYTES);
 	*ret = t;
 	return 0;
 }
@@ -105,207 +62,6 @@ void file_table_free(struct file_table *t)
 	roots_release(&t->roots);
 	arena_release(&t->paths);
 	free(t);
-}
-
-/* ---- which file is it? ---- */
-
-struct inode_key {
-	uint64_t ino;
-	uint32_t major, minor;
-};
-
-static bool inode_equal(const void *owner, uint32_t item, const void *key)
-{
-	const struct file_table *t = owner;
-	const struct file *f = &t->files.items[item].file;
-	const struct inode_key *k = key;
-
-	return f->ino == k->ino && f->major == k->major && f->minor == k->minor;
-}
-
-/* As far as can be told without the root. */
-static bool looks_same(const struct file *f, const struct file_place *place)
-{
-	if (f->generation && place->generation)
-		return f->generation == place->generation;
-	/* While it is held open nobody else can have its inode number. */
-	return (f->state == FILE_PINNED && !f->slow) || !strcmp(f->path, place->path);
-}
-
-/* Is it the file of those with the root at `place`? */
-static bool belongs(struct file_table *t, const struct entry *e, const struct file_place *place,
-		    uint64_t *root)
-{
-	if (e->replaced || e->root == ROOT_UNASKED)
-		return !e->replaced;
-	if (e->file.path != place->path && strcmp(e->file.path, place->path) != 0)
-		return false;
-	return roots_of(&t->roots, place, root) == e->root;
-}
-
-static bool same_file(struct file_table *t, uint32_t number, const struct file_place *place,
-		      uint64_t *root)
-{
-	const struct entry *e = &t->files.items[number];
-
-	return looks_same(&e->file, place) && belongs(t, e, place, root);
-}
-
-/* `first` has the inode number; the newest that fits is wanted, and `first` is the oldest. */
-static uint32_t find_in_chain(struct file_table *t, uint32_t first, const struct file_place *place,
-			      uint64_t *root)
-{
-	uint32_t i = t->files.items[first].same_inode;
-
-	for (int n = 0; n < MAX_CHAIN && i != NONE; n++) {
-		if (same_file(t, i, place, root))
-			return i;
-		i = t->files.items[i].same_inode;
-	}
-	return same_file(t, first, place, root) ? first : NONE;
-}
-
-/* What is asked of by_root: whoever makes many roots with such an inode must not hide another's. */
-struct root_key {
-	const struct file_place *place;
-	uint64_t root;
-};
-
-static uint64_t root_hash(uint64_t root, uint64_t ino, const char *path)
-{
-	const uint64_t key[] = { root, ino, hash_bytes(path, strlen(path)) };
-
-	return hash_bytes(key, sizeof(key));
-}
-
-static bool root_equal(const void *owner, uint32_t item, const void *key)
-{
-	const struct file_table *t = owner;
-	const struct entry *e = &t->files.items[item];
-	const struct root_key *k = key;
-
-	return e->root == k->root && !e->replaced && e->file.ino == k->place->ino &&
-	       e->file.major == k->place->major && e->file.minor == k->place->minor &&
-	       looks_same(&e->file, k->place) && !strcmp(e->file.path, k->place->path);
-}
-
-static uint32_t find_in_root(const struct file_table *t, const struct file_place *place,
-			     uint64_t root)
-{
-	const struct root_key key = { .place = place, .root = root };
-
-	if (root == ROOT_UNASKED)
-		return NONE;
-	return index_find(&t->by_root, root_hash(root, place->ino, place->path), root_equal, t,
-			  &key);
-}
-
-/* Without memory it is found in its chain, if that is short. */
-static void root_set(struct file_table *t, uint32_t number, uint64_t root)
-{
-	struct entry *e = &t->files.items[number];
-	const struct file_place place = {
-		.ino = e->file.ino,
-		.generation = e->file.generation,
-		.major = e->file.major,
-		.minor = e->file.minor,
-		.path = e->file.path,
-	};
-
-	if (e->root == root)
-		return;
-	e->root = root;
-	if (root != ROOT_UNASKED && find_in_root(t, &place, root) != number)
-		index_add(&t->by_root, root_hash(root, place.ino, place.path), number);
-}
-
-/* A copy that lives as long as the table's files. */
-static int path_copy(struct file_table *t, const char *path, const char **ret)
-{
-	size_t len = strlen(path);
-
-	if (len >= (size_t)t->max_files * PATH_BYTES - t->path_bytes)
-		return -E2BIG;
-	*ret = arena_copy(&t->paths, path, len);
-	if (!*ret)
-		return -ENOMEM;
-	t->path_bytes += len + 1;
-	return 0;
-}
-
-/* Makes it findable: `first` has its inode number, or is NONE. 0 or -ENOMEM. */
-static int file_enter(struct file_table *t, uint32_t number, uint32_t first, uint64_t hash)
-{
-	int r = first == NONE ? index_add(&t->by_inode, hash, number) : 0;
-
-	if (r < 0)
-		return r;
-	t->files.items[number].same_inode = NONE;
-	if (first != NONE) {
-		t->files.items[number].same_inode = t->files.items[first].same_inode;
-		t->files.items[first].same_inode = number;
-	}
-	return 0;
-}
-
-static int file_add(struct file_table *t, uint32_t first, uint64_t hash,
-		    const struct file_place *place)
-{
-	bool again = t->forgotten != NONE;
-	uint32_t number = again ? t->forgotten : t->files.count, next = NONE;
-	const char *path = NULL;
-	int r = array_reserve((void **)&t->files.items, &t->files.capacity, number + 1,
-			      sizeof(*t->files.items), t->max_files);
-
-	if (r == 0)
-		r = path_copy(t, place->path, &path);
-	if (r < 0)
-		return r;
-	if (again)
-		next = t->files.items[number].same_inode;
-	t->files.items[number] = (struct entry){
-		.file = { .path = path,
-			  .ino = place->ino,
-			  .generation = place->generation,
-			  .major = place->major,
-			  .minor = place->minor,
-			  .state = FILE_UNSEEN,
-			  .fd = -1 },
-	};
-	r = file_enter(t, number, first, hash);
-	if (r < 0) {
-		t->files.items[number].forgotten = again;
-		t->files.items[number].same_inode = next;
-		return r;
-	}
-	if (again) {
-		t->forgotten = next;
-		t->forgotten_count--;
-	} else {
-		t->files.count++;
-	}
-	return (int)number;
-}
-
-int file_table_intern(struct file_table *t, const struct file_place *place, uint64_t *root)
-{
-	struct inode_key key = { .ino = place->ino, .major = place->major, .minor = place->minor };
-	uint64_t hash = hash_bytes(&key, sizeof(key));
-	uint32_t first = index_find(&t->by_inode, hash, inode_equal, t, &key);
-	uint32_t number = first == NONE ? NONE : find_in_chain(t, first, place, root);
-	int r;
-
-	if (number == NONE && first != NONE)
-		number = find_in_root(t, place, *root);
-	if (number != NONE) {
-		if (!t->files.items[number].file.generation)
-			t->files.items[number].file.generation = place->generation;
-		return (int)number;
-	}
-	r = file_add(t, first, hash, place);
-	if (r < 0)
-		counter_add(t->counters, COUNTER_FILES_REFUSED, 1);
-	return r;
 }
 
 const struct file *file_table_get(const struct file_table *t, uint32_t file)
@@ -335,9 +91,9 @@ static void pin_enqueue(struct file_table *t, uint32_t number)
 {
 	struct entry *e = &t->files.items[number];
 
-	e->newer = NONE;
+	e->newer = FILE_NONE;
 	e->older = t->newest;
-	*(t->newest == NONE ? &t->oldest : &t->files.items[t->newest].newer) = number;
+	*(t->newest == FILE_NONE ? &t->oldest : &t->files.items[t->newest].newer) = number;
 	t->newest = number;
 	t->pins++;
 }
@@ -346,8 +102,8 @@ static void pin_dequeue(struct file_table *t, uint32_t number)
 {
 	struct entry *e = &t->files.items[number];
 
-	*(e->newer == NONE ? &t->newest : &t->files.items[e->newer].older) = e->older;
-	*(e->older == NONE ? &t->oldest : &t->files.items[e->older].newer) = e->newer;
+	*(e->newer == FILE_NONE ? &t->newest : &t->files.items[e->newer].older) = e->older;
+	*(e->older == FILE_NONE ? &t->oldest : &t->files.items[e->older].newer) = e->newer;
 	if (t->stale_next == number)
 		t->stale_next = e->newer;
 	t->pins--;
@@ -356,7 +112,7 @@ static void pin_dequeue(struct file_table *t, uint32_t number)
 static void copy_close(struct file_table *t)
 {
 	fd_close(&t->copy_fd);
-	t->copied = NONE;
+	t->copied = FILE_NONE;
 }
 
 static void pin_close(struct file_table *t, uint32_t number, enum file_state state)
@@ -526,7 +282,7 @@ static int pin_check(struct file_table *t, uint32_t number, const struct file_pl
 	if (was_changed(&e->file.identity, &id))
 		return -ESTALE;
 	e->file.identity = id;
-	root_set(t, number, kind ? roots_of(&t->roots, place, root) : ROOT_UNASKED);
+	file_root_set(t, number, kind ? roots_of(&t->roots, place, root) : ROOT_UNASKED);
 	return 1;
 }
 
@@ -557,7 +313,7 @@ static bool pin_try(struct file_table *t, uint32_t number, const struct file_pla
 	/* A failed open says -ESTALE too, which is no more than that. */
 	e->replaced = kind >= 0 && r == -ESTALE;
 	if (e->root == ROOT_UNASKED)
-		root_set(t, number, roots_of(&t->roots, place, root));
+		file_root_set(t, number, roots_of(&t->roots, place, root));
 	return !e->replaced;
 }
 
@@ -568,7 +324,7 @@ int file_table_pin(struct file_table *t, uint32_t file, const struct file_place 
 	for (int turn = 0; turn < MAX_TURNS; turn++) {
 		int r = (int)file;
 
-		if (!belongs(t, &t->files.items[file], place, root))
+		if (!file_belongs(t, &t->files.items[file], place, root))
 			r = file_table_intern(t, place, root);
 		if (r < 0)
 			return r;
@@ -612,88 +368,6 @@ void file_table_relax(struct file_table *t, uint32_t pins)
 		pin_dequeue(t, number);
 		pin_enqueue(t, number);
 	}
-}
-
-/* ---- forgetting ---- */
-
-/*
- * Indexes and paths of those that stay, made anew. Of files with one inode number the higher is now taken for the newer: mostly one
- * is left of them. 0, or -ENOMEM, -E2BIG.
- */
-static int indexes_make(struct file_table *t)
-{
-	int r = 0;
-
-	for (uint32_t i = 0; i < t->files.count && r == 0; i++) {
-		struct entry *e = &t->files.items[i];
-		const struct inode_key key = { .ino = e->file.ino,
-					       .major = e->file.major,
-					       .minor = e->file.minor };
-		uint64_t hash = hash_bytes(&key, sizeof(key));
-
-		if (e->forgotten)
-			continue;
-		r = path_copy(t, e->file.path, &e->file.path);
-		if (r == 0)
-			r = file_enter(t, i, index_find(&t->by_inode, hash, inode_equal, t, &key),
-				       hash);
-		if (r == 0 && e->root != ROOT_UNASKED)
-			r = index_add(&t->by_root, root_hash(e->root, e->file.ino, e->file.path),
-				      i);
-	}
-	return r;
-}
-
-static void indexes_release(struct file_table *t)
-{
-	array_release(&t->files);
-	index_release(&t->by_inode);
-	index_release(&t->by_root);
-	arena_release(&t->paths);
-}
-
-/* A slow one is pinned without being open, and in no queue. */
-static bool is_held(const struct file_table *t, uint32_t number)
-{
-	const struct file *f = &t->files.items[number].file;
-
-	return (f->state == FILE_PINNED && !f->slow) || t->copied == number;
-}
-
-static void file_clear(struct file_table *t, uint32_t number)
-{
-	t->files.items[number] = (struct entry){
-		.file = { .path = "", .fd = -1 },
-		.same_inode = t->forgotten,
-		.forgotten = true,
-	};
-	t->forgotten = number;
-	t->forgotten_count++;
-}
-
-void file_table_forget(struct file_table *t, bool (*may)(void *ctx, uint32_t file), void *ctx)
-{
-	struct file_table left = *t;
-
-	if (!t->files.count)
-		return;
-	left.by_inode = left.by_root = (struct index){ 0 };
-	arena_init(&left.paths, t->paths.max_bytes);
-	left.path_bytes = 0;
-	left.files.capacity = t->files.count;
-	left.files.items = calloc(t->files.count, sizeof(*t->files.items));
-	if (!left.files.items)
-		return;
-	memcpy(left.files.items, t->files.items, t->files.count * sizeof(*t->files.items));
-	for (uint32_t i = 0; i < t->files.count; i++)
-		if (!t->files.items[i].forgotten && !is_held(t, i) && may(ctx, i))
-			file_clear(&left, i);
-	if (indexes_make(&left) < 0) {
-		indexes_release(&left);
-		return;
-	}
-	indexes_release(t);
-	*t = left;
 }
 
 /* ---- reading ---- */
@@ -786,7 +460,7 @@ uint32_t file_table_stale(struct file_table *t, uint64_t now_ns)
 		t->stale_next = t->oldest;
 		roots_forget(&t->roots);
 	}
-	while (t->stale_next != NONE) {
+	while (t->stale_next != FILE_NONE) {
 		uint32_t number = t->stale_next;
 		struct entry *e = &t->files.items[number];
 
@@ -796,5 +470,5 @@ uint32_t file_table_stale(struct file_table *t, uint64_t now_ns)
 		if (now_ns > e->mapped_ns && now_ns - e->mapped_ns >= PIN_NS)
 			return number;
 	}
-	return NONE;
+	return FILE_NONE;
 }

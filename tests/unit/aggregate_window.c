@@ -182,7 +182,7 @@ static void test_sums_do_not_wrap(void **state)
 /* Each kind by what it takes; what isn't new takes nothing. */
 static void test_bytes(void **state)
 {
-	static const struct window_limits limits = { 1111 + 1110, 1000, 100, 10, 1 };
+	static const struct window_limits limits = { 1111 + 1110, 1000, 100, 10, 1, 0 };
 	struct window_frame f = { .address = 1, .space = WINDOW_SPACE_FILES };
 	struct window_series other = sh;
 	struct window w;

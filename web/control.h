@@ -10,11 +10,12 @@
  *	CUT_DONE	→		struct web_cut_done, when what was sampled until then can be read from the store, or never will
  *			←	READER	struct web_reader: a reader with the store's files for these ranges
  *	READER_REPLY	→		struct web_reader_reply; a descriptor, its socket, or a sentence
+ *			←	READER_LEFT	struct web_reader_left: what that reader has to say, nobody waits for
  *			←	LOG	a line of text, to be logged; at most 64 at once and one a second after that count
  *
  * The two requests have ids of one counter, from 1 on; replies come in any order, one for each. The supervisor starts at most WEB_MAX_READERS
- * readers at a time (-EAGAIN beyond) and kills each after WEB_READER_NS, or when the web's end of its socket is closed: for that, it
- * watches a reader's process and its socket. The web process ends when the conversation does; nobody waits for it, clients come again.
+ * readers at a time (-EAGAIN beyond) and kills each after WEB_READER_NS, or when it is left: a reader that works doesn't look
+ * whether its socket was closed. The web process ends when the conversation does; nobody waits for it, clients come again.
  *
  * The web process is not trusted: all that it can cause by this is cuts (of which the agent takes only so many), readers, lines in the log.
  */
@@ -47,6 +48,7 @@ enum web_message {
 	WEB_CUT,
 	WEB_READER,
 	WEB_LOG,
+	WEB_READER_LEFT,
 };
 
 /* 0 in a limit: the default, which is beside it. */
@@ -96,6 +98,10 @@ struct web_reader {
 	uint32_t range_count; /* 1 or 2 */
 	uint32_t reserved;
 	struct web_range ranges[2];
+};
+
+struct web_reader_left {
+	uint64_t id; /* of the request for it; one that has ended is no more */
 };
 
 struct web_reader_reply {

@@ -43,6 +43,13 @@ int conversation_reader(struct conversation *c, const struct web_range *ranges, 
 	return say(c, WEB_READER, &reader, sizeof(reader));
 }
 
+int conversation_reader_left(struct conversation *c, uint64_t id)
+{
+	const struct web_reader_left left = { .id = id };
+
+	return say(c, WEB_READER_LEFT, &left, sizeof(left));
+}
+
 void conversation_log(struct conversation *c, const char *fmt, ...)
 {
 	char line[WEB_MAX_LINE];

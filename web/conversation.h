@@ -22,6 +22,7 @@ int conversation_ready(struct conversation *c);
 int conversation_cut(struct conversation *c, uint64_t *ret_id);
 int conversation_reader(struct conversation *c, const struct web_range *ranges, uint32_t count,
 			uint64_t *ret_id);
+int conversation_reader_left(struct conversation *c, uint64_t id);
 __attribute__((format(printf, 2, 3))) void conversation_log(struct conversation *c, const char *fmt,
 							    ...);
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * A question is queued, asked (the supervisor starts a reader) and being read, in one list in the order in which they came. One that nobody waits
- * for is dropped: its reader's socket is closed, and the supervisor ends it.
+ * for is dropped: the supervisor is told, and ends its reader.
  *
  * What a reader says is not believed: its content type is one of a few, its file's name is plain letters, its answer as long as it announced.
  *
@@ -49,6 +49,7 @@ struct question {
 	struct inbox inbox;
 	int socket;
 	bool replied;
+	bool said_all; /* the reader ends by itself */
 	struct reader_reply reply;
 	struct buffer body;
 };
@@ -88,6 +89,8 @@ static void let_go(struct question *one)
 	if (one->stage != QUEUED)
 		one->of->tally->readers--;
 	if (one->stage == READING) {
+		if (!one->said_all)
+			(void)conversation_reader_left(one->of->conversation, one->id);
 		source_remove(&one->source);
 		inbox_release(&one->inbox);
 	}
@@ -206,6 +209,7 @@ static int take_reply(struct question *one, const struct buffer *bytes)
 		return 0;
 	if (reply->status < 400 || reply->status > 599)
 		return -EPROTO;
+	one->said_all = true;
 	fail(one, reply->status, reply->sentence);
 	return 1;
 }
@@ -225,6 +229,7 @@ static int take_message(struct question *one)
 	case READER_ENDED:
 		if (!one->replied || one->body.len != one->reply.bytes)
 			return -EPROTO;
+		one->said_all = true;
 		complete(one);
 		return 1;
 	default:

@@ -299,11 +299,12 @@ int archive_append(struct archive *a, struct profile *p, const struct store_wind
 	return 0;
 }
 
-/* All windows of the oldest part, but for one that may be in the store already. */
+/* All windows of the oldest part that has more than the one that may be in the store already. */
 static void drop_oldest_part(struct archive *a)
 {
-	const struct part *oldest = window_at(a, 0)->part;
 	uint32_t at = a->was_sent ? 1 : 0;
+	/* That one's own part may have nothing else: then it is the next one's turn. */
+	const struct part *oldest = a->window_count > at ? window_at(a, at)->part : NULL;
 
 	err_set(&a->why, 0, "the storekeeper doesn't take them in time");
 	while (a->window_count > at && window_at(a, at)->part == oldest)

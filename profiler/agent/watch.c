@@ -280,12 +280,13 @@ static int end(struct watch *w, struct err *err)
 	int r;
 
 	schedule_look(&w->schedule, begin_ns, clock_ns(CLOCK_REALTIME));
-	schedule_hasten(&w->schedule, begin_ns);
 	say(w, AGENT_STOPPED, NULL, 0);
 	while (w->schedule.start_ns < begin_ns) {
-		const struct timespec time =
-			clock_left(schedule_end(&w->schedule) + BATCH_HOLD_BACK_NS);
+		struct timespec time;
 
+		/* Each time: the window that ends now may be one that was hastened before. */
+		schedule_hasten(&w->schedule, begin_ns);
+		time = clock_left(schedule_end(&w->schedule) + BATCH_HOLD_BACK_NS);
 		(void)clock_nanosleep(CLOCK_MONOTONIC, 0, &time, NULL);
 		r = cut(w, err);
 		if (r < 0)

@@ -11,8 +11,9 @@
 #include <time.h>
 
 #include "profiler/base/clock.h"
+#include "profiler/store/level.h"
 
-/* A window is committed soon after it ends; one that is later than this is one that the disk held up. */
+/* A window is committed soon after it ends, and its file has an hour: one that is later than this is one that the disk held up. */
 #define SETTLED_NS (60 * NS_PER_S)
 
 #define BIT PARAMETER_BIT
@@ -152,11 +153,19 @@ static void name_file(char *ret, size_t size, const char *suffix, uint64_t from_
 	snprintf(ret, size, "slowburn-%s%s", when, suffix);
 }
 
+/* Lines of what was sampled may come as long as its file is written: until its hour ends. */
+static bool is_over(uint64_t to_ns, uint64_t now_ns)
+{
+	uint64_t last_ns = to_ns ? to_ns - 1 : 0;
+
+	return to_ns <= now_ns &&
+	       now_ns - store_slot(0, last_ns) >= store_levels[0].span_ns + SETTLED_NS;
+}
+
 static bool is_settled(const struct reader_request *request, const struct reader_ranges *ranges)
 {
 	for (uint32_t i = 0; i < ranges->count; i++)
-		if (ranges->items[i].to_ns > request->now_ns ||
-		    request->now_ns - ranges->items[i].to_ns < SETTLED_NS)
+		if (!is_over(ranges->items[i].to_ns, request->now_ns))
 			return false;
 	return true;
 }

@@ -58,7 +58,7 @@ struct reader_request {
 
 struct reader_reply {
 	uint32_t status; /* HTTP's; if it isn't 200, `sentence` says why, and there is no answer */
-	uint32_t settled; /* 1: all windows that it asks for are in the store by now */
+	uint32_t settled; /* 1: all windows that it asks for are in the store by now, with all that will be known of them */
 	uint64_t bytes; /* of the answer */
 	char content_type[48];
 	char file_name[64]; /* to save it by, or "" */

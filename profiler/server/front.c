@@ -63,7 +63,7 @@ static int start_reader(struct server *s, const struct web_reader *q, int *ret_s
 		if (ranges[i].from_ns >= ranges[i].to_ns)
 			return err_set(err, -EINVAL, "a range that is empty");
 	}
-	return readers_start(&s->readers, ranges, q->range_count, ret_socket, err);
+	return readers_start(&s->readers, q->id, ranges, q->range_count, ret_socket, err);
 }
 
 static void reader(struct server *s, const struct web_reader *q)
@@ -114,6 +114,19 @@ static void asked_for_cut(struct server *s)
 	watch_cut(s, cut.id);
 }
 
+static void left_reader(struct server *s)
+{
+	const struct buffer *b = &s->web.inbox.message.bytes;
+	struct web_reader_left left;
+
+	if (b->len != sizeof(left)) {
+		member_lost(&s->web, "can't be understood");
+		return;
+	}
+	memcpy(&left, b->data, sizeof(left));
+	readers_leave(&s->readers, left.id);
+}
+
 void front_hear(struct server *s)
 {
 	struct member *m = &s->web;
@@ -131,6 +144,9 @@ void front_hear(struct server *s)
 		break;
 	case WEB_READER:
 		asked_for_reader(s);
+		break;
+	case WEB_READER_LEFT:
+		left_reader(s);
 		break;
 	case WEB_LOG:
 		log_write(s->log, LOG_EVENT_WEB_SAID, NULL, 0, "%s", member_text(m, 0));

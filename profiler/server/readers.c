@@ -36,6 +36,13 @@ void readers_kill(struct readers *r)
 			kill(r->items[i].child.pid, SIGKILL);
 }
 
+void readers_leave(struct readers *r, uint64_t id)
+{
+	for (uint32_t i = 0; i < WEB_MAX_READERS; i++)
+		if (r->items[i].child.pid > 0 && r->items[i].id == id)
+			kill(r->items[i].child.pid, SIGKILL);
+}
+
 void readers_release(struct readers *r)
 {
 	readers_kill(r);
@@ -45,8 +52,8 @@ void readers_release(struct readers *r)
 	}
 }
 
-int readers_start(struct readers *r, const struct store_files_range *ranges, uint32_t count,
-		  int *ret_socket, struct err *err)
+int readers_start(struct readers *r, uint64_t id, const struct store_files_range *ranges,
+		  uint32_t count, int *ret_socket, struct err *err)
 {
 	struct child child = { .socket = -1 };
 	uint32_t i = 0;
@@ -72,6 +79,7 @@ int readers_start(struct readers *r, const struct store_files_range *ranges, uin
 	}
 	*ret_socket = take_fd(&child.socket);
 	r->items[i].child = child;
+	r->items[i].id = id;
 	r->items[i].until_ns = clock_ns(CLOCK_MONOTONIC) + WEB_READER_NS;
 	r->items[i].late = false;
 	r->started++;

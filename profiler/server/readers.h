@@ -23,6 +23,7 @@ struct readers {
 	uint64_t memory_bytes; /* of each */
 	struct {
 		struct child child;
+		uint64_t id; /* the web process's */
 		int pidfd;
 		uint64_t until_ns; /* CLOCK_MONOTONIC */
 		bool late;
@@ -39,8 +40,8 @@ void readers_release(struct readers *r);
  * 0 and its socket, the caller's to close; -EAGAIN: there are WEB_MAX_READERS; another negative
  * errno; and a sentence.
  */
-int readers_start(struct readers *r, const struct store_files_range *ranges, uint32_t count,
-		  int *ret_socket, struct err *err);
+int readers_start(struct readers *r, uint64_t id, const struct store_files_range *ranges,
+		  uint32_t count, int *ret_socket, struct err *err);
 
 /* What is to be polled: WEB_MAX_READERS entries. */
 void readers_poll(const struct readers *r, struct pollfd *ret);
@@ -50,6 +51,9 @@ uint64_t readers_due_ns(const struct readers *r);
 
 /* Kills those that are late and reaps those that have ended. */
 void readers_tend(struct readers *r);
+
+/* Nobody waits for what this one has to say. It may have ended. */
+void readers_leave(struct readers *r, uint64_t id);
 
 /* No longer wanted: nobody would hear them. */
 void readers_kill(struct readers *r);

@@ -345,10 +345,31 @@ static void measure_live(struct store_writer *w)
 			w->catalog.files.items[i].bytes = catalog_bytes(&st);
 }
 
+/* No window could be written to it. The next file has the same number, and may have the same name. */
+static void forget_live(struct store_writer *w)
+{
+	appender_free(w->live);
+	w->live = NULL;
+	w->unsynced = false;
+	for (uint32_t i = 0; i < w->catalog.files.count; i++) {
+		const struct catalog_file *f = &w->catalog.files.items[i];
+
+		if (f->level || f->first != w->live_file.first)
+			continue;
+		if (give_up(w, i) < 0)
+			catalog_remove(&w->catalog, i);
+		return;
+	}
+}
+
 void store_writer_end(struct store_writer *w)
 {
 	if (!w->live)
 		return;
+	if (w->next == w->live_file.first) {
+		forget_live(w);
+		return;
+	}
 	/* Without its end it is as after a kill: nothing is lost by that. */
 	if (make_room_for_window(w, PAGE_BYTES) == 0)
 		(void)appender_close(w->live);

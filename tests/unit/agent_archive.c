@@ -362,6 +362,41 @@ static void test_bounds(void **state)
 	profile_release(&p);
 }
 
+/* The first window is with a storekeeper that says nothing: profiles come and go all the same. */
+static void test_bounds_of_silence(void **state)
+{
+	struct archive_status s;
+	struct archive_fate f;
+	uint64_t seed = 3;
+	struct archive *a;
+	struct profile p;
+	struct peer peer;
+
+	(void)state;
+	test_profile(&p);
+	assert_int_equal(archive_new(&a, NULL), 0);
+	archive_connect(a, peer_new(&peer));
+	greet(&peer, NULL);
+	for (uint32_t i = 0; i < 4 * ARCHIVE_MAX_PARTS; i++) {
+		assert_int_equal(append(a, &p, &seed, TEST_EPOCH_NS + i), 0);
+		while (archive_poll(a, &f) == 1)
+			assert_int_equal(f.status, -ENOBUFS);
+		assert_int_equal(archive_part(a, &p), 0);
+		test_profile(&p);
+		archive_status(a, &s);
+		assert_in_range(s.parts, 1, ARCHIVE_MAX_PARTS + 1);
+	}
+	assert_true(hear(&peer));
+	assert_int_equal(peer.window.number, 1);
+	commit(&peer, 41, 41, false);
+	while (archive_poll(a, &f) == 1 && f.status < 0)
+		continue;
+	assert_int_equal(f.number, 1);
+	archive_free(a);
+	profile_release(&p);
+	peer_free(&peer);
+}
+
 /* A profile that comes and goes, and a window, without the memory for any of it. */
 static int live(void *ctx)
 {
@@ -407,7 +442,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_order),   cmocka_unit_test(test_hello),
 		cmocka_unit_test(test_lies),    cmocka_unit_test(test_bounds),
-		cmocka_unit_test(test_torture),
+		cmocka_unit_test(test_torture), cmocka_unit_test(test_bounds_of_silence),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

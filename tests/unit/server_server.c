@@ -571,6 +571,7 @@ static int32_t ask_reader(struct stage *s, uint64_t id, uint64_t from_ns, uint64
 
 static void test_readers(void **state)
 {
+	const struct web_reader_left left = { .id = 3 };
 	struct actor readers[WEB_MAX_READERS];
 	int32_t r = -EAGAIN;
 	struct stage s;
@@ -591,6 +592,13 @@ static void test_readers(void **state)
 	}
 	assert_int_equal(r, 0);
 	readers[0] = await(&s, READER_ROLE);
+	/* One that nobody waits for any more makes room before it is late. */
+	say(&s.web, WEB_READER_LEFT, &left, sizeof(left));
+	hear_end(&readers[1]);
+	for (uint64_t i = 0; i < 500 && (r = ask_reader(&s, 700 + i, 0, UINT64_MAX)) == -EAGAIN;)
+		i++, usleep(10000);
+	assert_int_equal(r, 0);
+	readers[1] = await(&s, READER_ROLE);
 	for (uint32_t i = 0; i < WEB_MAX_READERS; i++)
 		leave(&readers[i]);
 	drop_curtain(&s);

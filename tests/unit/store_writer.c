@@ -4,12 +4,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -660,6 +662,49 @@ static void test_between_steps(void **state)
 	test_store_release(&t);
 }
 
+/* What could not be written left nothing: neither a file nor one that is counted twice. */
+static void test_begun_in_vain(void **state)
+{
+	struct rlimit before, none;
+	struct store_writer *w;
+	struct profile p, is;
+	struct store_result result;
+	struct test_store t;
+	uint64_t seed = 5, bytes;
+	struct err err;
+
+	(void)state;
+	test_store_new(&t);
+	w = test_writer(&t, NULL);
+	test_profile(&p);
+	test_window(&p, &seed, 200, TEST_EPOCH_NS);
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+	none = before;
+	none.rlim_cur = 512; /* the header, and no window */
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
+	for (uint32_t i = 0; i < 3; i++) {
+		const struct store_window x = test_window_at(TEST_EPOCH_NS);
+
+		assert_true(test_append(w, &p, &x, &err) < 0);
+		store_writer_end(w);
+	}
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+	assert_int_equal(store_writer_catalog(w)->files.count, 0);
+	append(w, &p, TEST_EPOCH_NS);
+	assert_int_equal(store_writer_catalog(w)->files.count, 1);
+	bytes = store_writer_bytes(w);
+	assert_int_equal(bytes, test_store_bytes(&t));
+	tidy(w, TEST_EPOCH_NS + HOUR);
+	store_writer_free(w);
+	result = test_read(&t, 0, ALL, ALL, &is);
+	assert_int_equal(result.bad, 0);
+	assert_int_equal(profile_total_count(&is), profile_total_count(&p));
+	profile_release(&is);
+	profile_release(&p);
+	test_store_release(&t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -669,7 +714,7 @@ int main(void)
 		cmocka_unit_test(test_month),          cmocka_unit_test(test_clock),
 		cmocka_unit_test(test_endless_reader), cmocka_unit_test(test_full_disk),
 		cmocka_unit_test(test_moments),        cmocka_unit_test(test_frames),
-		cmocka_unit_test(test_between_steps),
+		cmocka_unit_test(test_between_steps),  cmocka_unit_test(test_begun_in_vain),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,6 +6,8 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <string.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -135,6 +137,45 @@ static void test_late(void **state)
 	fd_close(&pair[1]);
 }
 
+/* A client that goes takes its reader with it, which may have much to do yet. */
+static void test_left(void **state)
+{
+	struct web_reader_reply reply = { 0 };
+	struct web_reader_left left = { 0 };
+	int pair[2], reader[2], epoll = epoll_create1(EPOLL_CLOEXEC);
+	uint64_t now_ns = clock_ns(CLOCK_MONOTONIC);
+	struct socket_message m;
+	struct questions *q;
+	struct waiter w;
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, reader), 0);
+	conversation = (struct conversation){ .socket = pair[0] };
+	assert_int_equal(questions_new(&q, epoll, &conversation, &limits, &tally), 0);
+	ask(q, &w, "from", "-1h");
+	questions_run(q, now_ns);
+	socket_message_init(&m, WEB_MAX_BYTES);
+	assert_int_equal(socket_receive(pair[1], &m, now_ns + NS_PER_S), 0);
+	assert_int_equal(m.type, WEB_READER);
+	memcpy(&reply.id, m.bytes.data, sizeof(reply.id));
+	questions_take_reader(q, &reply, "", &reader[0]);
+	assert_int_equal(reader[0], -1);
+	waiter_leave(&w);
+	assert_int_equal(socket_receive(pair[1], &m, now_ns + NS_PER_S), 0);
+	assert_int_equal(m.type, WEB_READER_LEFT);
+	assert_int_equal(m.bytes.len, sizeof(left));
+	memcpy(&left, m.bytes.data, sizeof(left));
+	assert_int_equal(left.id, reply.id);
+	assert_int_equal(tally.readers, 0);
+	questions_free(q);
+	socket_message_release(&m);
+	conversation = (struct conversation){ .socket = -1 };
+	fd_close(&pair[0]);
+	fd_close(&pair[1]);
+	fd_close(&reader[1]);
+	fd_close(&epoll);
+}
+
 static int scenario(void *ctx)
 {
 	struct questions *q;
@@ -162,9 +203,8 @@ static void test_no_memory(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_queue),
-		cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_late),
+		cmocka_unit_test(test_queue),     cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_late),      cmocka_unit_test(test_left),
 		cmocka_unit_test(test_no_memory),
 	};
 

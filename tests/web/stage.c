@@ -256,6 +256,8 @@ static void hear(struct socket_message *m)
 		memcpy(&wanted, m->bytes.data, sizeof(wanted));
 		give_reader(&wanted);
 		break;
+	case WEB_READER_LEFT:
+		break;
 	case WEB_LOG:
 		printf("LOG %.*s\n", (int)m->bytes.len, m->bytes.data);
 		break;

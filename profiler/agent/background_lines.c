@@ -104,7 +104,7 @@ static void turn_end(struct background_lines *b)
 	b->turn = (struct turn){ .files = LINE_FILES_NONE };
 }
 
-/* Before its limit ends it (role/role.c), and the next file is blamed. */
+/* Before its limit ends it (role/file_roles.c), and the next file is blamed. */
 static void process_renew(struct background_lines *b)
 {
 	if (line_reader_process_ns(b->reader) > PROCESS_CPU_NS)

@@ -61,7 +61,7 @@ _Static_assert(BATCH_PARTS + WINDOW_PARTS + PROCESS_PARTS + PROFILE_PARTS + ANSW
 		       TABLE_PARTS - TABLE_PARTS / 8,
 	       "the rest is for all else");
 
-/* More than these three may ever take (role/role.c): beyond it their parts are the agent's. */
+/* More than these three may ever take (role/file_roles.c): beyond it their parts are the agent's. */
 #define HELPER_MOST (64 * MIB)
 
 uint64_t budget_total(uint64_t asked, uint64_t cgroup_limit)

@@ -17,7 +17,7 @@ int heat_find(const struct window *w, uint64_t **ret_frames)
 	uint64_t *frames = calloc(w->locations.count + 1UL, sizeof(*frames));
 
 	if (!below || !frames) {
-		free(frames);
+		free(frames); // NOLINT(clang-analyzer-unix.Malloc): freed by _cleanup_
 		return -ENOMEM;
 	}
 	for (uint32_t i = 0; i < w->samples.count; i++)
@@ -47,6 +47,6 @@ int heat_find_files(const struct window *w, uint32_t files, uint64_t **ret_frame
 		if (space_is_file(space) && space - WINDOW_SPACE_FILES < files)
 			frames[space - WINDOW_SPACE_FILES] += of_location[i];
 	}
-	*ret_frames = frames;
+	*ret_frames = frames; // NOLINT(clang-analyzer-unix.Malloc): freed by _cleanup_
 	return 0;
 }

@@ -3,8 +3,9 @@
  * Places sorted by address, which don't overlap: what the symbolizer says of a kernel's function reaches from its symbol to the next
  * one. New ones are sorted in once for each reply.
  *
- * The kernel's code is asked about ahead, a part of 2 MiB with each cut: reading the list costs the same for one address and for
- * 30,000. Without that a machine that builds and tests runs into some new functions every ten seconds, for an hour and more.
+ * Once all larger functions are asked about, since reading the list costs the same for one; then, whenever one was met that wasn't known,
+ * some of what lies between those that are. Left to those that are met it never ends: a busy machine meets a few small ones in each window, and
+ * the readings were half of what the symbolizer cost.
  */
 #include "profiler/agent/kernel_names.h"
 
@@ -17,38 +18,59 @@
 #include "profiler/agent/entry.h"
 #include "profiler/base/arena.h"
 #include "profiler/base/array.h"
+#include "profiler/base/buffer.h"
 
-#define MAX_NAME_BYTES ((size_t)5 << 20)
+#define MAX_NAME_BYTES ((size_t)4 << 20)
 #define MAX_MODULE_NAME 128
+#define MAX_HOME_BYTES (1u << 20)
 
-/* A function of so many bytes is found by the grid, and three in four of the smaller ones. */
-#define GRID_BYTES 64u
+/* A function of so many bytes is found by the grid; most kernels' code ends before it does. */
+#define GRID_BYTES 768u
+/* Between two that are known; and how often in an epoch, as some addresses are no function's. */
+#define GAP_BYTES 128u
+#define GAP_ROUNDS 12u
+#define AHEAD_MAX (KERNEL_NAMES_MAX / 8 * 7) /* room for what is met */
 
 /* The kernel, or a module. */
 struct home {
 	const char *name; /* "[kernel.kallsyms]", "[ext4]" */
 	struct profile_mapping mapping; /* without texts */
+	uint64_t base; /* that addresses of a profile are relative to */
 	uint32_t entered; /* in the profile + 1; 0: it isn't */
 	bool is_module;
 };
 
+/* There may be 120,000 of them. */
 struct place {
-	uint64_t start, end; /* kernel addresses */
-	uint64_t base; /* that addresses of a profile are relative to */
-	const char *name, *system_name;
+	uint64_t start; /* a kernel address */
+	uint32_t bytes;
+	uint32_t name, system_name; /* in `texts`; NAMELESS: nobody's */
 	uint32_t home;
 	uint32_t entered; /* the function's number in the profile + 1 */
 };
+#define NAMELESS UINT32_MAX
 
 struct kernel_names {
 	ARRAY(struct place) places; /* by start */
 	ARRAY(struct home) homes;
-	struct arena texts;
+	struct buffer texts; /* each with its NUL */
+	struct arena home_names;
 	uint64_t kernel; /* where its code begins; 0: not known */
 	uint64_t kernel_bytes; /* up to its end, data included */
-	uint64_t grid; /* up to where it was learnt ahead */
-	uint32_t ahead; /* places that there were before the last part of it; UINT32_MAX: that was the last */
+	bool grid_taken, missed;
+	uint32_t gap_rounds;
+	uint64_t gap_from; /* where the next round begins */
 };
+
+static uint64_t place_end(const struct place *p)
+{
+	return p->start + p->bytes;
+}
+
+static const char *text(const struct kernel_names *k, uint32_t off)
+{
+	return k->texts.data + off;
+}
 
 int kernel_names_new(struct kernel_names **ret)
 {
@@ -56,7 +78,8 @@ int kernel_names_new(struct kernel_names **ret)
 
 	if (!k)
 		return -ENOMEM;
-	arena_init(&k->texts, MAX_NAME_BYTES);
+	buffer_init(&k->texts, MAX_NAME_BYTES);
+	arena_init(&k->home_names, MAX_HOME_BYTES);
 	*ret = k;
 	return 0;
 }
@@ -65,7 +88,10 @@ static void forget(struct kernel_names *k)
 {
 	array_release(&k->places);
 	array_release(&k->homes);
-	arena_release(&k->texts);
+	buffer_release(&k->texts);
+	buffer_init(&k->texts, MAX_NAME_BYTES);
+	arena_release(&k->home_names);
+	k->grid_taken = false;
 }
 
 void kernel_names_free(struct kernel_names *k)
@@ -84,7 +110,7 @@ static struct place *place_find(struct kernel_names *k, uint32_t count, uint64_t
 	while (low < high) {
 		uint32_t middle = low + (high - low) / 2;
 
-		if (k->places.items[middle].end > address)
+		if (place_end(&k->places.items[middle]) > address)
 			high = middle;
 		else
 			low = middle + 1;
@@ -95,7 +121,7 @@ static struct place *place_find(struct kernel_names *k, uint32_t count, uint64_t
 /* ---- learning ---- */
 
 static int home_get(struct kernel_names *k, const struct symbols *s, const struct symbol_module *m,
-		    uint32_t *ret)
+		    uint64_t base, uint32_t *ret)
 {
 	const char *said = s->strings + m->name;
 	char name[MAX_MODULE_NAME] = "[kernel.kallsyms]";
@@ -105,7 +131,7 @@ static int home_get(struct kernel_names *k, const struct symbols *s, const struc
 		snprintf(name, sizeof(name), "[%s]", said);
 	for (uint32_t i = 0; i < k->homes.count; i++) {
 		h = &k->homes.items[i];
-		if (!strcmp(h->name, name) && h->mapping.start == m->start &&
+		if (!strcmp(h->name, name) && h->base == base && h->mapping.start == m->start &&
 		    h->mapping.limit == m->limit) {
 			*ret = i;
 			return 0;
@@ -115,7 +141,8 @@ static int home_get(struct kernel_names *k, const struct symbols *s, const struc
 	if (!h)
 		return -ENOMEM;
 	*h = (struct home){
-		.name = arena_copy(&k->texts, name, strlen(name)),
+		.name = arena_copy(&k->home_names, name, strlen(name)),
+		.base = base,
 		.mapping = { .start = m->start,
 			     .limit = m->limit,
 			     .offset = m->offset,
@@ -135,8 +162,16 @@ static bool place_is_known(struct kernel_names *k, uint32_t count, const struct 
 	const struct symbol_function *f = &s->functions[a->function];
 	const struct place *p = place_find(k, count, address);
 
-	return p && p->start == address - a->vaddr + f->start && p->end - p->start == f->size &&
-	       !strcmp(p->system_name, s->strings + f->system_name);
+	return p && p->start == address - a->vaddr + f->start && p->bytes == f->size &&
+	       !strcmp(text(k, p->system_name), s->strings + f->system_name);
+}
+
+/* 0; -ENOMEM, -E2BIG. */
+static int text_add(struct kernel_names *k, const char *name, uint32_t *ret)
+{
+	*ret = (uint32_t)k->texts.len;
+	buffer_append(&k->texts, name, strlen(name) + 1);
+	return buffer_error(&k->texts);
 }
 
 /* 0, or -ENOMEM, -E2BIG: there is no room. */
@@ -144,12 +179,9 @@ static int place_add(struct kernel_names *k, const struct symbols *s, const stru
 		     uint64_t address)
 {
 	const struct symbol_function *f = &s->functions[a->function];
-	const char *name = s->strings + f->name, *system_name = s->strings + f->system_name;
 	uint64_t base = address - a->vaddr;
-	struct place *p, place = { .start = base + f->start,
-				   .end = base + f->start + f->size,
-				   .base = base };
-	int r = home_get(k, s, &s->modules[a->module], &place.home);
+	struct place *p, place = { .start = base + f->start, .bytes = (uint32_t)f->size };
+	int r = home_get(k, s, &s->modules[a->module], base, &place.home);
 
 	if (r < 0)
 		return r;
@@ -157,15 +189,15 @@ static int place_add(struct kernel_names *k, const struct symbols *s, const stru
 		k->kernel = base;
 		k->kernel_bytes = k->homes.items[place.home].mapping.limit;
 	}
-	place.name = arena_copy(&k->texts, name, strlen(name));
-	place.system_name = f->name == f->system_name
-				    ? place.name
-				    : arena_copy(&k->texts, system_name, strlen(system_name));
+	r = text_add(k, s->strings + f->name, &place.name);
+	place.system_name = place.name;
+	if (r == 0 && f->name != f->system_name)
+		r = text_add(k, s->strings + f->system_name, &place.system_name);
+	if (r < 0)
+		return r;
 	p = array_push(&k->places, KERNEL_NAMES_MAX);
-	if (!p || !place.name || !place.system_name) {
-		k->places.count -= p != NULL;
+	if (!p)
 		return -E2BIG;
-	}
 	*p = place;
 	return 0;
 }
@@ -186,17 +218,17 @@ static void overlaps_drop(struct kernel_names *k)
 		struct place *p = &k->places.items[i],
 			     *last = kept ? &k->places.items[kept - 1] : NULL;
 
-		if (last && last->end > p->start) {
-			if (p->end > last->end)
-				last->end = p->end;
-			last->name = NULL;
+		if (last && place_end(last) > p->start) {
+			if (place_end(p) > place_end(last))
+				last->bytes = (uint32_t)(place_end(p) - last->start);
+			last->name = NAMELESS;
 			continue;
 		}
 		k->places.items[kept++] = *p;
 	}
 	k->places.count = kept;
 	for (uint32_t i = kept = 0; i < k->places.count; i++)
-		if (k->places.items[i].name)
+		if (k->places.items[i].name != NAMELESS)
 			k->places.items[kept++] = k->places.items[i];
 	k->places.count = kept;
 }
@@ -220,6 +252,7 @@ void kernel_names_learn(struct kernel_names *k, const struct symbols *s, const u
 		    (i && s->answers[i - 1].function == a->function))
 			continue;
 		if (!s->functions[a->function].size ||
+		    s->functions[a->function].size > UINT32_MAX / 2 ||
 		    place_is_known(k, before, s, a, addresses[i]))
 			continue;
 		r = place_add(k, s, a, addresses[i]);
@@ -234,24 +267,55 @@ void kernel_names_learn(struct kernel_names *k, const struct symbols *s, const u
 	overlaps_drop(k);
 }
 
-uint32_t kernel_names_grid(struct kernel_names *k, uint64_t ret_addresses[KERNEL_NAMES_GRID])
+static uint32_t grid(struct kernel_names *k, uint64_t *addresses)
 {
 	uint32_t count = 0;
 
-	/* Behind the code there is nothing to be learnt. */
-	if (!k->kernel || k->ahead == UINT32_MAX)
-		return 0;
-	if (k->ahead == k->places.count || k->places.count > KERNEL_NAMES_MAX / 4 * 3 ||
-	    k->texts.used_bytes > MAX_NAME_BYTES / 4 * 3) {
-		k->ahead = UINT32_MAX;
-		return 0;
-	}
-	k->ahead = k->places.count;
-	while (count < KERNEL_NAMES_GRID && k->grid < k->kernel_bytes) {
-		ret_addresses[count++] = k->kernel + k->grid;
-		k->grid += GRID_BYTES;
+	k->grid_taken = true;
+	while (count < KERNEL_NAMES_AHEAD && count * GRID_BYTES < k->kernel_bytes) {
+		addresses[count] = k->kernel + count * GRID_BYTES;
+		count++;
 	}
 	return count;
+}
+
+/* What lies between two of the kernel's own that are known. */
+static uint32_t gaps(struct kernel_names *k, uint64_t *addresses, uint32_t most)
+{
+	uint64_t from = k->gap_from;
+	uint32_t count = 0;
+
+	k->gap_rounds++;
+	k->gap_from = 0;
+	for (uint32_t i = 0; i + 1 < k->places.count; i++) {
+		const struct place *p = &k->places.items[i];
+		uint64_t at = place_end(p), end = p[1].start;
+
+		if (k->homes.items[p->home].is_module || k->homes.items[p[1].home].is_module)
+			continue;
+		for (at = at < from ? from : at; at < end; at += GAP_BYTES) {
+			if (count == most) {
+				k->gap_from = at;
+				return count;
+			}
+			addresses[count++] = at;
+		}
+	}
+	return count;
+}
+
+uint32_t kernel_names_ahead(struct kernel_names *k, uint64_t ret_addresses[KERNEL_NAMES_AHEAD])
+{
+	uint32_t room = k->places.count < AHEAD_MAX ? AHEAD_MAX - k->places.count : 0;
+
+	if (!k->kernel || !k->missed)
+		return 0;
+	k->missed = false;
+	if (!k->grid_taken)
+		return grid(k, ret_addresses);
+	if (k->gap_rounds == GAP_ROUNDS || k->texts.len > MAX_NAME_BYTES / 8 * 7)
+		return 0;
+	return gaps(k, ret_addresses, room < KERNEL_NAMES_AHEAD ? room : KERNEL_NAMES_AHEAD);
 }
 
 /* ---- finding ---- */
@@ -270,17 +334,19 @@ int kernel_names_find(struct kernel_names *k, struct profile *p, uint64_t addres
 	struct place *place = place_find(k, k->places.count, address);
 	int mapping, function;
 
+	k->missed |= !place;
 	if (!place || (!place->entered && entry_names_are_full(p)))
 		return 0;
 	mapping = home_enter(&k->homes.items[place->home], p);
 	if (mapping < 0)
 		return mapping;
 	function = place->entered ? (int)place->entered - 1
-				  : entry_function(p, place->name, place->system_name, "");
+				  : entry_function(p, text(k, place->name),
+						   text(k, place->system_name), "");
 	if (function < 0)
 		return function;
 	place->entered = (uint32_t)function + 1;
-	*ret = (struct site){ .address = address - place->base,
+	*ret = (struct site){ .address = address - k->homes.items[place->home].base,
 			      .mapping = (uint32_t)mapping,
 			      .named = 1,
 			      .id = (uint32_t)function };
@@ -291,6 +357,7 @@ void kernel_names_turn(struct kernel_names *k)
 {
 	uint32_t kept = 0;
 
+	k->gap_rounds = 0;
 	for (uint32_t i = 0; i < k->places.count; i++) {
 		struct place *p = &k->places.items[i];
 

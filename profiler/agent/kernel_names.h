@@ -15,8 +15,8 @@
 #include "profiler/model/profile.h"
 #include "symbolizer/protocol.h"
 
-#define KERNEL_NAMES_MAX 98304u /* 5 MiB at most, and as much of names */
-#define KERNEL_NAMES_GRID 32768u
+#define KERNEL_NAMES_MAX 131072u /* 4 MiB at most, and as much of names */
+#define KERNEL_NAMES_AHEAD 32768u
 
 struct kernel_names;
 
@@ -29,10 +29,10 @@ void kernel_names_learn(struct kernel_names *k, const struct symbols *s, const u
 			uint32_t count);
 
 /*
- * Once it is known where the kernel lies: the next addresses of its code, ascending, of which it would like to learn ahead. Their
- * count; 0: not now, or no more, as it knows of all, or of as many as is good.
+ * When one was met that isn't known: up to KERNEL_NAMES_AHEAD addresses all over the kernel's code, ascending, of which it would like to learn
+ * as well, since one is asked about anyway. Their count; 0: not now, or no more.
  */
-uint32_t kernel_names_grid(struct kernel_names *k, uint64_t ret_addresses[KERNEL_NAMES_GRID]);
+uint32_t kernel_names_ahead(struct kernel_names *k, uint64_t ret_addresses[KERNEL_NAMES_AHEAD]);
 
 /* 1 and the site, whose name is entered in the profile; 0: it isn't known, or has no name; -ENOMEM, -E2BIG. */
 int kernel_names_find(struct kernel_names *k, struct profile *p, uint64_t address,

@@ -507,8 +507,8 @@ static int bpf_name_all(struct naming *n, struct search *s)
 /* Behind the answer to the first that was asked about: others that will be. What can't be had is asked about when it is there. */
 static void kernel_name_ahead(struct naming *n)
 {
-	_cleanup_(free_ptr) uint64_t *grid = calloc(KERNEL_NAMES_GRID, sizeof(*grid));
-	uint32_t count = grid ? kernel_names_grid(n->kernel, grid) : 0;
+	_cleanup_(free_ptr) uint64_t *grid = calloc(KERNEL_NAMES_AHEAD, sizeof(*grid));
+	uint32_t count = grid ? kernel_names_ahead(n->kernel, grid) : 0;
 	struct symbols s;
 
 	if (count &&

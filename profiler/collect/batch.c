@@ -37,6 +37,7 @@ struct batch {
 	uint32_t max_entries;
 	uint32_t next; /* the first that is not handed out yet */
 	bool sorted; /* those from `next` on */
+	uint64_t until_ns; /* of the last batch_next() */
 	struct batch_record current;
 	batch_tap_fn tap;
 	void *tap_ctx;
@@ -193,6 +194,7 @@ const struct batch_record *batch_next(struct batch *b, uint64_t until_ns)
 {
 	const struct entry *entry;
 
+	b->until_ns = until_ns;
 	if (!b->sorted) {
 		qsort(b->entries.items + b->next, b->entries.count - b->next, sizeof(*entry),
 		      by_time);
@@ -213,16 +215,34 @@ const struct batch_record *batch_next(struct batch *b, uint64_t until_ns)
 	return &b->current;
 }
 
+/* Those that are too far ahead are the last by time. */
+static void drop_ahead(struct batch *b)
+{
+	while (b->sorted && b->entries.count > b->next) {
+		const struct entry *last = &b->entries.items[b->entries.count - 1];
+
+		if (last->time_ns <= b->until_ns || last->time_ns - b->until_ns <= BATCH_AHEAD_NS)
+			return;
+		counter_add(b->counters,
+			    last->kind == BATCH_SAMPLE ? COUNTER_SAMPLES_MALFORMED
+						       : COUNTER_EVENTS_MALFORMED,
+			    1);
+		b->entries.count--;
+	}
+}
+
 void batch_drop(struct batch *b)
 {
-	uint32_t count = b->entries.count - b->next;
 	struct entry *kept;
+	uint32_t count;
 	size_t end = 0;
 
-	if (b->next == 0)
+	drop_ahead(b);
+	count = b->entries.count - b->next;
+	if (b->next == 0 && count)
 		return;
 	kept = b->entries.items + b->next;
-	if (count)
+	if (count > 1)
 		qsort(kept, count, sizeof(*kept), by_place);
 	for (uint32_t i = 0; i < count; i++) {
 		size_t padded = ((size_t)kept[i].len + 7) & ~(size_t)7;

@@ -28,6 +28,8 @@ struct batch_record {
 };
 
 #define BATCH_HOLD_BACK_NS 20000000ULL
+/* So far ahead of what is handed out is no record's time: held back for ever it would cost its memory, and each drain. */
+#define BATCH_AHEAD_NS 60000000000ULL
 
 struct batch;
 
@@ -44,7 +46,7 @@ int batch_add(struct batch *b, enum batch_kind kind, const void *bytes, size_t l
 
 /*
  * Sorts, and hands out the records up to `until_ns` one after the other; NULL when there are no more.
- * batch_drop() then forgets those handed out and keeps the rest.
+ * batch_drop() then forgets those handed out and keeps the rest, but for what is BATCH_AHEAD_NS ahead: that is counted as malformed.
  */
 const struct batch_record *batch_next(struct batch *b, uint64_t until_ns);
 void batch_drop(struct batch *b);

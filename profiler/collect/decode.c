@@ -274,24 +274,46 @@ static void decode_body(struct cursor *c, const struct perf_event_header *header
 	}
 }
 
+/* { u32 pid, tid; u64 time; }: sample_id_all with PERF_SAMPLE_TID | PERF_SAMPLE_TIME */
+#define ID_BYTES (2 * sizeof(uint32_t) + sizeof(uint64_t))
+#define KSYMBOL_NAME_OFF 24
+
+/*
+ * Where its sample_id is: at the end, but for KSYMBOL. There the kernel (all versions up to 6.18) lets the size grow by a sample_id with each
+ * perf event that it tells, and what follows the right one is what lay in the ring before. Ours have a name of a fixed size.
+ */
+static size_t id_find(const uint8_t *bytes, const struct perf_event_header *header)
+{
+	size_t end = header->size - ID_BYTES, name_end;
+	const uint8_t *nul;
+	uint16_t flags;
+
+	if (header->type != PERF_RECORD_KSYMBOL || end < KSYMBOL_NAME_OFF)
+		return end;
+	memcpy(&flags, bytes + KSYMBOL_NAME_OFF - sizeof(flags), sizeof(flags));
+	nul = memchr(bytes + KSYMBOL_NAME_OFF, '\0', end - KSYMBOL_NAME_OFF);
+	if (!nul || flags & (DECODE_KSYMBOL_LISTED | DECODE_KSYMBOL_LIST_END))
+		return end;
+	name_end = ((size_t)(nul - bytes) + 8) & ~(size_t)7;
+	return name_end < end ? name_end : end;
+}
+
 int decode_event(const void *bytes, size_t len, struct event *ret)
 {
-	/* { u32 pid, tid; u64 time; }: sample_id_all with PERF_SAMPLE_TID | PERF_SAMPLE_TIME */
-	const size_t id_len = 2 * sizeof(uint32_t) + sizeof(uint64_t);
 	struct perf_event_header header;
 	struct cursor body, id;
 	struct event e = { 0 };
 
-	if (!is_aligned(bytes) || len < sizeof(header) + id_len)
+	if (!is_aligned(bytes) || len < sizeof(header) + ID_BYTES)
 		return -EINVAL;
 	memcpy(&header, bytes, sizeof(header));
 	if (header.size != len)
 		return -EINVAL;
 	body = (struct cursor){
 		.p = (const uint8_t *)bytes + sizeof(header),
-		.left = len - sizeof(header) - id_len,
+		.left = id_find(bytes, &header) - sizeof(header),
 	};
-	id = (struct cursor){ .p = body.p + body.left, .left = id_len };
+	id = (struct cursor){ .p = body.p + body.left, .left = ID_BYTES };
 	e.pid = cursor_u32(&id);
 	e.tid = cursor_u32(&id);
 	e.time_ns = cursor_u64(&id);

@@ -430,14 +430,16 @@ static int lookup_run(struct lookup *l, struct err *err)
 	_cleanup_(buffer_release) struct buffer out = BUFFER_INIT(2 * MAX_TEXT_BYTES);
 	const struct dump_job *job = &l->dumper->job;
 	_cleanup_(free_ptr) uint64_t *sought = calloc(job->address_count + 1ul, sizeof(*sought));
-	int r = sought ? target_begin(&l->target, &l->dumper->from, job->pids[0], err)
-		       : err_errno(err, -ENOMEM, "cannot look up addresses");
+	int r;
 
+	if (!sought)
+		return err_errno(err, -ENOMEM, "cannot look up addresses");
+	r = target_begin(&l->target, &l->dumper->from, job->pids[0], err);
 	for (uint32_t i = 0; r == 0 && i < job->address_count; i++)
 		sought[i] = dump_job_sought(job, i);
 	if (r == 0)
 		r = places_find(&l->places, &l->target, sought, job->address_count, err);
-	if (r < 0)
+	if (r < 0) // NOLINT(clang-analyzer-unix.Malloc): freed by _cleanup_
 		return r;
 	code_find(l);
 	r = groups_write(l);

@@ -9,6 +9,7 @@ names       lines and inlined functions beside llvm-symbolizer, addr2line and eu
 storm       processes that live some 10 ms: how many of their samples are complete
 memory      of all its processes and in the kernel, beside a hundred binaries; see footprint.py
 steady      its own CPU time, when the first seconds are over
+serve       what serve costs over STEADY_MINUTES (30) on a busy machine, and wake-ups on an idle one; see served.py
 web         the HTTP server under wrk, with slow clients held open; see web.py
 compiler    how fast unwind tables are made, of the largest files and of all that there are
 
@@ -34,6 +35,7 @@ sys.dont_write_bytecode = True
 sys.path[:0] = [HERE, os.path.join(ROOT, "tests", "e2e")]
 import footprint  # noqa: E402
 import names  # noqa: E402
+import served  # noqa: E402
 import store  # noqa: E402
 import truth  # noqa: E402
 import unwinding  # noqa: E402
@@ -491,13 +493,18 @@ def stored(directory):
             f"{most:.3f} and in the end {end:.3f} bytes for each of the windows'")
 
 
+def over_time(directory):
+    source, _ = compile_input(directory)
+    write_json("serve", served.run(directory, SLOWBURN, CPUS, source, say, goal))
+
+
 def web_served(directory):
     web.run(directory, SLOWBURN, BUILD, say, goal, write_json)
 
 
 PARTS = {"mixed": mixed, "unwinding": unwound, "saturation": saturation, "lockstep": lockstep, "storm": storm,
          "names": named, "memory": memory, "steady": steady, "compiler": compiler, "store": stored,
-         "web": web_served}
+         "web": web_served, "serve": over_time}
 
 
 def main():
@@ -508,6 +515,7 @@ def main():
     if unknown:
         raise SystemExit(f"ONLY: no such parts: {' '.join(unknown)}")
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # no load outlives it
     say(f"slowburn bench: {os.uname().release}, {CPUS} CPUs, N={RUNS}")
     for name in wanted:
         say()

@@ -87,6 +87,29 @@ static void test_order(void **state)
 	batch_free(b);
 }
 
+/* What says that it is of next year isn't kept until then. */
+static void test_ahead(void **state)
+{
+	const uint64_t now_ns = 1000 * BATCH_AHEAD_NS;
+	struct counters counters = { 0 };
+	struct batch *b;
+
+	assert_int_equal(batch_new(&b, &counters, 1 << 10), 0);
+	for (uint32_t i = 0; i < 1000; i++) {
+		assert_int_equal(add_event(b, UINT64_MAX - i, 1), 0);
+		assert_int_equal(add_sample(b, now_ns + BATCH_AHEAD_NS + 1, 2), 0);
+		assert_int_equal(add_sample(b, now_ns + i % 3, 3), 0);
+		EXPECT(b, now_ns + i % 3, 3);
+		batch_drop(b);
+		assert_int_equal(counter_get(&counters, COUNTER_EVENTS_MALFORMED), i + 1);
+	}
+	assert_int_equal(add_sample(b, now_ns + BATCH_AHEAD_NS, 4), 0);
+	assert_null(batch_next(b, now_ns));
+	batch_drop(b);
+	EXPECT(b, UINT64_MAX, 4);
+	batch_free(b);
+}
+
 /* Copies of stacks give way, as half of the memory is taken: none of the samples does. */
 static void test_rests(void **state)
 {
@@ -278,10 +301,11 @@ static void test_no_memory(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_order),       cmocka_unit_test(test_hold_back),
-		cmocka_unit_test(test_rests),       cmocka_unit_test(test_drop_nothing),
-		cmocka_unit_test(test_many_rounds), cmocka_unit_test(test_limit),
-		cmocka_unit_test(test_malformed),   cmocka_unit_test(test_no_memory),
+		cmocka_unit_test(test_order),        cmocka_unit_test(test_hold_back),
+		cmocka_unit_test(test_ahead),        cmocka_unit_test(test_rests),
+		cmocka_unit_test(test_drop_nothing), cmocka_unit_test(test_many_rounds),
+		cmocka_unit_test(test_limit),        cmocka_unit_test(test_malformed),
+		cmocka_unit_test(test_no_memory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

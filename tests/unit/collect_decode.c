@@ -506,6 +506,29 @@ static void test_ksymbol(void **state)
 	}
 }
 
+/* The kernel lets it grow with each perf event that it tells; behind the sample_id is what lay in the ring before. */
+static void test_ksymbol_grown(void **state)
+{
+	for (uint64_t more = 0; more < 5; more++) {
+		struct event_bytes b;
+		struct event want, e = { .kind = EVENT_OTHER };
+		uint16_t size;
+
+		ksymbol_event(&b, KERNEL_ADDR, 64, PERF_RECORD_KSYMBOL_TYPE_BPF, 0);
+		assert_int_equal(decode_event(b.words, b.len, &want), 0);
+		for (uint64_t i = 0; i < 2 * more; i++)
+			put_u64(&b, UINT64_MAX - i);
+		size = (uint16_t)b.len;
+		memcpy((char *)b.words + offsetof(struct perf_event_header, size), &size,
+		       sizeof(size));
+		assert_int_equal(decode_event(b.words, b.len, &e), 0);
+		assert_int_equal(e.kind, EVENT_BPF_CODE);
+		assert_int_equal(e.time_ns, want.time_ns);
+		assert_int_equal(e.end, KERNEL_ADDR + 64);
+		assert_string_equal(e.name, "bpf_prog_6deef7357e7b4530_sd_fw");
+	}
+}
+
 /* Every shorter length, said by the caller and by the record itself. */
 static void test_event_truncated(void **state)
 {
@@ -560,6 +583,7 @@ int main(void)
 		cmocka_unit_test(test_tasks),
 		cmocka_unit_test(test_others),
 		cmocka_unit_test(test_ksymbol),
+		cmocka_unit_test(test_ksymbol_grown),
 		cmocka_unit_test(test_event_truncated),
 		cmocka_unit_test(test_event_unterminated),
 	};

@@ -273,9 +273,9 @@ static struct answer *tell_how(const struct request *q)
 	char text[sizeof(job->group) + sizeof(job->token_file) + 256];
 	struct answer *a;
 
-	snprintf(text, sizeof(text),
-		 "this needs authority: be root or in the group \"%s\" on this machine%s%s%s",
-		 job->group, job->token[0] ? ", or show the token (it is in " : "", job->token_file,
+	snprintf(text, sizeof(text), "this needs authority: be root%s%s%s on this machine%s%s%s",
+		 *job->group ? " or in the group \"" : "", job->group, *job->group ? "\"" : "",
+		 job->token[0] ? ", or show the token (it is in " : "", job->token_file,
 		 job->token[0] ? ") as \"Authorization: Bearer TOKEN\" or as the password: "
 				 "http://x:TOKEN@HOST/"
 			       : "");
@@ -319,7 +319,10 @@ static bool may_pass(struct request *q, struct answer **ret_refusal)
 	case ACCESS_GRANTED:
 		return true;
 	case ACCESS_ELSEWHERE:
-		*ret_refusal = request_text(q, 403, "forbidden");
+		*ret_refusal =
+			request_text(q, 403,
+				     "this server isn't called by that name (Host; serve's "
+				     "--allow-host adds one), or a page of another origin asks");
 		return false;
 	case ACCESS_TOO_OFTEN:
 		*ret_refusal = slow_down(q);

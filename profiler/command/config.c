@@ -16,10 +16,11 @@
 
 static int print(const struct service *s, struct err *err)
 {
+	static const char *const repeated[] = { "listen", "allow-host", "pid", "tid", "comm", NULL };
 	_cleanup_(buffer_release) struct buffer text = BUFFER_INIT(MAX_BYTES);
 	int r;
 
-	settings_print(s->settings, &text);
+	settings_print(s->settings, repeated, &text);
 	r = buffer_error(&text);
 	if (r == 0)
 		r = fd_write_all(STDOUT_FILENO, text.data, text.len);

@@ -55,8 +55,7 @@ static const struct entry examples[] = {
 	  "For flame graph tools, each process by itself." },
 	{ "slowburn profile --duration 10 --record bug.slowburn",
 	  "What we would like to see with a bug." },
-	{ "slowburn dump --verify 4711",
-	  "What a process's threads do now, and whether slowburn's tables unwind them as libunwind does." },
+	{ "slowburn dump --verify 4711", "What a process's threads do now, by two unwinders." },
 };
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))

@@ -48,6 +48,15 @@ static int take(void *into, int key, const char *arg, struct err *err)
 	}
 }
 
+/* A comparison with before needs a range with ends: what the API has without any. */
+static void end_compared(struct request *q)
+{
+	if (!question_has(&q->reading.question, "compare"))
+		return;
+	q->from = q->from ? q->from : "-1h";
+	q->to = q->to ? q->to : "now";
+}
+
 static int check(struct request *q, struct err *err)
 {
 	struct reader_job *job = &q->reading.job;
@@ -64,6 +73,7 @@ static int check(struct request *q, struct err *err)
 	if (!job->store)
 		return q->from || q->to ? err_set(err, -EINVAL, "--from and --to are for --store")
 					: 0;
+	end_compared(q);
 	r = moment_range_parse(q->from, q->to, clock_ns(CLOCK_REALTIME), &range, err);
 	if (r < 0)
 		return r;

@@ -60,6 +60,14 @@ int question_say(struct question *q, const char *name, const char *value, struct
 	return 0;
 }
 
+bool question_has(const struct question *q, const char *name)
+{
+	for (uint32_t i = 0; i < q->count; i++)
+		if (!strcmp(q->words[i].name, name))
+			return true;
+	return false;
+}
+
 int question_take(struct question *q, int key, const char *arg, struct err *err)
 {
 	int r;

@@ -30,6 +30,9 @@ int question_take(struct question *q, int key, const char *arg, struct err *err)
 /* One more parameter; borrows both. 0, or -EINVAL and a sentence. */
 int question_say(struct question *q, const char *name, const char *value, struct err *err);
 
+/* Is there a parameter of this name? */
+bool question_has(const struct question *q, const char *name);
+
 /* What no option can tell alone. 0, or -EINVAL and a sentence. */
 int question_check(struct question *q, struct err *err);
 

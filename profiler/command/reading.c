@@ -100,11 +100,10 @@ struct conversation {
 	uint32_t part; /* that is under way */
 	struct reader_result result;
 	struct err failure;
-	int status;
 	bool question, ended;
 };
 
-/* Of a question: was it answered? */
+/* Of a question: was it answered? -EINVAL: it makes no sense. */
 static int replied(struct conversation *c, struct err *err)
 {
 	struct reader_reply reply;
@@ -112,7 +111,7 @@ static int replied(struct conversation *c, struct err *err)
 	if (reader_reply_parse(&reply, &c->message.bytes) < 0)
 		return err_errno(err, -EPROTO, "the reader can't be understood");
 	if (reply.status != 200)
-		return err_set(err, -EINVAL, "%s", reply.sentence);
+		return err_set(err, reply.status == 400 ? -EINVAL : -EIO, "%s", reply.sentence);
 	if (*reply.sentence) {
 		command_say("%s", reply.sentence);
 		c->result.broken_off = 1;
@@ -321,6 +320,8 @@ static int run(struct reading *x, struct conversation *c, int *files)
 	r = start(c, x, files, &err);
 	if (r == 0)
 		r = converse(c, &err);
+	if (r == -EINVAL && c->question)
+		return command_fail(COMMAND_USAGE, &err);
 	if (r < 0)
 		return *err.text ? command_fail(COMMAND_FAILED, &err) : COMMAND_FAILED;
 	return answer_close(&c->answer) == COMMAND_OK && !c->result.broken_off ? COMMAND_OK

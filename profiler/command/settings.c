@@ -427,9 +427,18 @@ static void print_value(const struct settings *s, enum place place, const struct
 	}
 }
 
-/* What is said of one option, wherever that is. */
-static bool print_option(const struct settings *s, const struct argp_option *o, struct buffer *out)
+static bool may_repeat(const char *const *repeated, const char *name)
 {
+	while (*repeated && strcmp(*repeated, name) != 0)
+		repeated++;
+	return *repeated;
+}
+
+/* What is said of one option, wherever that is: the last word, or all of them. */
+static bool print_option(const struct settings *s, const struct argp_option *o, bool all,
+			 struct buffer *out)
+{
+	const struct value *last = NULL;
 	bool said = false;
 
 	for (enum place place = COMMAND_LINE; place < PLACES && !said; place++) {
@@ -438,19 +447,23 @@ static bool print_option(const struct settings *s, const struct argp_option *o, 
 		for (uint32_t i = 0; i < l->count; i++) {
 			if (l->values[i].option != o)
 				continue;
-			print_value(s, place, &l->values[i], out);
+			last = &l->values[i];
 			said = true;
+			if (all)
+				print_value(s, place, last, out);
 		}
+		if (said && !all)
+			print_value(s, place, last, out);
 	}
 	return said;
 }
 
-void settings_print(const struct settings *s, struct buffer *out)
+void settings_print(const struct settings *s, const char *const *repeated, struct buffer *out)
 {
 	struct option_walk walk = { .command = s->command };
 	const struct argp_option *o;
 
 	while ((o = option_next(&walk)))
-		if (may_be_in_file(s, o) && !print_option(s, o, out))
+		if (may_be_in_file(s, o) && !print_option(s, o, may_repeat(repeated, o->name), out))
 			buffer_printf(out, "# %s is not set\n", o->name);
 }

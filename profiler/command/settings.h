@@ -60,7 +60,10 @@ int settings_apply(const struct settings *s,
 /* Is there a value of the option of this name that is no default? */
 bool settings_were_said(const struct settings *s, const char *name);
 
-/* What counts, and where it comes from: a file that has the same effect. */
-void settings_print(const struct settings *s, struct buffer *out);
+/*
+ * What counts, and where it comes from: a file that has the same effect. `repeated` are names of options whose values stand
+ * beside each other (NULL ends); of others the last one counts.
+ */
+void settings_print(const struct settings *s, const char *const *repeated, struct buffer *out);
 
 #endif

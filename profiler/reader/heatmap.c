@@ -38,9 +38,11 @@ struct heatmap {
 
 /* ---- reading ---- */
 
-static int choose(struct heatmap *h, const struct inquiry *q, uint64_t bucket_ns, struct err *err)
+/* `most_columns`: as many of the last are shown, if nothing says from when. */
+static int choose(struct heatmap *h, const struct inquiry *q, uint64_t bucket_ns,
+		  uint32_t most_columns, struct err *err)
 {
-	const struct moment_range range = inquiry_bounds(q, inquiry_range(q, 0));
+	struct moment_range range = inquiry_bounds(q, inquiry_range(q, 0));
 	uint64_t columns;
 
 	h->step_ns = parameter_number(&q->parameters, PARAMETER_STEP, DEFAULT_STEP_NS);
@@ -48,6 +50,9 @@ static int choose(struct heatmap *h, const struct inquiry *q, uint64_t bucket_ns
 	if (h->bucket_ns % COLUMNS_SLOT_NS || h->step_ns % h->bucket_ns)
 		return err_set(err, -EINVAL,
 			       "a bucket is a multiple of 10 ms, and a step one of buckets");
+	if (!inquiry_range(q, 0)->from_ns &&
+	    (range.to_ns - range.from_ns) / h->step_ns >= most_columns)
+		range.from_ns = range.to_ns - (most_columns - 1) * h->step_ns;
 	h->from_ns = range.from_ns - range.from_ns % h->step_ns;
 	h->to_ns = range.to_ns;
 	h->rows = (uint32_t)(h->step_ns / h->bucket_ns);
@@ -173,10 +178,15 @@ static void put_block(struct page *g, const struct heatmap *h, uint32_t first, u
 	buffer_text(g->out, "\n");
 }
 
+static uint32_t text_width(const struct text_options *look)
+{
+	return (look->columns ? look->columns : TEXT_COLUMNS) - TEXT_MARGIN;
+}
+
 static int put_text(struct buffer *out, const struct heatmap *h, const struct text_options *look,
 		    struct err *err)
 {
-	uint32_t width = (look->columns ? look->columns : TEXT_COLUMNS) - TEXT_MARGIN;
+	uint32_t width = text_width(look);
 	struct page page;
 	int r;
 
@@ -231,7 +241,8 @@ int heatmap_answer(struct inquiry *q, struct buffer *out, struct err *err)
 	const struct text_options look = inquiry_look(q);
 	bool text = !strcmp(q->format, "text");
 	struct heatmap h = { .columns = 0 };
-	int r = choose(&h, q, text ? TEXT_BUCKET_NS : DEFAULT_BUCKET_NS, err);
+	int r = choose(&h, q, text ? TEXT_BUCKET_NS : DEFAULT_BUCKET_NS,
+		       text ? text_width(&look) : UINT32_MAX, err);
 
 	if (r == 0)
 		r = read_moments(&h, q, err);

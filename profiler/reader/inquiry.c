@@ -60,7 +60,8 @@ static int read_range(struct inquiry *q, uint32_t side, struct profile *into, st
 		return r;
 	if (result.bad)
 		return err_set(err, -EBADMSG, "%s", result.damage.text);
-	return err_set(err, -ENODATA, "the store has no window in that range");
+	return err_set(err, -ENODATA, "the store has no window in %s",
+		       side ? "the range to compare with" : "that range");
 }
 
 /* Of what was read by its labels, what is asked of stacks; the profile takes the place of the other. */
@@ -167,17 +168,62 @@ int inquiry_visit(struct inquiry *q, const struct moment_range *range, uint64_t 
 	return r;
 }
 
+/*
+ * Makes *has as wide as a file's windows are: their headers are read, nothing else. What they say is believed within the
+ * time that the file's name says; a window that began there may end a window later.
+ */
+static void widen(struct moment_range *has, const struct store_source *source,
+		  const struct catalog_file *f)
+{
+	uint64_t slot_end_ns = f->slot_ns + store_levels[f->level].span_ns;
+	uint64_t most_ns = slot_end_ns + store_levels[f->level].window_ns;
+	struct segment *s = NULL;
+	struct layout_frame window;
+	char name[CATALOG_NAME_BYTES];
+	struct err why; /* said by whoever reads what is in it */
+	int fd;
+
+	catalog_name(f, name);
+	fd = source->open(source->ctx, name, &why);
+	if (fd < 0 || segment_open(&s, fd, name, &source->limits, &why) < 0)
+		return;
+	while (segment_next(s, &window, &why) == 1) {
+		if (window.start_ns < f->slot_ns || window.start_ns >= slot_end_ns)
+			continue;
+		if (window.start_ns < has->from_ns)
+			has->from_ns = window.start_ns;
+		if (window.end_ns > has->to_ns)
+			has->to_ns = window.end_ns < most_ns ? window.end_ns : most_ns;
+	}
+	segment_free(s);
+}
+
+/* Of the files that reach beyond what is known of others: the first and the last of each level, in the worst case. */
+static struct moment_range extent(const struct inquiry *q)
+{
+	const struct store_source source = handed_source(q->store);
+	const struct catalog *c = &q->store->catalog;
+	struct moment_range has = { UINT64_MAX, 0 };
+
+	for (uint32_t i = 0; i < c->files.count; i++)
+		if (c->files.items[i].slot_ns < has.from_ns)
+			widen(&has, &source, &c->files.items[i]);
+	for (uint32_t i = c->files.count; i-- > 0;) {
+		const struct catalog_file *f = &c->files.items[i];
+
+		if (f->slot_ns + store_levels[f->level].span_ns > has.to_ns)
+			widen(&has, &source, f);
+	}
+	return has;
+}
+
 struct moment_range inquiry_bounds(const struct inquiry *q, const struct moment_range *range)
 {
-	struct moment_range has = { UINT64_MAX, 0 }, r = *range;
+	struct moment_range has, r = *range;
 
-	for (uint32_t i = 0; i < q->store->catalog.files.count; i++) {
-		const struct catalog_file *f = &q->store->catalog.files.items[i];
-		uint64_t end_ns = f->slot_ns + store_levels[f->level].span_ns;
-
-		has.from_ns = f->slot_ns < has.from_ns ? f->slot_ns : has.from_ns;
-		has.to_ns = end_ns > has.to_ns ? end_ns : has.to_ns;
-	}
+	if (r.from_ns && r.to_ns != UINT64_MAX)
+		return r;
+	has = extent(q);
 	if (has.from_ns >= has.to_ns)
 		has = (struct moment_range){ 0, NS_PER_S };
 	if (r.from_ns < has.from_ns && !range->from_ns)

@@ -39,6 +39,14 @@ comm = z # command line"
 	equal frequency "$(setting frequency)" "frequency = 49 # command line"
 }
 
+@test "of what counts once the last is printed" {
+	printf '%s\n' 'keep-10s = 1d' 'listen = 127.0.0.1:1' 'keep-10s = 2d' 'listen = 127.0.0.1:2' > conf
+	try slowburn config --config conf
+	equal once "$(setting keep-10s)" "keep-10s = 2d # conf:3"
+	equal each "$(setting listen)" "listen = 127.0.0.1:1 # conf:2
+listen = 127.0.0.1:2 # conf:4"
+}
+
 @test "what it prints is a configuration with the same effect" {
 	printf '%s\n' 'listen = unix:/run/x' 'kernel = yes' 'store = "a\"b\\c"' 'keep-10s = 2d' > conf
 	slowburn config --config conf -F 49 > printed

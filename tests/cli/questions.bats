@@ -65,9 +65,15 @@ figure() {
 	ask --from 2025-11-23T01:00:00Z --to 2025-11-23T02:00:00Z --compare 1h -o d.pb.gz
 	equal stdout "$output" ""
 	is_pprof d.pb.gz
-	ask --compare 1d
-	equal status "$status" 1
-	holds stderr "$stderr" "needs a range that begins and ends"
+	# Without a range the last hour, and without an end until now: that store is older.
+	for range in '' '--from -1h'; do
+		# shellcheck disable=SC2086
+		ask $range --compare 1d
+		equal status "$status" 1
+		equal stderr "$stderr" "slowburn: the store has no window in that range"
+	done
+	ask --from 2025-11-23T00:00:00Z --to 2025-11-23T01:00:00Z --compare 1d
+	equal stderr "$stderr" "slowburn: the store has no window in the range to compare with"
 }
 
 @test "for a terminal" {
@@ -77,6 +83,9 @@ figure() {
 	holds all "$output" $'\nall '
 	ask --from 2025-11-23T00:00:00Z --to 2025-11-23T00:01:00Z --heatmap
 	equal rows "$(grep -c ' s [ ░▒▓█]' <<< "$output")" 10
+	# Of all that there is the end, as much as a terminal has columns.
+	ask --heatmap
+	equal "rows of the last" "$(grep -c ' s [ ░▒▓█]' <<< "$output")" 10
 	ask --values comm
 	holds values "$output" " bash"
 	ask --top 1
@@ -94,10 +103,10 @@ figure() {
 		--store store --timeline --heatmap|2|one question at a time: timeline or heatmap
 		--store store --step 5m|2|--step is for --timeline and the like
 		raw --timeline|2|what changes with time is asked of a --store
-		--store store --labels --step 5m|1|"step" is no parameter of labels
-		--store store --timeline --step 0.5s|1|step "0.5s" is not from 1 s to 31622400 s
-		--store store --timeline --format pprof|1|timeline is not answered in the format "pprof"
-		--store store --top 0|1|limit "0" is not a number from 1 to 10000
+		--store store --labels --step 5m|2|"step" is no parameter of labels
+		--store store --timeline --step 0.5s|2|step "0.5s" is not from 1 s to 31622400 s
+		--store store --timeline --format pprof|2|timeline is not answered in the format "pprof"
+		--store store --top 0|2|limit "0" is not a number from 1 to 10000
 		--store store --top 5 --from 2025-11-24T00:00:00Z|1|the store has no window in that range
 	EOT
 }

@@ -8,6 +8,8 @@
 load slowburn
 load web
 
+elsewhere="this server isn't called by that name (Host; serve's --allow-host adds one), or a page of another origin asks"
+
 here() {
 	[ "$(id -u)" = 0 ] || skip "needs root: whose a connection is matters here"
 }
@@ -50,6 +52,13 @@ here() {
 	ends_well
 }
 
+@test "a machine without the group is told of none" {
+	here
+	serve token=s3cret group=
+	holds "how to" "$(as_other curl -sS "http://127.0.0.1:$port/")" "be root on this machine, or show the token"
+	ends_well
+}
+
 @test "another name, another origin, another site's page get nothing" {
 	serve token=s3cret host=prof.example uid="$(id -u)"
 	for ours in localhost "localhost:$port" 127.0.0.1 '[::1]' prof.example PROF.example:80; do
@@ -58,17 +67,17 @@ here() {
 	done
 	for theirs in evil.example localhost.evil.example localhost. '' 127.0.0.2 'localhost, evil'; do
 		get / -H "Host: $theirs" -u x:s3cret
-		equal "Host \"$theirs\"" "$code $(cat body)" "403 forbidden"
+		equal "Host \"$theirs\"" "$code $(cat body)" "403 $elsewhere"
 	done
 	get / -H "Origin: http://127.0.0.1:$port"
 	equal "our page" "$code" 200
 	for theirs in "http://localhost:$port" http://evil.example null "http://127.0.0.1:1"; do
 		get / -H "Origin: $theirs" -u x:s3cret
-		equal "Origin \"$theirs\"" "$code $(cat body)" "403 forbidden"
+		equal "Origin \"$theirs\"" "$code $(cat body)" "403 $elsewhere"
 	done
 	for site in cross-site same-site; do
 		get /metrics -H "Sec-Fetch-Site: $site" -u x:s3cret
-		equal "$site" "$code $(cat body)" "403 forbidden"
+		equal "$site" "$code $(cat body)" "403 $elsewhere"
 	done
 	get / -H "Sec-Fetch-Site: none"
 	equal "typed in" "$code" 200

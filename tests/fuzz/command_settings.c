@@ -55,6 +55,7 @@ static int take(void *into, int key, const char *arg, struct err *err)
 /* 1: more values than there may be, which defaults are counted with when they are in a file. */
 static int read_text(const char *text, size_t len, struct values *values, struct buffer *printed)
 {
+	static const char *const repeated[] = { "listen", "store", "kernel", NULL };
 	struct settings *s = NULL;
 	struct err err = { "" };
 	int r;
@@ -69,7 +70,7 @@ static int read_text(const char *text, size_t len, struct values *values, struct
 	if (r == 0)
 		r = settings_apply(s, take, values, &err);
 	if (r == 0)
-		settings_print(s, printed);
+		settings_print(s, repeated, printed);
 	settings_free(s);
 	return r == -EINVAL && strstr(err.text, "there are more than") ? 1 : r;
 }

@@ -173,6 +173,31 @@ static void test_answers(void **state)
 	empty(&t, &h);
 }
 
+/* Of all that there is: from the first window to the end of the last, not of its file's hour. */
+static void test_bounds(void **state)
+{
+	static const char *const whole[] = { "timeline?from=first&to=last&step=10s",
+					     "heatmap?from=first&to=last" };
+	static const char *const holds[] = {
+		"\"from_ns\": 1763856000000000000, \"step_ns\": 10000000000, \"steps\": 5,",
+		"\"columns\": 45,"
+	};
+	struct test_store t;
+	struct handed h;
+
+	(void)state;
+	fill(&t, &h);
+	for (size_t i = 0; i < 2; i++) {
+		struct test_answer a = test_ask(&h, whole[i]);
+
+		assert_int_equal(a.reply.status, 200);
+		if (!strstr(buffer_cstr(&a.bytes) ? a.bytes.data : "", holds[i]))
+			fail_msg("%s has no %s: %.200s", whole[i], holds[i], a.bytes.data);
+		test_answer_release(&a);
+	}
+	empty(&t, &h);
+}
+
 static void test_refused(void **state)
 {
 	static const struct {
@@ -209,7 +234,7 @@ static void test_refused(void **state)
 		{ "diff?compare=1d&compare_from=-2h", 400, NULL },
 		{ "diff?compare_from=-2h", 400,
 		  "\"compare_from\" and \"compare_to\" are only given together" },
-		{ "diff?compare=1d", 404, "the store has no window in that range" },
+		{ "diff?compare=1d", 404, "the store has no window in the range to compare with" },
 		{ "diff?compare=20s&mode=both", 400, "mode \"both\" is not absolute or relative" },
 		{ "labels?key=comm,pid", 400, "key \"comm,pid\" is more than one label" },
 		{ "targets", 400, "which address do the targets have? As in address=host:7799" },
@@ -415,10 +440,11 @@ static void test_damaged(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_answers),   cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_pprof),     cmocka_unit_test(test_settled),
-		cmocka_unit_test(test_too_large), cmocka_unit_test(test_damaged),
-		cmocka_unit_test(test_matcher),   cmocka_unit_test(test_memory),
+		cmocka_unit_test(test_answers), cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_bounds),  cmocka_unit_test(test_pprof),
+		cmocka_unit_test(test_settled), cmocka_unit_test(test_too_large),
+		cmocka_unit_test(test_damaged), cmocka_unit_test(test_matcher),
+		cmocka_unit_test(test_memory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

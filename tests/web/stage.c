@@ -349,6 +349,8 @@ static void take_option(char *option)
 		job->uids[job->uid_count++] = (uint32_t)number(value);
 	else if (!strcmp(option, "token"))
 		snprintf(job->token, sizeof(job->token), "%s", value);
+	else if (!strcmp(option, "group"))
+		snprintf(job->group, sizeof(job->group), "%s", value);
 	else if (!strcmp(option, "host"))
 		snprintf(job->hosts[job->host_count++], sizeof(job->hosts[0]), "%s", value);
 	else if (!strcmp(option, "version"))

@@ -601,11 +601,13 @@ def go_top(path, *arguments):
     return out
 
 
-def leaves(profile, comms, aliases):
+def leaves(profile, comms, aliases, fileless_stubs=False):
+    """Samples by leaf function; a stub of the linker is nameless, and as pprof -top prints names only, in no file for that."""
     out = collections.Counter()
     for s in profile.samples:
         if s.comm in comms:
-            name = bare(s.leaf.name, s.leaf.module)
+            fileless = fileless_stubs and s.leaf.name.endswith("@plt")
+            name = bare(s.leaf.name, "" if fileless else s.leaf.module)
             out[aliases.get(name, name)] += s.count
     return out
 
@@ -671,8 +673,8 @@ def check_agree(args):
         rooted = go_top(args.profile, "-tagroot=comm")
         by_go = collections.Counter({c: rooted.get(c, (0, 0))[1] for c in comms})
         table.require(by_go == programs, f"go tool pprof -tagroot=comm has {dict(by_go)}, our reader {dict(programs)}")
-        by_go = go_leaves(args.profile, comms, aliases)
-        odd = {k: (by_go[k], mine[k]) for k in set(by_go) | set(mine) if by_go[k] != mine[k]}
+        by_go, by_us = go_leaves(args.profile, comms, aliases), leaves(profile, comms, aliases, fileless_stubs=True)
+        odd = {k: (by_go[k], by_us[k]) for k in set(by_go) | set(by_us) if by_go[k] != by_us[k]}
         table.require(not odd, f"go tool pprof -top and our reader differ: {dict(list(odd.items())[:5])}")
         mine = by_go
     theirs = collections.Counter({c: count(s for s in other.samples if s.comm == c) for c in comms})

@@ -254,7 +254,7 @@ static void test_liar(void **state)
 	assert_int_equal(counted(f, COUNTER_LINE_INDEXES_UNKEPT), 1);
 	assert_int_equal(begin(f, &f->file, 1, fds),
 			 LINES_WITH_ROOM); /* asked again all the same */
-	assert_int_equal(ftruncate(f->index.room, 4l << 30), 0);
+	assert_int_equal(ftruncate(f->index.room, 4L << 30), 0);
 	end(f, &f->file, 1, LINES_INDEX_MADE | LINES_INDEX_WRITTEN, false);
 	assert_int_equal(counted(f, COUNTER_LINE_INDEXES_UNKEPT), 2);
 }

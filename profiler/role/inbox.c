@@ -36,28 +36,6 @@ static ssize_t outcome(ssize_t n)
 	return errno == ECONNRESET ? -EPIPE : -errno;
 }
 
-/* The kernel closes what there is no room for, and says so. */
-static int take_descriptors(struct socket_message *m, struct msghdr *msg)
-{
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c)) {
-		size_t count;
-
-		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
-			continue;
-		count = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-		for (size_t i = 0; i < count; i++) {
-			int fd;
-
-			memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(int));
-			if (m->fd_count < SOCKET_MAX_FDS)
-				m->fds[m->fd_count++] = fd;
-			else
-				fd_close(&fd);
-		}
-	}
-	return msg->msg_flags & MSG_CTRUNC ? -EPROTO : 0;
-}
-
 static ssize_t receive_header(struct inbox *x)
 {
 	_Alignas(struct cmsghdr) char control[CMSG_SPACE(SOCKET_MAX_FDS * sizeof(int))];
@@ -67,13 +45,13 @@ static ssize_t receive_header(struct inbox *x)
 			      .msg_control = control,
 			      .msg_controllen = sizeof(control) };
 	ssize_t n = outcome(recvmsg(x->socket, &msg, MSG_CMSG_CLOEXEC | MSG_DONTWAIT));
-	int r;
 
 	if (n <= 0)
 		return n;
 	x->header_len += (size_t)n;
-	r = take_descriptors(&x->message, &msg);
-	return r < 0 ? r : n;
+	socket_take_descriptors(&x->message, &msg);
+	/* The kernel closes what there is no room for, and says so. */
+	return msg.msg_flags & MSG_CTRUNC ? -EPROTO : n;
 }
 
 static void forget(struct socket_message *m)

@@ -190,8 +190,7 @@ static int receive_all(int socket, void *bytes, size_t len, uint64_t deadline_ns
 	return 0;
 }
 
-/* Takes over every descriptor in `msg`. Those that don't fit in the message are closed. */
-static void take_descriptors(struct socket_message *m, struct msghdr *msg)
+void socket_take_descriptors(struct socket_message *m, struct msghdr *msg)
 {
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c)) {
 		size_t count;
@@ -236,7 +235,7 @@ static int receive_header(int socket, struct frame_header *header, struct socket
 	}
 	if (n == 0)
 		return -EPIPE;
-	take_descriptors(m, &msg);
+	socket_take_descriptors(m, &msg);
 	if (msg.msg_flags & MSG_CTRUNC)
 		return -EPROTO;
 	return receive_all(socket, (char *)header + n, sizeof(*header) - (size_t)n, deadline_ns);

@@ -37,4 +37,9 @@ int socket_send(int socket, uint32_t type, const void *bytes, size_t len, const 
 		uint32_t fd_count, uint64_t deadline_ns);
 int socket_receive(int socket, struct socket_message *ret, uint64_t deadline_ns);
 
+struct msghdr;
+
+/* Takes over every descriptor in `msg`. Those that don't fit in the message are closed. */
+void socket_take_descriptors(struct socket_message *m, struct msghdr *msg);
+
 #endif

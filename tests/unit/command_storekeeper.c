@@ -258,105 +258,139 @@ static int another_agent(struct keeper *k, struct socket_message *m)
 	return pair[0];
 }
 
-/* An agent that was taken over says whatever it likes: it can lose its own windows, and no more. */
-static void test_liars(void **state)
+/* An agent that was taken over, and an honest frame of it. */
+struct liar {
+	struct test_store t;
+	struct keeper k;
+	struct socket_message m;
+	struct packer *packer;
+	struct profile p;
+	const unsigned char *frame;
+	size_t len;
+	uint64_t seed;
+	int agent;
+};
+
+static void liar_new(struct liar *x)
 {
 	struct keeper_job job = job_for_ever();
-	const struct store_window x = test_window_at(TEST_EPOCH_NS);
-	struct keeper_window w = { .number = 1 };
-	uint64_t seed = 3, sent = 1;
-	struct packer *packer = NULL;
-	struct socket_message m;
-	unsigned char *frame, *broken;
-	struct test_store t;
-	struct profile p;
-	struct keeper k;
-	int agent, fd, pipes[2];
-	size_t len;
+	const struct store_window window = test_window_at(TEST_EPOCH_NS);
 
-	(void)state;
-	test_store_new(&t);
-	socket_message_init(&m, KEEPER_MAX_MESSAGE_BYTES);
-	close(keeper_start(&k, t.path, &job));
-	agent = another_agent(&k, &m);
-	test_profile(&p);
-	test_window(&p, &seed, 40, TEST_EPOCH_NS);
-	assert_int_equal(packer_new(&packer, PACKER_EFFORT), 0);
-	assert_int_equal(packer_pack(packer, &p, &p.counters, &x), 0);
-	frame = packer_frame(packer, &len);
-	broken = malloc(len);
-	assert_non_null(broken);
+	*x = (struct liar){ .seed = 3 };
+	test_store_new(&x->t);
+	socket_message_init(&x->m, KEEPER_MAX_MESSAGE_BYTES);
+	close(keeper_start(&x->k, x->t.path, &job));
+	x->agent = another_agent(&x->k, &x->m);
+	test_profile(&x->p);
+	test_window(&x->p, &x->seed, 40, TEST_EPOCH_NS);
+	assert_int_equal(packer_new(&x->packer, PACKER_EFFORT), 0);
+	assert_int_equal(packer_pack(x->packer, &x->p, &x->p.counters, &window), 0);
+	x->frame = packer_frame(x->packer, &x->len);
+}
+
+static void liar_release(struct liar *x)
+{
+	packer_free(x->packer);
+	profile_release(&x->p);
+	socket_message_release(&x->m);
+	test_store_release(&x->t);
+}
+
+/* A window as it says, in `fd`, which is closed: what becomes of it. */
+static uint32_t liar_says(struct liar *x, uint64_t number, uint64_t file, uint64_t bytes, int fd)
+{
+	const struct keeper_window w = { .number = number, .file = file, .bytes = bytes };
+	uint32_t said = say(x->agent, KEEPER_WINDOW, &w, sizeof(w), fd, &x->m);
+
+	close(fd);
+	return said;
+}
+
+static int liar_frame(const struct liar *x)
+{
+	return memory_of(x->frame, x->len);
+}
+
+/* Of a file that there isn't, shorter or longer than was said, in what is no memory. */
+static void windows_that_lie(struct liar *x)
+{
+	size_t len = x->len;
+	int pipes[2];
 
 	/* Whole: it is taken. What follows goes on from nothing that is known. */
-	fd = memory_of(frame, len);
-	w.bytes = len;
-	assert_int_equal(say(agent, KEEPER_WINDOW, &w, sizeof(w), fd, &m), KEEPER_COMMITTED);
-	w.file = 1;
-	assert_int_equal(say(agent, KEEPER_WINDOW, &w, sizeof(w), fd, &m), KEEPER_REPACK);
-	w.file = 77;
-	assert_int_equal(say(agent, KEEPER_WINDOW, &w, sizeof(w), fd, &m), KEEPER_REPACK);
-	w.file = 0;
+	assert_int_equal(liar_says(x, 1, 0, len, liar_frame(x)), KEEPER_COMMITTED);
+	assert_int_equal(liar_says(x, 1, 1, len, liar_frame(x)), KEEPER_REPACK);
+	assert_int_equal(liar_says(x, 1, 77, len, liar_frame(x)), KEEPER_REPACK);
 	/* Less than was said, more than there may be, nothing. */
-	w.bytes = len + 1;
-	assert_int_equal(say(agent, KEEPER_WINDOW, &w, sizeof(w), fd, &m), KEEPER_DROPPED);
-	w.bytes = UINT64_MAX;
-	assert_int_equal(say(agent, KEEPER_WINDOW, &w, sizeof(w), fd, &m), KEEPER_DROPPED);
-	w.bytes = 0;
-	assert_int_equal(say(agent, KEEPER_WINDOW, &w, sizeof(w), fd, &m), KEEPER_DROPPED);
-	close(fd);
+	assert_int_equal(liar_says(x, 1, 0, len + 1, liar_frame(x)), KEEPER_DROPPED);
+	assert_int_equal(liar_says(x, 1, 0, UINT64_MAX, liar_frame(x)), KEEPER_DROPPED);
+	assert_int_equal(liar_says(x, 1, 0, 0, liar_frame(x)), KEEPER_DROPPED);
 	/* No memory: one that would never answer, too. */
-	w.bytes = len;
 	assert_int_equal(pipe2(pipes, O_CLOEXEC), 0);
-	assert_int_equal(say(agent, KEEPER_WINDOW, &w, sizeof(w), pipes[0], &m), KEEPER_DROPPED);
-	close(pipes[0]);
+	assert_int_equal(liar_says(x, 1, 0, len, pipes[0]), KEEPER_DROPPED);
 	close(pipes[1]);
-	fd = open("/dev/zero", O_RDONLY | O_CLOEXEC);
-	assert_int_equal(say(agent, KEEPER_WINDOW, &w, sizeof(w), fd, &m), KEEPER_DROPPED);
-	close(fd);
-	/* Any byte turned. */
-	for (size_t i = 0; i < len; i += 1 + i / 64) {
-		memcpy(broken, frame, len);
-		broken[i] ^= (unsigned char)(1 + test_random(&seed) % 255);
-		fd = memory_of(broken, len);
-		if (say(agent, KEEPER_WINDOW, &w, sizeof(w), fd, &m) != KEEPER_DROPPED)
-			fail_msg("byte %zu is taken: message %u", i, m.type);
-		close(fd);
-	}
-	/* What is no window at all: it is let go, and the next one served. */
-	for (uint32_t i = 0; i < 200; i++) {
-		size_t n = test_random(&seed) % sizeof(w);
+	assert_int_equal(liar_says(x, 1, 0, len, open("/dev/zero", O_RDONLY | O_CLOEXEC)),
+			 KEEPER_DROPPED);
+}
 
-		close(agent);
-		agent = another_agent(&k, &m);
+static void any_byte_turned(struct liar *x)
+{
+	unsigned char *broken = malloc(x->len);
+
+	assert_non_null(broken);
+	for (size_t i = 0; i < x->len; i += 1 + i / 64) {
+		memcpy(broken, x->frame, x->len);
+		broken[i] ^= (unsigned char)(1 + test_random(&x->seed) % 255);
+		if (liar_says(x, 1, 0, x->len, memory_of(broken, x->len)) != KEEPER_DROPPED)
+			fail_msg("byte %zu is taken: message %u", i, x->m.type);
+	}
+	free(broken);
+}
+
+/* What is no window at all: it is let go, and the next one served. */
+static void no_windows(struct liar *x, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		struct keeper_window w;
+		size_t n = test_random(&x->seed) % sizeof(w);
+		int fd;
+
+		close(x->agent);
+		x->agent = another_agent(&x->k, &x->m);
 		for (size_t j = 0; j < sizeof(w); j++)
-			((unsigned char *)&w)[j] = (unsigned char)test_random(&seed);
-		fd = i % 3 ? memory_of(frame, len) : -1;
+			((unsigned char *)&w)[j] = (unsigned char)test_random(&x->seed);
+		fd = i % 3 ? liar_frame(x) : -1;
 		if (i % 4 == 3) {
 			n = sizeof(w);
 			fd_close(&fd);
 		}
-		assert_int_equal(say(agent, i % 4 ? KEEPER_WINDOW : (uint32_t)test_random(&seed),
-				     &w, n, fd, &m),
+		assert_int_equal(say(x->agent,
+				     i % 4 ? KEEPER_WINDOW : (uint32_t)test_random(&x->seed), &w, n,
+				     fd, &x->m),
 				 0);
 		fd_close(&fd);
-		sent++;
 	}
-	close(agent);
-	agent = another_agent(&k, &m);
-	fd = memory_of(frame, len);
-	w = (struct keeper_window){ .number = 9, .bytes = len };
-	assert_int_equal(say(agent, KEEPER_WINDOW, &w, sizeof(w), fd, &m), KEEPER_COMMITTED);
-	close(fd);
-	close(agent);
-	keeper_stop(&k);
-	assert_int_equal(k.figures.windows, 2);
-	assert_int_equal(k.figures.refused, 200);
-	verify(&t);
-	free(broken);
-	packer_free(packer);
-	profile_release(&p);
-	socket_message_release(&m);
-	test_store_release(&t);
+}
+
+/* It says whatever it likes: it can lose its own windows, and no more. */
+static void test_liars(void **state)
+{
+	struct liar x;
+
+	(void)state;
+	liar_new(&x);
+	windows_that_lie(&x);
+	any_byte_turned(&x);
+	no_windows(&x, 200);
+	close(x.agent);
+	x.agent = another_agent(&x.k, &x.m);
+	assert_int_equal(liar_says(&x, 9, 0, x.len, liar_frame(&x)), KEEPER_COMMITTED);
+	close(x.agent);
+	keeper_stop(&x.k);
+	assert_int_equal(x.k.figures.windows, 2);
+	assert_int_equal(x.k.figures.refused, 200);
+	verify(&x.t);
+	liar_release(&x);
 }
 
 /* Somebody's directory is not given away; a store is, file by file, but for one that is known by another name, too. */

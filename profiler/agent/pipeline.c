@@ -269,7 +269,7 @@ static enum record_stack_end rest_frames(struct pipeline *p, const struct record
 
 /*
  * May the kernel side have followed a frame there by what was mapped before? It learns of a mapping some drains
- * after it was made. `word` is the frame that it found: code made at run time has no other rows than the guess.
+ * after it was made. `word` is the frame that it found: code made at run time has no rows that could be outdated.
  */
 static bool is_outdated(const struct record_sample *s, const struct mapping *m, uint64_t word)
 {
